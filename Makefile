@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# "make help" says what there is. Kbuild is what the kernel's build reads.
+
+# As an external module directory the kernel's makefiles include this file
+# when there is no Kbuild; there is one, so everything here is for people.
+KDIR ?= /lib/modules/$(shell uname -r)/build
+KERNEL ?= 6.1
+export KERNEL QUICK HOST V
+
+MAKEFLAGS += --no-print-directory
+
+.PHONY: modules modules_install clean distclean userspace selftests check \
+	bench style vm vm-shell setup help
+
+modules:
+	@test -e $(KDIR)/Makefile || { \
+		echo "No kernel headers at $(KDIR). On Debian:"; \
+		echo "  sudo apt-get install linux-headers-$$(uname -r)"; \
+		echo "To try it in a virtual machine instead: make check, make vm-shell"; \
+		exit 1; } >&2
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+
+modules_install: modules
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
+
+clean:
+	@if [ -e $(KDIR)/Makefile ]; then \
+		$(MAKE) -C $(KDIR) M=$(CURDIR) clean; fi
+	@for dir in userspace selftests; do \
+		if [ -e $$dir/Makefile ]; then $(MAKE) -C $$dir clean; fi; done
+
+distclean: clean
+	rm -rf build
+
+userspace:
+	@selftests/vm/setup --no-vm userspace
+	$(MAKE) -C userspace
+
+selftests:
+	@selftests/vm/setup
+	$(MAKE) -C selftests
+
+check:
+	@selftests/vm/check
+
+bench:
+	@selftests/bench/run
+
+style:
+	@selftests/style/run
+
+# The module for the virtual machine's kernel.
+vm:
+	@selftests/vm/setup
+	@selftests/vm/build-module
+
+vm-shell:
+	@selftests/vm/run --shell --net
+
+setup:
+	@selftests/vm/setup userspace style
+
+help:
+	@echo 'Build and install (running kernel):'
+	@echo '  make                  kmod/ws.ko for the running kernel'
+	@echo '  make modules_install  installs it (as root)'
+	@echo '  make userspace        libkws and the kws command'
+	@echo '  make clean, distclean (distclean also removes build/)'
+	@echo 'Test and measure in a virtual machine, nothing else needed:'
+	@echo '  make check            every test; last line is the count'
+	@echo '  make bench            the comparison; writes build/bench.json'
+	@echo '  make vm-shell         a shell in the machine, module loaded'
+	@echo '  make vm               the module for its kernel only'
+	@echo '  make style            checkpatch, sparse, W=1, kernel-doc, shellcheck'
+	@echo '  make setup            downloads and installs what these need'
+	@echo 'Variables:'
+	@echo '  KERNEL=6.1|6.12|7.x|debug  kernel of the virtual machine'
+	@echo '  QUICK=1                    bench: fewer rows, under 3 minutes'
+	@echo '  HOST=1                     check, bench: the running kernel (root)'
+	@echo '  V=1                        shows the kernel log of the machine'

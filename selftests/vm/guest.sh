@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# The parts of "run": what goes into the guest, QEMU's options, reading what
+# comes out, and the verdict. Sourced by it; uses its variables.
+# shellcheck disable=SC2034,SC2154
+
+make_initramfs()
+{
+	local dir=$tmp/files get item
+
+	token="vm-$seed"
+	[ "$clock" = instructions ] || token="vm-$$-$RANDOM"
+	case $net in
+	1) modules="virtio_pci virtio_net $modules" ;;
+	esac
+	mkdir -p "$dir"
+	for item in "${bins[@]}"; do
+		add_program "$dir" "$item"
+	done
+	for item in "${adds[@]}"; do
+		add_path "$dir" "$item"
+	done
+	[ -z "$load" ] || cp "$module" "$dir/ws.ko"
+	printf '%s\n' "$command" >"$dir/cmd"
+	get=${gets[*]%%:*}
+	{
+		printf '%s=%q\n' TOKEN "$token" MODULES "$modules" NET "$net" \
+			LOAD "$load" PARAMS "$params" GET "$get" \
+			INTERACTIVE "$shell"
+		[ "$clock" = instructions ] && echo SETTLE=60 || echo SETTLE=0
+	} >"$dir/vm.conf"
+	base_initramfs "$kernel" >"$tmp/base"
+	pack_folder "$dir" "$tmp/files.cpio"
+	cat "$(cat "$tmp/base")" "$tmp/files.cpio" >"$tmp/initramfs"
+	rm -rf "$dir" "$tmp/files.cpio"
+}
+
+# kvm_works: really boots the guest, with a hard limit: a /dev/kvm may be
+# there and hang. The answer is kept for this boot of the machine.
+kvm_works()
+{
+	local answer=$cache/kvm
+
+	[ -r /dev/kvm ] && [ -w /dev/kvm ] || return 1
+	if [ ! -e "$answer" ] ||
+		! grep -q "^$(cat /proc/sys/kernel/random/boot_id) " "$answer"; then
+		say "trying KVM (10 seconds at most)"
+		mkdir -p "$tmp/probe"
+		printf 'TOKEN=probe\nSETTLE=0\n' >"$tmp/probe/vm.conf"
+		echo true >"$tmp/probe/cmd"
+		pack_folder "$tmp/probe" "$tmp/probe.cpio"
+		cat "$(cat "$tmp/base")" "$tmp/probe.cpio" >"$tmp/probe.img"
+		# In a shell of its own, which does not announce an abort.
+		(timeout -s KILL 10 "$vm/qemu" "${common_args[@]}" -enable-kvm \
+			-cpu host -m 512 -initrd "$tmp/probe.img" \
+			-append "$boot_args" -serial stdio -serial null \
+			</dev/null || true) >"$tmp/probe.out" 2>&1
+		if grep -q '^probe end 0' "$tmp/probe.out"; then
+			echo "$(cat /proc/sys/kernel/random/boot_id) yes" >"$answer"
+		else
+			echo "$(cat /proc/sys/kernel/random/boot_id) no" >"$answer"
+			say "KVM does not boot a guest here: using TCG"
+		fi
+	fi
+	grep -q ' yes$' "$answer"
+}
+
+guest_options()
+{
+	local item hostfwd=''
+
+	boot_args="console=ttyS1,115200 panic=-1 loglevel=7 printk.devkmsg=on"
+	boot_args+=" net.ifnames=0 rdinit=/init"
+	common_args=(-no-user-config -nodefaults -display none -no-reboot
+		-kernel "$(readlink -f "$cache/kernel/$kernel/vmlinuz")"
+		-device isa-debug-exit,iobase=0xf4,iosize=0x04)
+	qemu_args=("${common_args[@]}" -m "$mem" -initrd "$tmp/initramfs")
+	for item in "${fwd[@]}"; do
+		hostfwd+=",hostfwd=tcp:127.0.0.1:${item%%:*}-:${item#*:}"
+	done
+	[ -z "$net" ] || qemu_args+=(-netdev "user,id=n0$hostfwd"
+		-device "virtio-net-pci,netdev=n0,romfile=")
+	if [ "$clock" = instructions ]; then
+		accel=instructions
+		boot_args+=" nokaslr norandmaps tsc=reliable cryptomgr.notests"
+		qemu_args+=(-icount "shift=0,sleep=off" -accel
+			"tcg,thread=single" -smp 1 -cpu EPYC-Rome -seed "$seed"
+			-rtc "base=2026-01-01,clock=vm")
+	elif kvm_works; then
+		accel=kvm
+		qemu_args+=(-enable-kvm -cpu host -smp "$smp")
+	else
+		accel=tcg
+		qemu_args+=(-accel "tcg,thread=multi" -smp "$smp"
+			-cpu "Haswell-noTSX,-erms,-pcid,-invpcid,-tsc-deadline")
+	fi
+	qemu_args+=(-append "$boot_args")
+}
+
+# run_guest: one boot; leaves started, statuses and qemu_status.
+run_guest()
+{
+	started='' qemu_status=0 tail_pid=''
+	declare -gA status=()
+	: >"$tmp/kernel"
+	: >"$tmp/output"
+	rm -f "$tmp/serial"
+	mkfifo "$tmp/serial"
+	timeout -k 5 "$timeout" "$vm/qemu" "${qemu_args[@]}" -serial stdio \
+		-serial "file:$tmp/kernel" </dev/null >"$tmp/serial" \
+		2>"$tmp/qemu.err" &
+	qemu_pid=$!
+	if [ -n "$verbose" ]; then
+		tail -f --pid=$qemu_pid "$tmp/kernel" >&2 &
+		tail_pid=$!
+	fi
+	read_serial <"$tmp/serial"
+	wait $qemu_pid || qemu_status=$?
+	qemu_pid=
+	[ -z "$tail_pid" ] || wait $tail_pid || true
+}
+
+emit()
+{
+	printf '%s\n' "$1"
+	printf '%s\n' "$1" >&8
+}
+
+# read_file GUESTPATH: the base64 lines up to the end mark.
+read_file()
+{
+	local item line to=''
+
+	for item in "${gets[@]}"; do
+		[ "${item%%:*}" != "$1" ] || to=${item#*:}
+	done
+	mkdir -p "$(dirname "${to:-$tmp/lost}")"
+	while IFS= read -r line && [[ $line != "$token endfile "* ]]; do
+		printf '%s\n' "$line"
+	done | base64 -di >"${to:-$tmp/lost}"
+}
+
+# read_serial: passes the command's output on, keeps our own lines.
+read_serial()
+{
+	local line before what value rest
+
+	while IFS= read -r line || [ -n "$line" ]; do
+		# Firmware speaks on this port before init does.
+		if [[ $line != *"$token "* ]]; then
+			[ -z "$started" ] || emit "$line"
+			continue
+		fi
+		# A status may come behind output without a final newline.
+		before=${line%%"$token "*}
+		[ -z "$before" ] || [ -z "$started" ] || emit "$before"
+		read -r what value rest <<<"${line#*"$token "}"
+		case $what in
+		start) started=1 ;;
+		file) read_file "$value" ;;
+		nofile) status[nofile]+="$value " ;;
+		*) status[$what]=$value ;;
+		esac
+	done 8>>"$tmp/output"
+}
+
+save_logs()
+{
+	mkdir -p "$(dirname "$log")"
+	cp "$tmp/output" "$log"
+	tr -d '\r' <"$tmp/kernel" >"$log.kernel"
+	cat "$tmp/qemu.err" >>"$log.kernel"
+}
+
+# fail CODE MESSAGE: the first complaint decides the exit status.
+fail()
+{
+	say "FAILED: $2"
+	[ "$result" != 0 ] || result=$1
+}
+
+splats()
+{
+	grep -nF -f "$vm/splats" "$log.kernel" |
+		grep -vE 'Command line:|Speculative Return Stack' || true
+}
+
+verdict()
+{
+	local found item
+
+	result=0
+	found=$(splats)
+	if [ -n "$found" ]; then
+		fail 97 "the kernel complained (${log#"$top"/}.kernel):"
+		sed -n "$(head -n 1 <<<"$found" | cut -d: -f1),+40p" \
+			"$log.kernel" >&2
+	fi
+	if [ -z "$started" ]; then
+		tail -n 15 "$log.kernel" >&2
+		fail 95 "the guest did not boot"
+		exit "$result"
+	fi
+	[ "$qemu_status" != 124 ] && [ "$qemu_status" != 137 ] ||
+		fail 124 "no end within $timeout seconds, guest killed"
+	[ "${status[insmod]:-0}" = 0 ] || {
+		tail -n 5 "$log.kernel" >&2
+		fail 96 "insmod ws.ko failed"
+	}
+	if [ "$result" = 124 ]; then
+		exit "$result"
+	elif [ -z "${status[exit]-}" ]; then
+		[ "$result" != 0 ] || tail -n 15 "$log.kernel" >&2
+		fail 98 "the guest died while the command ran"
+	else
+		[ "${status[rmmod]:-0}" = 0 ] ||
+			fail 96 "rmmod ws failed after the command"
+		[ -z "${status[nofile]-}" ] ||
+			fail 1 "not there to get: ${status[nofile]}"
+		[ -n "${status[end]-}" ] || fail 98 "the guest died at its end"
+		[ "${status[exit]}" = 0 ] || {
+			say "the command's exit status is ${status[exit]}"
+			[ "$result" != 0 ] || result=${status[exit]}
+		}
+	fi
+	exit "$result"
+}

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Initramfs pieces; the kernel accepts several archives one after the other,
+# so the part that does not change is made once. Sourced after lib.sh.
+
+# Modules the guest may load, with what they depend on.
+guest_modules="virtio_pci virtio_net tls inet_diag tcp_diag veth sch_netem
+	sch_fq sch_tbf"
+
+# pack_folder DIR FILE: as a cpio archive that is the same for the same files.
+pack_folder()
+{
+	find "$1" -exec touch -h -d @1767225600 {} +
+	(cd "$1" && find . -print0 | LC_ALL=C sort -z |
+		cpio --quiet -0 -o -H newc -R 0:0 --reproducible) >"$2"
+}
+
+base_modules()
+{
+	local dir=$1 line=$2 release root=$cache/kernel/$2 module file
+
+	release=$(kernel_release "$line")
+	[ -d "$root/modules/kernel" ] || return 0
+	mkdir -p "$dir/lib/modules/$release"
+	[ -e "$root/depmod/lib/modules/$release/modules.dep" ] || {
+		mkdir -p "$root/depmod/lib/modules"
+		ln -sfn "$(readlink -f "$root/modules")" \
+			"$root/depmod/lib/modules/$release"
+		PATH=$PATH:/sbin:/usr/sbin depmod -b "$root/depmod" "$release"
+	}
+	for module in $guest_modules; do
+		PATH=$PATH:/sbin:/usr/sbin modprobe -S "$release" \
+			-d "$root/depmod" --show-depends "$module" 2>/dev/null |
+			sed -n 's/^insmod \([^ ]*\).*/\1/p' || true
+	done | sort -u | while read -r file; do
+		file=${file#"$root/depmod/lib/modules/$release/"}
+		mkdir -p "$dir/lib/modules/$release/${file%/*}"
+		cp "$root/modules/$file" "$dir/lib/modules/$release/$file"
+	done
+	cp "$root"/modules/modules.{order,builtin,builtin.modinfo} \
+		"$dir/lib/modules/$release/"
+	PATH=$PATH:/sbin:/usr/sbin depmod -b "$dir" "$release"
+}
+
+# base_initramfs LINE: makes it when missing or old; prints its path.
+base_initramfs()
+{
+	local file=$cache/kernel/$1/base.cpio dir
+
+	if [ ! -e "$file" ] || [ "$vm/init" -nt "$file" ] ||
+		[ "$vm/exit.c" -nt "$file" ] ||
+		[ "$vm/initramfs.sh" -nt "$file" ]; then
+		dir=$(mktemp -d "$build/base.XXXXXX")
+		mkdir -p "$dir"/{bin,sbin,usr,proc,sys,dev,tmp,etc,root,run,lib}
+		ln -s ../bin "$dir/usr/bin"
+		ln -s ../sbin "$dir/usr/sbin"
+		cp "$cache/busybox/bin/busybox" "$dir/bin/"
+		cp "$vm/init" "$dir/init"
+		echo 'root:x:0:0:root:/root:/bin/sh' >"$dir/etc/passwd"
+		echo 'root:x:0:' >"$dir/etc/group"
+		echo '127.0.0.1 localhost' >"$dir/etc/hosts"
+		echo '::1 localhost' >>"$dir/etc/hosts"
+		gcc -Os -Wall -Werror -static -nostdlib -ffreestanding -fno-pie \
+			-no-pie -fno-stack-protector -o "$dir/bin/vm-exit" \
+			"$vm/exit.c"
+		base_modules "$dir" "$1"
+		pack_folder "$dir" "$file.$$"
+		mv "$file.$$" "$file"
+		rm -rf "$dir"
+	fi
+	echo "$file"
+}
+
+# add_program DIR PROG: the program at /bin and its shared libraries in place.
+add_program()
+{
+	local dir=$1 prog lib
+
+	prog=$(command -v "$2") || die "--bin $2: no such program"
+	mkdir -p "$dir/bin"
+	cp -L "$prog" "$dir/bin/${prog##*/}"
+	# Static programs have none.
+	{ ldd "$prog" 2>/dev/null || true; } | sed -n 's:^[^/]*\(/[^ ]*\).*:\1:p' |
+		while read -r lib; do
+			[ ! -e "$dir$lib" ] || continue
+			mkdir -p "$dir${lib%/*}"
+			cp -L "$lib" "$dir$lib"
+		done
+}
+
+# add_path DIR SRC[:DST]: a file or folder; DST defaults to the same path.
+add_path()
+{
+	local dir=$1 src=${2%%:*} dst=
+
+	[[ $2 != *:* ]] || dst=${2#*:}
+	[ -e "$src" ] || die "--add $src: no such file"
+	[ -n "$dst" ] || dst=$(readlink -f "$src")
+	if [ -d "$src" ]; then
+		mkdir -p "$dir$dst"
+		cp -a "$src/." "$dir$dst/"
+	else
+		[[ $dst != */ ]] || dst=$dst${src##*/}
+		mkdir -p "$dir${dst%/*}"
+		cp -L --preserve=mode "$src" "$dir$dst"
+	fi
+}

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Where each kernel line comes from and how a module is built for it.
+# Sourced after lib.sh and apt.sh. Every line ends up as
+# build/cache/kernel/LINE/{release,vmlinuz,modules/}.
+
+kernel_release()
+{
+	cat "$cache/kernel/$1/release"
+}
+
+archive_view()
+{
+	local own
+
+	own=$(apt_release)
+	[ "$own" = bookworm ] ||
+		die "the VM tests need Debian 12 (this is ${own:-another system})"
+	apt_view "$own" "$own" "$own-updates" "$own-backports"
+}
+
+# The source package that goes with the debug kernel, checkpatch and kselftest.
+setup_source_package()
+{
+	[ ! -e "$cache/source/linux-source.tar.xz" ] || return 0
+	archive_view
+	apt_unpack "$cache/source/unpacked" linux-source-6.12 ||
+		die "cannot download linux-source-6.12"
+	mv "$cache"/source/unpacked/usr/src/linux-source-*.tar.xz \
+		"$cache/source/linux-source.tar.xz"
+	rm -rf "$cache/source/unpacked"
+}
+
+setup_kernel()
+{
+	[ ! -e "$cache/kernel/$1/.done" ] || return 0
+	case $1 in
+	6.1) setup_kernel_archive 6.1 linux-{image,headers}-cloud-amd64 ;;
+	6.12) setup_kernel_archive 6.12 linux-{image,headers}-6.12-cloud-amd64 ;;
+	7.x) "$vm/kernel-chroot" ;;
+	debug) "$vm/kernel-debug" ;;
+	esac
+	: >"$cache/kernel/$1/.done"
+}
+
+# setup_kernel_archive LINE IMAGE HEADERS: the two metapackages name the
+# newest version of the archive; it is kept until "make distclean".
+setup_kernel_archive()
+{
+	local dir=$cache/kernel/$1 image headers release
+
+	archive_view
+	image=$(apt_depends "$2" | head -n 1)
+	headers=$(apt_depends "$3" | grep '^linux-headers' | head -n 1)
+	[ -n "$image" ] && [ -n "$headers" ] ||
+		die "the archive has no $2 or no $3"
+	release=${image#linux-image-}
+	[ "$release" = "${headers#linux-headers-}" ] ||
+		die "image $image and headers $headers do not go together"
+	rm -rf "$dir"
+	apt_unpack "$dir/root" "$image" "$headers" \
+		"${headers%-cloud-amd64}-common" \
+		"$(apt_depends "$headers" | grep '^linux-kbuild')" ||
+		die "cannot download the kernel $release"
+	ln -s "root/boot/vmlinuz-$release" "$dir/vmlinuz"
+	ln -s "root/lib/modules/$release" "$dir/modules"
+	echo "$release" >"$dir/release"
+}
+
+# kernel_make LINE DIR ARGS...: kbuild of this line on the external module DIR.
+kernel_make()
+{
+	local line=$1 dir=$2 release root=$cache/kernel/$1/root
+
+	shift 2
+	release=$(kernel_release "$line")
+	case $line in
+	6.1 | 6.12)
+		make -C "$root/usr/src/linux-headers-${release%-cloud-amd64}-common" \
+			O="$root/usr/src/linux-headers-$release" \
+			CC="$(command -v gcc-12 || echo gcc)" M="$dir" "$@"
+		;;
+	7.x) "$vm/kernel-chroot" make "$dir" "$@" ;;
+	debug) make -C "$cache/kernel/debug/build" M="$dir" "$@" ;;
+	esac
+}

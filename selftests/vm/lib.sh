@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Shared by the scripts of this folder; sourced, never run.
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+vm=$top/selftests/vm
+build=$top/build
+# shellcheck disable=SC2034 # used by the scripts that source this
+cache=$build/cache
+kernels="6.1 6.12 7.x debug"
+
+say()
+{
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+}
+
+die()
+{
+	say "error: $*"
+	exit 1
+}
+
+known_kernel()
+{
+	case " $kernels " in
+	*" $1 "*) ;;
+	*) die "KERNEL=$1 is not one of: $kernels" ;;
+	esac
+}
+
+# as_root CMD...: as it is for root, else by sudo without asking.
+as_root()
+{
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	else
+		sudo -n "$@"
+	fi
+}
+
+# missing_packages GROUP...: what the list names and the machine lacks.
+missing_packages()
+{
+	local group package command want=" $* "
+
+	while read -r group package command; do
+		case $group in '' | '#'*) continue ;; esac
+		[[ $want == *" $group "* ]] || continue
+		[ -n "$command" ] && command -v "$command" >/dev/null && continue
+		dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null |
+			grep -qx installed || echo "$package"
+	done <"$vm/packages"
+}
+
+# need_packages GROUP...: installs what is missing, or says how.
+need_packages()
+{
+	local list
+
+	mapfile -t list < <(missing_packages "$@")
+	[ ${#list[@]} -gt 0 ] || return 0
+	say "installing with apt-get: ${list[*]}"
+	if [ "$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then
+		die "not root, and sudo wants a password. Please run:
+  sudo apt-get install ${list[*]}"
+	fi
+	mkdir -p "$build/log"
+	if ! apt_install "${list[@]}" && ! { as_root apt-get -q update &&
+		apt_install "${list[@]}"; } >>"$build/log/apt.log" 2>&1; then
+		tail -n 15 "$build/log/apt.log" >&2
+		die "apt-get could not install: ${list[*]}"
+	fi
+}
+
+apt_install()
+{
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qy \
+		-o DPkg::Lock::Timeout=300 install --no-install-recommends "$@" \
+		>>"$build/log/apt.log" 2>&1
+}
