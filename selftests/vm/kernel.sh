@@ -68,6 +68,7 @@ setup_kernel_archive()
 }
 
 # kernel_make LINE DIR ARGS...: kbuild of this line on the external module DIR.
+# BTF for the module would need pahole and the kernel's vmlinux.
 kernel_make()
 {
 	local line=$1 dir=$2 release root=$cache/kernel/$1/root
@@ -78,7 +79,8 @@ kernel_make()
 	6.1 | 6.12)
 		make -C "$root/usr/src/linux-headers-${release%-cloud-amd64}-common" \
 			O="$root/usr/src/linux-headers-$release" \
-			CC="$(command -v gcc-12 || echo gcc)" M="$dir" "$@"
+			CC="$(command -v gcc-12 || echo gcc)" M="$dir" \
+			CONFIG_DEBUG_INFO_BTF_MODULES= "$@"
 		;;
 	7.x) "$vm/kernel-chroot" make "$dir" "$@" ;;
 	debug) make -C "$cache/kernel/debug/build" M="$dir" "$@" ;;
