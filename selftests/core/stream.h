@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A small receiver made of the core's functions alone, for the tests: it
+ * takes a stream in pieces of any size and writes down what happened.
+ */
+#ifndef _WS_CORE_STREAM_H
+#define _WS_CORE_STREAM_H
+
+#include "core.h"
+
+struct stream {
+	u32 role;
+	u64 max_message;
+
+	u8 head[WS_HDR_MAX];
+	size_t head_len;
+	struct ws_hdr hdr;
+	bool in_payload;
+	u64 left;		/* payload bytes of the frame still to come */
+	u32 key;		/* as it stands at the next payload byte */
+	struct ws_seq seq;
+	u8 opcode;		/* of the message */
+	u8 utf8;
+	u8 control[WS_CTRL_MAX];
+	bool over;		/* Close or a fault: what follows is ignored */
+
+	u64 taken;		/* bytes of the stream */
+	u64 frame_at;		/* where the frame began */
+
+	u8 *data;		/* the message so far */
+	size_t data_len, data_room;
+	char *log;
+	size_t log_len, log_room;
+};
+
+void stream_init(struct stream *s, u32 role, u64 max_message);
+void stream_feed(struct stream *s, const u8 *p, size_t n);
+/* The log, ended by " ..." when the stream stops inside something. */
+const char *stream_end(struct stream *s);
+void stream_free(struct stream *s);
+
+#endif /* _WS_CORE_STREAM_H */
