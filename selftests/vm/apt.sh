@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # A private view of Debian's archive: the machine's own mirrors and keys,
 # other suites, lists kept under build/. Nothing of the machine changes and
 # nothing is installed. Sourced after lib.sh.

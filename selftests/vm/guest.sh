@@ -2,37 +2,39 @@
 # shellcheck shell=bash
 # The parts of "run": what goes into the guest, QEMU's options, reading what
 # comes out, and the verdict. Sourced by it; uses its variables.
-# shellcheck disable=SC2034,SC2154
+# shellcheck disable=SC2034,SC2054,SC2154
 
-make_initramfs()
+# gather_files: a folder that looks like the guest's root.
+gather_files()
 {
-	local dir=$tmp/files get item
+	local item
 
-	token="vm-$seed"
-	[ "$clock" = instructions ] || token="vm-$$-$RANDOM"
-	case $net in
-	1) modules="virtio_pci virtio_net $modules" ;;
-	esac
-	mkdir -p "$dir"
+	mkdir -p "$tmp/files"
 	for item in "${bins[@]}"; do
-		add_program "$dir" "$item"
+		add_program "$tmp/files" "$item"
 	done
 	for item in "${adds[@]}"; do
-		add_path "$dir" "$item"
+		add_path "$tmp/files" "$item"
 	done
-	[ -z "$load" ] || cp "$module" "$dir/ws.ko"
-	printf '%s\n' "$command" >"$dir/cmd"
-	get=${gets[*]%%:*}
+	[ -z "$load" ] || cp "$module" "$tmp/files/ws.ko"
+	printf '%s\n' "$command" >"$tmp/files/cmd"
+}
+
+pack_guest()
+{
+	token="vm-$seed"
+	[ "$clock" = instructions ] || token="vm-$$-$RANDOM"
+	[ -z "$net" ] || modules="virtio_pci virtio_net $modules"
 	{
 		printf '%s=%q\n' TOKEN "$token" MODULES "$modules" NET "$net" \
-			LOAD "$load" PARAMS "$params" GET "$get" \
-			INTERACTIVE "$shell"
+			LOAD "$load" PARAMS "$params" \
+			GET "${gets[*]%%:*}" INTERACTIVE "$shell"
 		[ "$clock" = instructions ] && echo SETTLE=60 || echo SETTLE=0
-	} >"$dir/vm.conf"
+	} >"$tmp/files/vm.conf"
 	base_initramfs "$kernel" >"$tmp/base"
-	pack_folder "$dir" "$tmp/files.cpio"
+	pack_folder "$tmp/files" "$tmp/files.cpio"
 	cat "$(cat "$tmp/base")" "$tmp/files.cpio" >"$tmp/initramfs"
-	rm -rf "$dir" "$tmp/files.cpio"
+	rm -rf "$tmp/files" "$tmp/files.cpio"
 }
 
 # kvm_works: really boots the guest, with a hard limit: a /dev/kvm may be

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # Initramfs pieces; the kernel accepts several archives one after the other,
 # so the part that does not change is made once. Sourced after lib.sh.
 
@@ -79,6 +79,7 @@ add_program()
 	prog=$(command -v "$2") || die "--bin $2: no such program"
 	mkdir -p "$dir/bin"
 	cp -L "$prog" "$dir/bin/${prog##*/}"
+	[ -z "${host:-}" ] || return 0
 	# Static programs have none.
 	{ ldd "$prog" 2>/dev/null || true; } | sed -n 's:^[^/]*\(/[^ ]*\).*:\1:p' |
 		while read -r lib; do

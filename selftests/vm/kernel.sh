@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # Where each kernel line comes from and how a module is built for it.
 # Sourced after lib.sh and apt.sh. Every line ends up as
 # build/cache/kernel/LINE/{release,vmlinuz,modules/}.
@@ -74,8 +74,15 @@ kernel_make()
 	local line=$1 dir=$2 release root=$cache/kernel/$1/root
 
 	shift 2
-	release=$(kernel_release "$line")
+	[ "$line" = host ] || release=$(kernel_release "$line")
 	case $line in
+	host)
+		if [ ! -e "/lib/modules/$(uname -r)/build/Makefile" ]; then
+			echo "error: please install linux-headers-$(uname -r)"
+			return 1
+		fi
+		make -C "/lib/modules/$(uname -r)/build" M="$dir" "$@"
+		;;
 	6.1 | 6.12)
 		make -C "$root/usr/src/linux-headers-${release%-cloud-amd64}-common" \
 			O="$root/usr/src/linux-headers-$release" \
