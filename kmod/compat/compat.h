@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Every difference between the kernels that the module builds for, as named
+ * helpers. The WS_HAVE_* answers come from probes.mk.
+ */
+#ifndef _WS_COMPAT_H
+#define _WS_COMPAT_H
+
+#include <linux/bvec.h>
+#include <linux/uio.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+
+/*
+ * Hand one run of a page to TCP by reference. Needs the socket lock, may
+ * sleep for memory, never waits for room in the send buffer. The pages are
+ * never written again, so a receiver on loopback may share them.
+ *
+ * Return: bytes taken, or a negated errno.
+ */
+static inline int ws_compat_tcp_send_page(struct sock *sk, struct page *page,
+					  size_t off, size_t len, bool more)
+{
+	int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0);
+#ifdef WS_HAVE_SENDPAGE
+	if (more)
+		flags |= MSG_SENDPAGE_NOTLAST;
+	return tcp_sendpage_locked(sk, page, off, len,
+				   flags | MSG_NO_SHARED_FRAGS);
+#else
+	struct msghdr msg = { .msg_flags = flags | MSG_SPLICE_PAGES |
+					   MSG_NO_SHARED_FRAGS };
+	struct bio_vec bv;
+
+	bvec_set_page(&bv, page, len, off);
+	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, &bv, 1, len);
+	return tcp_sendmsg_locked(sk, &msg, len);
+#endif
+}
+
+/* Take the page-sending entries out of a copy of a protocol's tables. */
+static inline void ws_compat_no_sendpage(struct proto *prot,
+					 struct proto_ops *ops)
+{
+#ifdef WS_HAVE_SENDPAGE
+	prot->sendpage = NULL;
+	ops->sendpage_locked = NULL;
+#endif
+	ops->sendmsg_locked = NULL;
+}
+
+/* MSG_SENDPAGE_NOTLAST: more of the same file follows (sendfile). */
+#ifdef WS_HAVE_SENDPAGE
+#define WS_COMPAT_MSG_NOTLAST	MSG_SENDPAGE_NOTLAST
+#else
+#define WS_COMPAT_MSG_NOTLAST	0
+#endif
+
+/* proto.recvmsg: ours has the older form, with @addr_len, everywhere. */
+int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
+	       int *addr_len);
+
+#ifdef WS_HAVE_ADDR_LEN
+static inline void ws_compat_set_recvmsg(struct proto *prot)
+{
+	prot->recvmsg = ws_recvmsg;
+}
+
+static inline int ws_compat_recvmsg(const struct proto *prot, struct sock *sk,
+				    struct msghdr *msg, size_t len, int flags,
+				    int *addr_len)
+{
+	return prot->recvmsg(sk, msg, len, flags, addr_len);
+}
+#else
+static inline int ws_compat_recvmsg_entry(struct sock *sk, struct msghdr *msg,
+					  size_t len, int flags)
+{
+	int addr_len = 0;
+
+	return ws_recvmsg(sk, msg, len, flags, &addr_len);
+}
+
+static inline void ws_compat_set_recvmsg(struct proto *prot)
+{
+	prot->recvmsg = ws_compat_recvmsg_entry;
+}
+
+static inline int ws_compat_recvmsg(const struct proto *prot, struct sock *sk,
+				    struct msghdr *msg, size_t len, int flags,
+				    int *addr_len)
+{
+	return prot->recvmsg(sk, msg, len, flags);
+}
+#endif
+
+/* proto.ioctl */
+#ifdef WS_HAVE_IOCTL_KARG
+typedef int *ws_compat_ioctl_arg;
+static inline int ws_compat_ioctl_answer(int value, ws_compat_ioctl_arg arg)
+{
+	*arg = value;
+	return 0;
+}
+#else
+typedef unsigned long ws_compat_ioctl_arg;
+static inline int ws_compat_ioctl_answer(int value, ws_compat_ioctl_arg arg)
+{
+	return put_user(value, (int __user *)arg);
+}
+#endif
+
+/* False for device memory, which no copy can read. */
+static inline bool ws_compat_skb_readable(const struct sk_buff *skb)
+{
+#ifdef WS_HAVE_UNREADABLE
+	return skb_frags_readable(skb);
+#else
+	return true;
+#endif
+}
+
+#endif /* _WS_COMPAT_H */

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Private declarations of the ws module, grouped by the file they live in.
+ * Includes point one way: core <- lower <- ctrl <- rx, tx <- ulp.
+ */
+#ifndef _WS_H
+#define _WS_H
+
+#include <linux/bvec.h>
+#include <linux/list.h>
+#include <linux/net.h>
+#include <linux/workqueue.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+
+#include "compat/compat.h"
+#include "core/core.h"
+
+/* PONGs that wait to be sent, a connection; older ones make room. */
+#define WS_PONG_MAX	64
+/* Payload of one frame at most; a longer message goes out in fragments. */
+#define WS_FRAME_MAX	(256 * 1024)
+/* What a non-blocking send may queue beyond the send buffer's limit. */
+#define WS_FRAME_MIN	(64 * 1024)
+/* Page runs of one frame; 64 KiB fit even where only single pages are left. */
+#define WS_FRAME_SEGS	18
+
+/**
+ * struct ws_cursor - a place in the received stream and what it is inside of
+ * @left: payload bytes of the frame at hand that lie beyond @seq
+ * @seq: TCP sequence number of the next byte
+ * @key: mask of the frame at hand, rotated to the byte at @seq
+ * @opcode: of the message at hand, 0 between messages
+ * @frame: @seq is inside a data frame; else at a frame boundary
+ * @fin: the frame at hand is the message's last
+ */
+struct ws_cursor {
+	u64 left;
+	u32 seq;
+	u32 key;
+	u8 opcode;
+	bool frame;
+	bool fin;
+};
+
+/* Why the received stream ends at ws_rx::scan. */
+enum ws_stop {
+	WS_STOP_NONE,
+	WS_STOP_CLOSE,
+	WS_STOP_FAULT,
+	/* The reader has been told; whatever else arrives is thrown away. */
+	WS_STOP_OVER,
+};
+
+/**
+ * struct ws_rx - the receiving direction
+ * @scan: how far the stream has been looked at
+ * @head: how far it has been given to the reader; never beyond @scan
+ * @seq: the rules' state at @scan
+ * @consumed: bytes of the stream before @head.seq
+ * @fault_offset: ws_info::fault_offset
+ * @prefix: bytes of WS_RX_PREFIX, which come before those in the queue, or
+ *	NULL; they end at sequence number @base
+ * @prefix_len: how many there are
+ * @base: first sequence number that is in TCP's queue
+ * @copied: what tcp_sock::copied_seq must be, unless somebody else reads
+ * @want: nothing is gained by a look before this sequence number is there
+ * @complete: whole messages between @head and @scan
+ * @payload: payload bytes of data frames between @head and @scan
+ * @utf8: ws_utf8() state of the text message open at @scan
+ * @stop: &enum ws_stop
+ * @rule: &enum ws_rule for WS_STOP_FAULT
+ * @grown: the receive buffer was made large enough for so many bytes
+ * @close_code: of the Close frame that ends at @scan, for WS_STOP_CLOSE
+ * @close_len: length of its reason, @close_key its mask
+ * @started: the parser runs; before that the role may still change
+ * @announced: the reader was told of what is readable and has not yet taken
+ *	all of it
+ */
+struct ws_rx {
+	struct ws_cursor scan;
+	struct ws_cursor head;
+	struct ws_seq seq;
+	u64 consumed;
+	u64 fault_offset;
+	u8 *prefix;
+	u32 prefix_len;
+	u32 base;
+	u32 copied;
+	u32 want;
+	u32 complete;
+	u32 payload;
+	u32 grown;
+	u32 close_key;
+	u16 close_code;
+	u8 close_len;
+	u8 utf8;
+	u8 stop;
+	u8 rule;
+	bool started;
+	bool announced;
+};
+
+/**
+ * struct ws_tx - the sending direction
+ * @seg: page runs of the frame on its way into TCP: @one or an allocation
+ * @one: the run of a frame that needs only one
+ * @nseg: how many runs, 0 when no frame is under way
+ * @cur: the run that TCP takes next; its offset and length are what is left
+ * @opcode: of the message that MSG_MORE left open, or 0
+ * @npong: length of @pongs
+ * @pongs: PONGs to send, &struct ws_pong, oldest first
+ * @close_code: of the Close to send
+ * @close: WS_CLOSE_*
+ * @fin: WS_FIN_*
+ * @busy: a sendmsg() between two frames of its message has dropped the lock
+ * @waiters: how many wait for @busy to end
+ */
+struct ws_tx {
+	struct bio_vec *seg;
+	struct bio_vec one;
+	struct list_head pongs;
+	u16 close_code;
+	u8 nseg;
+	u8 cur;
+	u8 opcode;
+	u8 npong;
+	u8 close;
+	u8 fin;
+	bool busy;
+	u16 waiters;
+};
+
+enum {
+	WS_CLOSE_NONE,
+	/* Asked for; goes out once the frame under way is in TCP's hands. */
+	WS_CLOSE_WANTED,
+	/* In TCP's hands, or given up. */
+	WS_CLOSE_SENT,
+};
+
+enum {
+	WS_FIN_NONE,
+	/* TCP's sending direction ends behind the Close. */
+	WS_FIN_WANTED,
+	WS_FIN_SENT,
+};
+
+/**
+ * struct ws_ctx - one attached socket
+ * @sk: the socket; it does not outlive this structure's callbacks
+ * @slot: the protocol tables in use and those below them
+ * @data_ready: TCP's callback, which wakes the reader
+ * @write_space: TCP's callback, which wakes the writer
+ * @work: sends what softirq context must not
+ * @rx: the receiving direction
+ * @tx: the sending direction
+ * @cfg: WS_CONFIG, defaults filled in
+ * @info: WS_INFO, as far as it is counted
+ * @rcu: for the readers of sk_user_data
+ *
+ * Found through sk_user_data. Who writes what, and under which lock:
+ *
+ *  ==================  =========================  ========================
+ *  field               written                    read
+ *  ==================  =========================  ========================
+ *  sk, slot,           at attach                  freely
+ *  data_ready,
+ *  write_space
+ *  rx, tx, cfg, info   the socket lock: by its    the same; poll() reads
+ *                      owner, or in softirq with  rx.complete, rx.stop,
+ *                      bh_lock_sock() and no      rx.payload, rx.started,
+ *                      owner                      tx.nseg and tx.busy
+ *                                                 without, as hints
+ *  ==================  =========================  ========================
+ *
+ * The socket lock is the only lock. A frame is built whole before the first
+ * of its bytes reaches TCP, and what TCP does not take stays in @tx and goes
+ * before anything else, so frames stay whole although the lock is dropped
+ * while a sender waits.
+ */
+struct ws_ctx {
+	struct sock *sk;
+	const struct ws_slot *slot;
+	void (*data_ready)(struct sock *sk);
+	void (*write_space)(struct sock *sk);
+	struct work_struct work;
+	struct ws_rx rx;
+	struct ws_tx tx;
+	struct ws_config cfg;
+	struct ws_info info;
+	struct rcu_head rcu;
+};
+
+/**
+ * struct ws_slot - copies of a protocol's tables with our entries in them
+ * @prot: ours
+ * @ops: ours
+ * @lower_prot: what it was made from
+ * @lower_ops: what it was made from
+ */
+struct ws_slot {
+	struct proto prot;
+	struct proto_ops ops;
+	struct proto *lower_prot;
+	const struct proto_ops *lower_ops;
+};
+
+/* For callers that hold a reference on the file, or the socket lock. */
+static inline struct ws_ctx *ws_ctx_get(const struct sock *sk)
+{
+	return (struct ws_ctx *)((uintptr_t)READ_ONCE(sk->sk_user_data) &
+				 SK_USER_DATA_PTRMASK);
+}
+
+static inline void ws_owned_by_me(const struct ws_ctx *ctx)
+{
+	sock_owned_by_me(ctx->sk);
+}
+
+/* ws_ulp.c */
+extern struct workqueue_struct *ws_wq;
+int ws_ulp_init(void);
+void ws_ulp_exit(void);
+
+/* ws_lower.c */
+typedef int (*ws_actor_t)(void *arg, const u8 *p, u32 n);
+
+u32 ws_lower_end(const struct ws_ctx *ctx);
+int ws_lower_walk(const struct ws_ctx *ctx, struct sk_buff **hint, u32 seq,
+		  u32 n, ws_actor_t actor, void *arg);
+int ws_lower_peek(const struct ws_ctx *ctx, struct sk_buff **hint, u32 seq,
+		  u8 *buf, u32 n);
+struct sk_buff *ws_lower_hint(const struct ws_ctx *ctx, u32 seq);
+void ws_lower_grow(struct ws_ctx *ctx, u64 len);
+void ws_lower_consume(struct ws_ctx *ctx, u32 seq);
+void ws_lower_fin(struct ws_ctx *ctx);
+
+/* ws_rx.c */
+void ws_rx_start(struct ws_ctx *ctx);
+void ws_rx_scan(struct ws_ctx *ctx);
+void ws_rx_trim(struct ws_ctx *ctx);
+void ws_rx_fault(struct ws_ctx *ctx, enum ws_rule rule);
+bool ws_rx_readable(const struct ws_ctx *ctx);
+void ws_rx_data_ready(struct sock *sk);
+
+/* ws_recv.c */
+int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
+	       int *addr_len);
+int ws_recv_len(struct ws_ctx *ctx);
+
+/* ws_tx.c */
+int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from);
+int ws_tx_push(struct ws_ctx *ctx, bool more);
+int ws_tx_flush(struct ws_ctx *ctx);
+void ws_tx_wake(struct ws_ctx *ctx);
+void ws_tx_abort(struct ws_ctx *ctx);
+
+/* ws_send.c */
+int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t len);
+void ws_splice_eof(struct socket *sock);
+
+/* ws_ctrl.c */
+struct ws_pong {
+	struct list_head node;
+	u8 len;
+	u8 data[];
+};
+
+void ws_ctrl_ping(struct ws_ctx *ctx, const u8 *p, u8 len);
+void ws_ctrl_close(struct ws_ctx *ctx, u16 code);
+void ws_ctrl_fin(struct ws_ctx *ctx);
+void ws_ctrl_free(struct ws_ctx *ctx);
+bool ws_ctrl_pending(const struct ws_ctx *ctx);
+void ws_ctrl_kick(struct ws_ctx *ctx);
+void ws_ctrl_work(struct work_struct *work);
+void ws_ctrl_write_space(struct sock *sk);
+int ws_ctrl_shutdown(struct socket *sock, int how);
+
+/* ws_poll.c */
+__poll_t ws_poll(struct file *file, struct socket *sock,
+		 struct poll_table_struct *wait);
+int ws_ioctl(struct sock *sk, int cmd, ws_compat_ioctl_arg arg);
+int ws_peek_len(struct socket *sock);
+int ws_set_rcvlowat(struct sock *sk, int val);
+
+/* ws_sockopt.c */
+void ws_config_default(struct ws_config *cfg);
+int ws_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
+		  unsigned int optlen);
+int ws_getsockopt(struct sock *sk, int level, int optname, char __user *optval,
+		  int __user *optlen);
+
+/* ws_stats.c */
+enum ws_mib {
+	WS_MIB_CURR,
+	WS_MIB_ATTACHED,
+	WS_MIB_RX_MESSAGES,
+	WS_MIB_RX_BYTES,
+	WS_MIB_RX_PIECES,
+	WS_MIB_RX_PING,
+	WS_MIB_RX_PONG,
+	WS_MIB_RX_CLOSE,
+	WS_MIB_TX_MESSAGES,
+	WS_MIB_TX_BYTES,
+	WS_MIB_TX_PONG,
+	WS_MIB_TX_CLOSE,
+	WS_MIB_PONG_DROPPED,
+	WS_MIB_NO_MEMORY,
+	/* One for each rule, in the order of &enum ws_rule from 1 on. */
+	WS_MIB_ERR,
+	WS_MIB_MAX = WS_MIB_ERR + WS_RULE_MAX - 1
+};
+
+int ws_stats_init(void);
+void ws_stats_exit(void);
+void ws_stats_add(const struct sock *sk, enum ws_mib mib, long n);
+
+static inline void ws_stats_inc(const struct sock *sk, enum ws_mib mib)
+{
+	ws_stats_add(sk, mib, 1);
+}
+
+#endif /* _WS_H */

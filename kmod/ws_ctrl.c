@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What happens without the application: PONGs, the closing handshake, and the
+ * work that sends what softirq context found out.
+ */
+#include "ws.h"
+
+/**
+ * ws_ctrl_ping() - remember to answer a PING, RFC 6455 section 5.5.2
+ * @ctx: the socket
+ * @p: its payload, unmasked
+ * @len: at most WS_CTRL_MAX
+ *
+ * At most WS_PONG_MAX answers wait; the oldest gives way, as section 5.5.3
+ * allows. Any context that has the socket lock.
+ */
+void ws_ctrl_ping(struct ws_ctx *ctx, const u8 *p, u8 len)
+{
+	struct ws_tx *tx = &ctx->tx;
+	struct ws_pong *pong;
+
+	if (tx->close != WS_CLOSE_NONE)
+		return;
+	pong = kmalloc(struct_size(pong, data, len),
+		       GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT);
+	if (!pong) {
+		ws_stats_inc(ctx->sk, WS_MIB_NO_MEMORY);
+		ws_stats_inc(ctx->sk, WS_MIB_PONG_DROPPED);
+		return;
+	}
+	pong->len = len;
+	memcpy(pong->data, p, len);
+	list_add_tail(&pong->node, &tx->pongs);
+	if (++tx->npong <= WS_PONG_MAX)
+		return;
+	pong = list_first_entry(&tx->pongs, struct ws_pong, node);
+	list_del(&pong->node);
+	kfree(pong);
+	tx->npong--;
+	ws_stats_inc(ctx->sk, WS_MIB_PONG_DROPPED);
+}
+
+/**
+ * ws_ctrl_close() - start or answer the closing handshake, section 7.1.2
+ * @ctx: the socket
+ * @code: status code; 1005 for a Close without one, 1006 for none at all
+ *
+ * Only the first call has an effect. No data frame follows. The Close goes
+ * out with the next ws_tx_flush(). Any context that has the socket lock.
+ */
+void ws_ctrl_close(struct ws_ctx *ctx, u16 code)
+{
+	struct ws_tx *tx = &ctx->tx;
+
+	if (tx->close != WS_CLOSE_NONE)
+		return;
+	if (code == 1006) {
+		tx->close = WS_CLOSE_SENT;
+		return;
+	}
+	tx->close = WS_CLOSE_WANTED;
+	tx->close_code = code;
+	ctx->info.state |= WS_STATE_CLOSE_SENT;
+	ctx->info.close_sent = code;
+}
+
+/**
+ * ws_ctrl_fin() - end TCP's sending direction once the Close is out
+ * @ctx: the socket
+ *
+ * The server ends TCP when both have sent a Close, either side when the other
+ * broke a rule (section 7.1.1). Any context that has the socket lock.
+ */
+void ws_ctrl_fin(struct ws_ctx *ctx)
+{
+	if (ctx->tx.fin == WS_FIN_NONE)
+		ctx->tx.fin = WS_FIN_WANTED;
+}
+
+/**
+ * ws_ctrl_free() - forget the PONGs that wait
+ * @ctx: the socket
+ */
+void ws_ctrl_free(struct ws_ctx *ctx)
+{
+	struct ws_pong *pong, *next;
+
+	list_for_each_entry_safe(pong, next, &ctx->tx.pongs, node)
+		kfree(pong);
+	INIT_LIST_HEAD(&ctx->tx.pongs);
+	ctx->tx.npong = 0;
+}
+
+/**
+ * ws_ctrl_pending() - is there anything for ws_tx_flush() to do?
+ * @ctx: the socket
+ *
+ * Without the lock the answer is a hint.
+ */
+bool ws_ctrl_pending(const struct ws_ctx *ctx)
+{
+	const struct ws_tx *tx = &ctx->tx;
+
+	return READ_ONCE(tx->nseg) || READ_ONCE(tx->npong) ||
+	       READ_ONCE(tx->close) == WS_CLOSE_WANTED ||
+	       (READ_ONCE(tx->fin) == WS_FIN_WANTED &&
+		READ_ONCE(tx->close) == WS_CLOSE_SENT);
+}
+
+/**
+ * ws_ctrl_kick() - have ws_ctrl_work() run if there is anything to send
+ * @ctx: the socket
+ *
+ * Any context that has the socket lock, or is sk_write_space.
+ */
+void ws_ctrl_kick(struct ws_ctx *ctx)
+{
+	if (ws_ctrl_pending(ctx))
+		queue_work(ws_wq, &ctx->work);
+}
+
+/**
+ * ws_ctrl_work() - send what no system call will
+ * @work: &ws_ctx::work
+ *
+ * Process context. ws_ulp.c cancels it before the context goes.
+ */
+void ws_ctrl_work(struct work_struct *work)
+{
+	struct ws_ctx *ctx = container_of(work, struct ws_ctx, work);
+	struct sock *sk = ctx->sk;
+	long timeo = HZ / 10;
+
+	lock_sock(sk);
+	if (ws_ctx_get(sk) == ctx && ws_tx_flush(ctx) == -EAGAIN &&
+	    sk_stream_memory_free(sk)) {
+		/*
+		 * It is memory that lacks, not room: no ACK will wake us.
+		 * Close waits for this work, hence the limit.
+		 */
+		sk_stream_wait_memory(sk, &timeo);
+		if (ws_ctx_get(sk) == ctx)
+			ws_ctrl_kick(ctx);
+	}
+	release_sock(sk);
+}
+
+/**
+ * ws_ctrl_write_space() - sk_write_space of an attached socket
+ * @sk: the socket
+ *
+ * Softirq context; the socket lock is not always held.
+ */
+void ws_ctrl_write_space(struct sock *sk)
+{
+	struct ws_ctx *ctx;
+
+	rcu_read_lock();
+	ctx = rcu_dereference_sk_user_data(sk);
+	if (ctx) {
+		ctx->write_space(sk);
+		ws_ctrl_kick(ctx);
+	}
+	rcu_read_unlock();
+}
+
+/**
+ * ws_ctrl_shutdown() - proto_ops.shutdown of an attached socket
+ * @sock: the socket
+ * @how: SHUT_RD, SHUT_WR or SHUT_RDWR
+ *
+ * SHUT_WR sends Close 1000 and leaves TCP open for the peer's answer; FIN
+ * follows that (RFC 6455 section 7.1.1). SHUT_RDWR ends TCP as well.
+ *
+ * Return: 0 or a negated errno.
+ */
+int ws_ctrl_shutdown(struct socket *sock, int how)
+{
+	struct sock *sk = sock->sk;
+	struct ws_ctx *ctx = ws_ctx_get(sk);
+	bool over;
+
+	if (how < SHUT_RD || how > SHUT_RDWR)
+		return -EINVAL;
+	if (how == SHUT_RD)
+		return ctx->slot->lower_ops->shutdown(sock, how);
+
+	lock_sock(sk);
+	over = sk->sk_state == TCP_CLOSE;
+	if (!over) {
+		ws_rx_start(ctx);
+		if (ctx->rx.stop == WS_STOP_CLOSE && !ctx->rx.complete)
+			ws_ctrl_close(ctx, ctx->rx.close_code);
+		ws_ctrl_close(ctx, 1000);
+		ws_tx_flush(ctx);
+		/* Sleepers in recvmsg() and poll() look again. */
+		sk->sk_state_change(sk);
+	}
+	release_sock(sk);
+	if (over || how == SHUT_RDWR)
+		return ctx->slot->lower_ops->shutdown(sock, how);
+	return 0;
+}

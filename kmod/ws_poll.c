@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Readiness: poll(), SO_RCVLOWAT, FIONREAD. */
+#include <asm/ioctls.h>
+#include <linux/poll.h>
+#include <linux/sockios.h>
+
+#include "ws.h"
+
+/**
+ * ws_poll() - proto_ops.poll of an attached socket
+ * @file: as for proto_ops.poll
+ * @sock: the socket
+ * @wait: as for proto_ops.poll
+ *
+ * EPOLLIN when recvmsg() would return something, EPOLLOUT when sendmsg()
+ * could take something. Sleeps only for the socket lock, and only the first
+ * time.
+ *
+ * Return: EPOLL* bits.
+ */
+__poll_t ws_poll(struct file *file, struct socket *sock,
+		 struct poll_table_struct *wait)
+{
+	struct sock *sk = sock->sk;
+	struct ws_ctx *ctx = ws_ctx_get(sk);
+	const struct ws_rx *rx = &ctx->rx;
+	__poll_t mask;
+
+	if (unlikely(!READ_ONCE(rx->started))) {
+		lock_sock(sk);
+		ws_rx_start(ctx);
+		release_sock(sk);
+	}
+	mask = ctx->slot->lower_ops->poll(file, sock, wait);
+
+	/* TCP says so for any byte; its FIN and its errors stay as they are. */
+	if (!(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN) &&
+	    !ws_rx_readable(ctx))
+		mask &= ~(EPOLLIN | EPOLLRDNORM);
+	else if (ws_rx_readable(ctx))
+		mask |= EPOLLIN | EPOLLRDNORM;
+	if (READ_ONCE(rx->stop) != WS_STOP_NONE && !READ_ONCE(rx->complete))
+		mask |= EPOLLRDHUP;
+
+	if (READ_ONCE(ctx->tx.nseg) || READ_ONCE(ctx->tx.busy))
+		mask &= ~(EPOLLOUT | EPOLLWRNORM);
+	return mask;
+}
+
+/**
+ * ws_set_rcvlowat() - proto_ops.set_rcvlowat of an attached socket
+ * @sk: the socket
+ * @val: ignored: a message is ready when it is complete
+ *
+ * TCP must go on telling of every byte, whatever the mark.
+ */
+int ws_set_rcvlowat(struct sock *sk, int val)
+{
+	return 0;
+}
+
+/**
+ * ws_peek_len() - proto_ops.peek_len of an attached socket
+ * @sock: the socket
+ *
+ * Return: payload bytes that the next recvmsg() would give.
+ */
+int ws_peek_len(struct socket *sock)
+{
+	struct sock *sk = sock->sk;
+	int len;
+
+	lock_sock(sk);
+	ws_rx_start(ws_ctx_get(sk));
+	len = ws_recv_len(ws_ctx_get(sk));
+	release_sock(sk);
+	return len;
+}
+
+/**
+ * ws_ioctl() - proto.ioctl of an attached socket
+ * @sk: the socket
+ * @cmd: SIOCINQ (FIONREAD) is ours, the others are TCP's
+ * @arg: as for proto.ioctl
+ *
+ * Return: 0 or a negated errno.
+ */
+int ws_ioctl(struct sock *sk, int cmd, ws_compat_ioctl_arg arg)
+{
+	struct ws_ctx *ctx = ws_ctx_get(sk);
+
+	if (cmd != SIOCINQ)
+		return ctx->slot->lower_prot->ioctl(sk, cmd, arg);
+	return ws_compat_ioctl_answer(ws_peek_len(sk->sk_socket), arg);
+}

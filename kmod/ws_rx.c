@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The scanner: looks at the received stream as it arrives, once, and knows
+ * where messages end, whether text is UTF-8, and what to do about control
+ * frames. It leaves the bytes of messages where they are; the reader fetches
+ * them (ws_recv.c). Only PING and PONG are acted upon here, whatever lies
+ * before them. Close and faults wait at the end of the scanned stream until
+ * the reader has had everything before them.
+ *
+ * Runs in softirq context from sk_data_ready, and in process context before
+ * a reader sleeps; always with the socket lock.
+ */
+#include "ws.h"
+
+/**
+ * ws_rx_fault() - the peer broke a rule
+ * @ctx: the socket
+ * @rule: which; the stream ends at @ctx->rx.scan
+ *
+ * The answer is sent when the reader has had what was complete before it.
+ */
+void ws_rx_fault(struct ws_ctx *ctx, enum ws_rule rule)
+{
+	struct ws_rx *rx = &ctx->rx;
+
+	if (rx->stop != WS_STOP_NONE)
+		return;
+	rx->rule = rule;
+	rx->fault_offset = rx->consumed + (rx->scan.seq - rx->head.seq);
+	WRITE_ONCE(rx->stop, WS_STOP_FAULT);
+	ws_stats_inc(ctx->sk, WS_MIB_ERR + rule - 1);
+}
+
+static void scan_control(struct ws_ctx *ctx, struct sk_buff **hint,
+			 const struct ws_hdr *hdr, u32 seq)
+{
+	struct ws_rx *rx = &ctx->rx;
+	u8 body[WS_CTRL_MAX];
+	enum ws_rule rule;
+
+	if (ws_lower_peek(ctx, hint, seq, body, hdr->len)) {
+		ws_rx_fault(ctx, WS_RULE_STREAM);
+		return;
+	}
+	ws_mask_copy(body, body, hdr->len, hdr->key);
+
+	switch (hdr->opcode) {
+	case WS_OP_PING:
+		ctx->info.rx_pings++;
+		ws_stats_inc(ctx->sk, WS_MIB_RX_PING);
+		ws_ctrl_ping(ctx, body, hdr->len);
+		break;
+	case WS_OP_PONG:
+		ctx->info.rx_pongs++;
+		ws_stats_inc(ctx->sk, WS_MIB_RX_PONG);
+		break;
+	case WS_OP_CLOSE:
+		rule = ws_close_parse(body, hdr->len, &rx->close_code);
+		if (rule) {
+			ws_rx_fault(ctx, rule);
+			return;
+		}
+		rx->close_len = hdr->len > 2 ? hdr->len - 2 : 0;
+		rx->close_key = ws_key_rotate(hdr->key, 2);
+		WRITE_ONCE(rx->stop, WS_STOP_CLOSE);
+		ws_stats_inc(ctx->sk, WS_MIB_RX_CLOSE);
+		break;
+	}
+	rx->scan.seq = seq + hdr->len;
+}
+
+/* Return: false when more bytes are needed or the stream has ended. */
+static bool scan_header(struct ws_ctx *ctx, struct sk_buff **hint, u32 end)
+{
+	struct ws_rx *rx = &ctx->rx;
+	u32 avail = end - rx->scan.seq;
+	u8 buf[WS_HDR_MAX];
+	struct ws_hdr hdr;
+	enum ws_rule rule;
+	int size;
+
+	avail = min_t(u32, avail, WS_HDR_MAX);
+	if (ws_lower_peek(ctx, hint, rx->scan.seq, buf, avail)) {
+		ws_rx_fault(ctx, WS_RULE_STREAM);
+		return false;
+	}
+	size = ws_hdr_parse(buf, avail, &hdr);
+	if (!size)
+		return false;
+	if (size < 0) {
+		ws_rx_fault(ctx, -size);
+		return false;
+	}
+	rule = ws_seq_check(&rx->seq, &hdr, ctx->cfg.role,
+			    ctx->cfg.max_message);
+	if (rule) {
+		ws_rx_fault(ctx, rule);
+		return false;
+	}
+	if (ws_op_is_control(hdr.opcode)) {
+		u32 total = size + hdr.len;
+
+		if (end - rx->scan.seq < total) {
+			rx->want = rx->scan.seq + total;
+			return false;
+		}
+		scan_control(ctx, hint, &hdr, rx->scan.seq + size);
+		return rx->stop == WS_STOP_NONE;
+	}
+
+	if (hdr.opcode != WS_OP_CONT) {
+		rx->scan.opcode = hdr.opcode;
+		rx->utf8 = WS_UTF8_OK;
+	}
+	ws_seq_frame(&rx->seq, &hdr);
+	rx->scan.seq += size;
+	rx->scan.left = hdr.len;
+	rx->scan.key = hdr.key;
+	rx->scan.fin = hdr.fin;
+	rx->scan.frame = true;
+	return true;
+}
+
+struct utf8_arg {
+	u32 key;
+	u8 state;
+};
+
+static int utf8_actor(void *arg, const u8 *p, u32 n)
+{
+	struct utf8_arg *u = arg;
+
+	u->state = ws_utf8(u->state, p, n, u->key);
+	u->key = ws_key_rotate(u->key, n);
+	return u->state == WS_UTF8_BAD ? -EILSEQ : 0;
+}
+
+/* Return: false when more bytes are needed or the stream has ended. */
+static bool scan_payload(struct ws_ctx *ctx, struct sk_buff **hint, u32 end)
+{
+	struct ws_rx *rx = &ctx->rx;
+	struct ws_cursor *scan = &rx->scan;
+	u32 n = min_t(u64, scan->left, end - scan->seq);
+
+	if (n && scan->opcode == WS_OP_TEXT) {
+		struct utf8_arg u = { .key = scan->key, .state = rx->utf8 };
+		int err = ws_lower_walk(ctx, hint, scan->seq, n, utf8_actor,
+					&u);
+
+		if (err) {
+			ws_rx_fault(ctx, err == -EILSEQ ? WS_RULE_UTF8 :
+							  WS_RULE_STREAM);
+			return false;
+		}
+		rx->utf8 = u.state;
+	}
+	scan->seq += n;
+	scan->left -= n;
+	scan->key = ws_key_rotate(scan->key, n);
+	WRITE_ONCE(rx->payload, rx->payload + n);
+	if (scan->left) {
+		/* Text is looked at as it comes, binary when it is all there. */
+		if (scan->opcode != WS_OP_TEXT)
+			rx->want = scan->seq + min_t(u64, scan->left, 1 << 30);
+		return false;
+	}
+
+	scan->frame = false;
+	if (!scan->fin)
+		return true;
+	if (scan->opcode == WS_OP_TEXT && rx->utf8 != WS_UTF8_OK) {
+		ws_rx_fault(ctx, WS_RULE_UTF8);
+		return false;
+	}
+	scan->opcode = 0;
+	WRITE_ONCE(rx->complete, rx->complete + 1);
+	return true;
+}
+
+/**
+ * ws_rx_trim() - drop what no reader will ask for
+ * @ctx: the socket
+ *
+ * With nothing to deliver, what lies before the scanner is control frames and
+ * headers. On an idle connection this keeps PINGs from filling the queue.
+ */
+void ws_rx_trim(struct ws_ctx *ctx)
+{
+	struct ws_rx *rx = &ctx->rx;
+
+	if (rx->complete || rx->payload || rx->stop != WS_STOP_NONE ||
+	    rx->head.seq == rx->scan.seq)
+		return;
+	ws_lower_consume(ctx, rx->scan.seq);
+	rx->head = rx->scan;
+}
+
+/* After the end nothing is of interest, but the window must stay open. */
+static void drain(struct ws_ctx *ctx)
+{
+	struct ws_rx *rx = &ctx->rx;
+	u32 end = ws_lower_end(ctx);
+
+	ws_lower_consume(ctx, end);
+	rx->head.seq = end;
+	rx->scan.seq = end;
+}
+
+/**
+ * ws_rx_scan() - look at what has arrived
+ * @ctx: the socket
+ *
+ * Cost: one look at each header, one at each byte of text, and one comparison
+ * when nothing can have changed. Any context that has the socket lock.
+ */
+void ws_rx_scan(struct ws_ctx *ctx)
+{
+	struct ws_rx *rx = &ctx->rx;
+	struct sk_buff *hint = NULL;
+	bool more = true;
+	u32 end;
+
+	ws_owned_by_me(ctx);
+	if (unlikely(tcp_sk(ctx->sk)->copied_seq != rx->copied)) {
+		ws_rx_fault(ctx, WS_RULE_STREAM);
+		rx->copied = tcp_sk(ctx->sk)->copied_seq;
+	}
+	if (rx->stop != WS_STOP_NONE) {
+		if (rx->stop == WS_STOP_OVER)
+			drain(ctx);
+		return;
+	}
+
+	end = ws_lower_end(ctx);
+	if (before(end, rx->want) && !sock_flag(ctx->sk, SOCK_DONE))
+		goto trim;
+	if (!before(rx->scan.seq, rx->base))
+		hint = ws_lower_hint(ctx, rx->scan.seq);
+	rx->want = rx->scan.seq;
+	while (more && rx->scan.seq != end)
+		more = rx->scan.frame ? scan_payload(ctx, &hint, end) :
+					scan_header(ctx, &hint, end);
+	/* A frame of no bytes ends where its header does. */
+	if (more && rx->scan.frame && !rx->scan.left)
+		scan_payload(ctx, &hint, end);
+	if (sock_flag(ctx->sk, SOCK_DONE) &&
+	    (rx->scan.frame || rx->seq.opcode || rx->scan.seq != end))
+		ws_rx_fault(ctx, WS_RULE_TRUNCATED);
+	if (rx->scan.left > rx->grown)
+		ws_lower_grow(ctx, rx->scan.left);
+trim:
+	ws_rx_trim(ctx);
+}
+
+/**
+ * ws_rx_start() - begin to look at the stream
+ * @ctx: the socket
+ *
+ * Put off from the attach to the first I/O so that WS_CONFIG can choose the
+ * role and WS_RX_PREFIX add bytes before any of them is judged.
+ */
+void ws_rx_start(struct ws_ctx *ctx)
+{
+	struct ws_rx *rx = &ctx->rx;
+
+	ws_owned_by_me(ctx);
+	if (rx->started)
+		return;
+	WRITE_ONCE(rx->started, true);
+	ws_rx_scan(ctx);
+	ws_ctrl_kick(ctx);
+}
+
+/*
+ * A message that the receive buffer cannot hold whole must be read in pieces,
+ * or the peer's window stays shut for ever. So pieces it is when the buffer
+ * is nearly full; when the window that the next ACK can offer is too small
+ * for the peer to go on; and when half of the buffer is used and the rest of
+ * the message will not fit, as a peer may wait for that much room.
+ */
+static bool under_pressure(const struct ws_ctx *ctx)
+{
+	const struct ws_cursor *scan = &ctx->rx.scan;
+	const struct sock *sk = ctx->sk;
+	const struct tcp_sock *tp = tcp_sk(sk);
+	u32 space = max(tcp_space(sk), 0);
+	u32 window = max(tcp_receive_window(tp), min(space, tp->rcv_ssthresh));
+
+	if (tcp_rmem_pressure(sk) ||
+	    window <= inet_csk(sk)->icsk_ack.rcv_mss)
+		return true;
+	if (READ_ONCE(scan->fin) && READ_ONCE(scan->left) <= space)
+		return false;
+	return space < tcp_full_space(sk) / 2;
+}
+
+/**
+ * ws_rx_readable() - would a reader get anything but EAGAIN?
+ * @ctx: the socket
+ *
+ * The end of TCP's stream is for the caller to see. Without the lock the
+ * answer is a hint.
+ */
+bool ws_rx_readable(const struct ws_ctx *ctx)
+{
+	const struct ws_rx *rx = &ctx->rx;
+
+	if (READ_ONCE(rx->complete) || READ_ONCE(rx->stop) != WS_STOP_NONE)
+		return true;
+	return READ_ONCE(rx->payload) && under_pressure(ctx);
+}
+
+/**
+ * ws_rx_data_ready() - sk_data_ready of an attached socket
+ * @sk: the socket
+ *
+ * The reader hears of it only when it can get something it could not before.
+ * Softirq context with the socket lock, or the owner's.
+ */
+void ws_rx_data_ready(struct sock *sk)
+{
+	struct ws_ctx *ctx = ws_ctx_get(sk);
+	struct ws_rx *rx = &ctx->rx;
+	u32 complete = rx->complete;
+	u8 stop = rx->stop;
+
+	if (!rx->started) {
+		ctx->data_ready(sk);
+		return;
+	}
+	ws_rx_scan(ctx);
+	if (rx->complete != complete || rx->stop != stop ||
+	    sock_flag(sk, SOCK_DONE) ||
+	    (!rx->announced && ws_rx_readable(ctx))) {
+		rx->announced = true;
+		ctx->info.wakeups++;
+		ctx->data_ready(sk);
+	}
+	ws_ctrl_kick(ctx);
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Socket options of level SOL_WS, and those of TCP that cannot go on. */
+#include "ws.h"
+
+void ws_config_default(struct ws_config *cfg)
+{
+	*cfg = (struct ws_config){
+		.role = WS_ROLE_SERVER,
+		.max_message = WS_MAX_MESSAGE_DEFAULT,
+		.send_opcode = WS_OP_BINARY,
+	};
+}
+
+/* Members unknown to us must be 0, those unknown to the caller are. */
+static int copy_config(struct ws_config *cfg, sockptr_t optval,
+		       unsigned int optlen)
+{
+	unsigned int at;
+
+	if (!optlen)
+		return -EINVAL;
+	memset(cfg, 0, sizeof(*cfg));
+	if (copy_from_sockptr(cfg, optval,
+			      min_t(unsigned int, optlen, sizeof(*cfg))))
+		return -EFAULT;
+	if (optlen > PAGE_SIZE)
+		return -E2BIG;
+	for (at = sizeof(*cfg); at < optlen; at++) {
+		u8 byte;
+
+		if (copy_from_sockptr_offset(&byte, optval, at, 1))
+			return -EFAULT;
+		if (byte)
+			return -E2BIG;
+	}
+	return 0;
+}
+
+static int check_config(struct ws_config *cfg)
+{
+	if (cfg->role > WS_ROLE_CLIENT || cfg->flags || cfg->reserved)
+		return -EINVAL;
+	if (!cfg->max_message)
+		cfg->max_message = WS_MAX_MESSAGE_DEFAULT;
+	if (!cfg->send_opcode)
+		cfg->send_opcode = WS_OP_BINARY;
+	if (cfg->send_opcode > WS_OP_BINARY)
+		return -EINVAL;
+	return 0;
+}
+
+static int set_config(struct ws_ctx *ctx, sockptr_t optval,
+		      unsigned int optlen)
+{
+	struct ws_config cfg;
+	int err;
+
+	err = copy_config(&cfg, optval, optlen);
+	if (!err)
+		err = check_config(&cfg);
+	if (err)
+		return err;
+
+	lock_sock(ctx->sk);
+	if (cfg.role != ctx->cfg.role && ctx->rx.started)
+		err = -EBUSY;
+	else
+		ctx->cfg = cfg;
+	release_sock(ctx->sk);
+	return err;
+}
+
+static int set_prefix(struct ws_ctx *ctx, sockptr_t optval,
+		      unsigned int optlen)
+{
+	struct ws_rx *rx = &ctx->rx;
+	u8 *bytes;
+	int err = 0;
+
+	if (!optlen)
+		return -EINVAL;
+	if (optlen > WS_RX_PREFIX_MAX)
+		return -EMSGSIZE;
+	bytes = kmalloc(optlen, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!bytes)
+		return -ENOMEM;
+	if (copy_from_sockptr(bytes, optval, optlen)) {
+		kfree(bytes);
+		return -EFAULT;
+	}
+
+	lock_sock(ctx->sk);
+	if (rx->started || rx->prefix) {
+		err = -EBUSY;
+	} else {
+		rx->prefix = bytes;
+		rx->prefix_len = optlen;
+		rx->scan.seq = rx->base - optlen;
+		rx->head.seq = rx->scan.seq;
+		rx->want = rx->scan.seq;
+		bytes = NULL;
+	}
+	release_sock(ctx->sk);
+	kfree(bytes);
+	return err;
+}
+
+/**
+ * ws_setsockopt() - proto.setsockopt of an attached socket
+ * @sk: the socket
+ * @level: SOL_WS is ours
+ * @optname: WS_CONFIG or WS_RX_PREFIX
+ * @optval: the value
+ * @optlen: its size
+ *
+ * May sleep; takes the socket lock.
+ *
+ * Return: 0 or a negated errno; on error nothing has changed.
+ */
+int ws_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
+		  unsigned int optlen)
+{
+	struct ws_ctx *ctx = ws_ctx_get(sk);
+
+	if (level == SOL_WS) {
+		switch (optname) {
+		case WS_CONFIG:
+			return set_config(ctx, optval, optlen);
+		case WS_RX_PREFIX:
+			return set_prefix(ctx, optval, optlen);
+		default:
+			return -ENOPROTOOPT;
+		}
+	}
+	/* These would move TCP's sequence numbers under our feet. */
+	if (level == SOL_TCP &&
+	    (optname == TCP_REPAIR || optname == TCP_REPAIR_QUEUE ||
+	     optname == TCP_QUEUE_SEQ))
+		return -EOPNOTSUPP;
+	return ctx->slot->lower_prot->setsockopt(sk, level, optname, optval,
+						 optlen);
+}
+
+static int get_struct(const void *value, int size, char __user *optval,
+		      int __user *optlen)
+{
+	int len;
+
+	if (get_user(len, optlen))
+		return -EFAULT;
+	if (len < 0)
+		return -EINVAL;
+	len = min(len, size);
+	if (put_user(len, optlen) || copy_to_user(optval, value, len))
+		return -EFAULT;
+	return 0;
+}
+
+/**
+ * ws_getsockopt() - proto.getsockopt of an attached socket
+ * @sk: the socket
+ * @level: SOL_WS is ours
+ * @optname: WS_CONFIG or WS_INFO
+ * @optval: filled as far as it goes
+ * @optlen: its size, then how much was filled
+ *
+ * May sleep; takes the socket lock.
+ *
+ * Return: 0 or a negated errno.
+ */
+int ws_getsockopt(struct sock *sk, int level, int optname, char __user *optval,
+		  int __user *optlen)
+{
+	struct ws_ctx *ctx = ws_ctx_get(sk);
+	struct ws_config cfg;
+	struct ws_info info;
+
+	if (level == SOL_WS) {
+		lock_sock(sk);
+		cfg = ctx->cfg;
+		info = ctx->info;
+		release_sock(sk);
+		info.role = cfg.role;
+		switch (optname) {
+		case WS_CONFIG:
+			return get_struct(&cfg, sizeof(cfg), optval, optlen);
+		case WS_INFO:
+			return get_struct(&info, sizeof(info), optval, optlen);
+		default:
+			return -ENOPROTOOPT;
+		}
+	}
+	/* Would take bytes past us. */
+	if (level == SOL_TCP && optname == TCP_ZEROCOPY_RECEIVE)
+		return -EOPNOTSUPP;
+	return ctx->slot->lower_prot->getsockopt(sk, level, optname, optval,
+						 optlen);
+}

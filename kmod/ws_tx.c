@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Frames on their way out. A frame is built whole, header and payload, masked
+ * where the role asks for it, in page fragments of our own; only then is it
+ * handed to TCP, which takes the pages by reference. So a bad pointer leaves
+ * nothing on the wire, the payload is copied once, and what TCP does not take
+ * at once can wait here and go before anything else.
+ *
+ * All of it in process context with the socket lock.
+ */
+#include <linux/random.h>
+
+#include "ws.h"
+
+static bool frame_pending(const struct ws_tx *tx)
+{
+	return tx->cur < tx->nseg;
+}
+
+static void frame_free(struct ws_tx *tx)
+{
+	while (frame_pending(tx))
+		put_page(tx->seg[tx->cur++].bv_page);
+	if (tx->seg != &tx->one)
+		kfree(tx->seg);
+	tx->seg = NULL;
+	tx->cur = 0;
+	WRITE_ONCE(tx->nseg, 0);
+}
+
+/* Bytes of room in the current page fragment; -ENOMEM if there is none. */
+static int frag_room(struct sock *sk, struct page_frag *pfrag, size_t want)
+{
+	if (want > PAGE_SIZE)
+		want = WS_HDR_MAX;
+	if (!skb_page_frag_refill(max_t(size_t, want, 32), pfrag,
+				  sk->sk_allocation)) {
+		ws_stats_inc(sk, WS_MIB_NO_MEMORY);
+		return -ENOMEM;
+	}
+	return pfrag->size - pfrag->offset;
+}
+
+/* Return: 0, -EFAULT, or -ENOMEM when not even one run could be had. */
+static int fill(struct ws_ctx *ctx, struct bio_vec *seg, int max, size_t want,
+		u32 key, struct iov_iter *from)
+{
+	struct page_frag *pfrag = sk_page_frag(ctx->sk);
+	struct ws_tx *tx = &ctx->tx;
+	size_t head = WS_HDR_MAX;
+
+	do {
+		int room = frag_room(ctx->sk, pfrag, head + want);
+		u8 *to;
+		size_t n;
+
+		if (room < 0)
+			return tx->nseg ? 0 : room;
+		n = min_t(size_t, room - head, want);
+		to = page_address(pfrag->page) + pfrag->offset + head;
+		if (n && copy_from_iter(to, n, from) != n)
+			return -EFAULT;
+		if (key)
+			ws_mask_copy(to, to, n, key);
+		key = ws_key_rotate(key, n);
+
+		get_page(pfrag->page);
+		seg[tx->nseg].bv_page = pfrag->page;
+		seg[tx->nseg].bv_offset = pfrag->offset;
+		seg[tx->nseg].bv_len = head + n;
+		tx->nseg++;
+		pfrag->offset += head + n;
+		want -= n;
+		head = 0;
+	} while (want && tx->nseg < max);
+	return 0;
+}
+
+/**
+ * ws_tx_build() - make a frame ready for ws_tx_push()
+ * @ctx: the socket; no frame may be under way
+ * @hdr: opcode, fin, and the payload wanted in len, at most WS_FRAME_MAX; on
+ *	return len is what the frame has. It is less, and fin then cleared,
+ *	when memory is short; never for a control frame.
+ * @from: where the payload comes from; left after what was taken
+ *
+ * In the client role the frame is masked with a fresh key from the kernel's
+ * random number generator (RFC 6455 sections 5.3 and 10.3). May sleep.
+ *
+ * Return: 0, -EFAULT or -ENOMEM, with nothing built.
+ */
+int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
+{
+	struct ws_tx *tx = &ctx->tx;
+	size_t got = 0, size;
+	int max = 1, err, i;
+
+	ws_owned_by_me(ctx);
+	hdr->rsv = 0;
+	hdr->masked = ctx->cfg.role == WS_ROLE_CLIENT;
+	hdr->key = hdr->masked ? get_random_u32() : 0;
+
+	tx->seg = NULL;
+	if (hdr->len + WS_HDR_MAX > PAGE_SIZE) {
+		tx->seg = kmalloc_array(WS_FRAME_SEGS, sizeof(*tx->seg),
+					GFP_KERNEL);
+		if (tx->seg)
+			max = WS_FRAME_SEGS;
+	}
+	if (!tx->seg)
+		tx->seg = &tx->one;
+
+	err = fill(ctx, tx->seg, max, hdr->len, hdr->key, from);
+	if (err) {
+		frame_free(tx);
+		return err;
+	}
+
+	for (i = 0; i < tx->nseg; i++)
+		got += tx->seg[i].bv_len;
+	got -= WS_HDR_MAX;
+	if (got < hdr->len)
+		hdr->fin = false;
+	hdr->len = got;
+	/* The header's length is known only now: it ends where data begins. */
+	size = ws_hdr_size(got, hdr->masked);
+	tx->seg[0].bv_offset += WS_HDR_MAX - size;
+	tx->seg[0].bv_len -= WS_HDR_MAX - size;
+	ws_hdr_build(page_address(tx->seg[0].bv_page) + tx->seg[0].bv_offset,
+		     hdr);
+	return 0;
+}
+
+/**
+ * ws_tx_push() - hand the frame under way to TCP
+ * @ctx: the socket
+ * @more: another frame follows at once
+ *
+ * Does not wait for room in the send buffer.
+ *
+ * Return: 0 when no frame is under way any more, -EAGAIN when TCP takes no
+ * more for now, or the error of a dead connection; the frame is then gone.
+ */
+int ws_tx_push(struct ws_ctx *ctx, bool more)
+{
+	struct ws_tx *tx = &ctx->tx;
+
+	ws_owned_by_me(ctx);
+	while (frame_pending(tx)) {
+		struct bio_vec *bv = &tx->seg[tx->cur];
+		int n;
+
+		n = ws_compat_tcp_send_page(ctx->sk, bv->bv_page,
+					    bv->bv_offset, bv->bv_len,
+					    more || tx->cur + 1 < tx->nseg);
+		if (n == -EAGAIN || n == -ENOMEM || n == -ENOBUFS || !n)
+			return -EAGAIN;
+		if (n < 0) {
+			frame_free(tx);
+			return n;
+		}
+		bv->bv_offset += n;
+		bv->bv_len -= n;
+		if (!bv->bv_len) {
+			put_page(bv->bv_page);
+			tx->cur++;
+		}
+	}
+	frame_free(tx);
+	return 0;
+}
+
+static int push_control(struct ws_ctx *ctx, u8 opcode, void *data, u8 len)
+{
+	struct ws_hdr hdr = { .opcode = opcode, .fin = true, .len = len };
+	struct kvec kv = { .iov_base = data, .iov_len = len };
+	struct iov_iter from;
+	int err;
+
+	iov_iter_kvec(&from, WRITE, &kv, 1, len);
+	err = ws_tx_build(ctx, &hdr, &from);
+	if (err)
+		return err;
+	return ws_tx_push(ctx, false);
+}
+
+static int push_pong(struct ws_ctx *ctx)
+{
+	struct ws_tx *tx = &ctx->tx;
+	struct ws_pong *pong = list_first_entry(&tx->pongs, struct ws_pong,
+						node);
+	int err;
+
+	err = push_control(ctx, WS_OP_PONG, pong->data, pong->len);
+	if (err == -ENOMEM)
+		return -EAGAIN;
+	list_del(&pong->node);
+	kfree(pong);
+	tx->npong--;
+	ctx->info.tx_pongs++;
+	ws_stats_inc(ctx->sk, WS_MIB_TX_PONG);
+	return err;
+}
+
+static int push_close(struct ws_ctx *ctx)
+{
+	struct ws_tx *tx = &ctx->tx;
+	u8 body[2] = { tx->close_code >> 8, tx->close_code };
+	int err;
+
+	err = push_control(ctx, WS_OP_CLOSE, body,
+			   tx->close_code == 1005 ? 0 : sizeof(body));
+	if (err == -ENOMEM)
+		return -EAGAIN;
+	tx->close = WS_CLOSE_SENT;
+	ws_stats_inc(ctx->sk, WS_MIB_TX_CLOSE);
+	return err;
+}
+
+/**
+ * ws_tx_wake() - tell writers that what kept them may be gone
+ * @ctx: the socket
+ *
+ * poll() has not asked TCP for a call while it was us who were busy; with
+ * SOCK_NOSPACE set the call comes now or when TCP has room.
+ */
+void ws_tx_wake(struct ws_ctx *ctx)
+{
+	struct socket *sock = ctx->sk->sk_socket;
+
+	if (!sock)
+		return;
+	set_bit(SOCK_NOSPACE, &sock->flags);
+	ctx->write_space(ctx->sk);
+}
+
+/**
+ * ws_tx_flush() - send whatever waits: the rest of a frame, PONGs, a Close, FIN
+ * @ctx: the socket
+ *
+ * Does not wait for room in the send buffer; what is left goes with the next
+ * call, at the latest from ws_ctrl_work().
+ *
+ * Return: 0 when nothing is left, -EAGAIN, or the error of a dead connection.
+ */
+int ws_tx_flush(struct ws_ctx *ctx)
+{
+	struct ws_tx *tx = &ctx->tx;
+	bool held = frame_pending(tx);
+	int err;
+
+	ws_owned_by_me(ctx);
+	for (;;) {
+		err = ws_tx_push(ctx, false);
+		if (err)
+			break;
+		if (tx->npong)
+			err = push_pong(ctx);
+		else if (tx->close == WS_CLOSE_WANTED)
+			err = push_close(ctx);
+		else
+			break;
+		if (err)
+			break;
+	}
+	if (err && err != -EAGAIN)
+		ws_tx_abort(ctx);
+	if (tx->fin == WS_FIN_WANTED && tx->close == WS_CLOSE_SENT &&
+	    !frame_pending(tx)) {
+		tx->fin = WS_FIN_SENT;
+		ws_lower_fin(ctx);
+	}
+	if (held && !frame_pending(tx))
+		ws_tx_wake(ctx);
+	return err;
+}
+
+/**
+ * ws_tx_abort() - forget everything that was to be sent
+ * @ctx: the socket
+ */
+void ws_tx_abort(struct ws_ctx *ctx)
+{
+	frame_free(&ctx->tx);
+	ws_ctrl_free(ctx);
+	if (ctx->tx.close == WS_CLOSE_WANTED)
+		ctx->tx.close = WS_CLOSE_SENT;
+}

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The upper-layer protocol: attach, the protocol tables, and close.
+ *
+ * The tables of the socket are replaced by copies with our entries in them.
+ * A copy is made once for each pair of tables met below (TCP over IPv4 and
+ * over IPv6) and kept until the module goes. Everything below is called
+ * through the originals: few of TCP's functions are exported everywhere.
+ *
+ * Two references keep the module: tcp_set_ulp() takes one that is given back
+ * when the TCP socket dies, which may be inside ws_close(); ours, through the
+ * owner of proto_ops, is given back by the socket layer after ops->release()
+ * has returned. So no code of ours runs without one.
+ */
+#include <linux/module.h>
+#include <linux/mutex.h>
+
+#include "ws.h"
+
+#define WS_SLOTS	4
+
+struct workqueue_struct *ws_wq;
+
+static DEFINE_MUTEX(slots_mutex);	/* guards slots and nslots */
+static struct ws_slot *slots[WS_SLOTS];
+static int nslots;
+
+static void ws_close(struct sock *sk, long timeout);
+static int ws_disconnect(struct sock *sk, int flags);
+
+static void fill_slot(struct ws_slot *slot, struct proto *prot,
+		      const struct proto_ops *ops)
+{
+	slot->lower_prot = prot;
+	slot->lower_ops = ops;
+
+	slot->prot = *prot;
+	slot->prot.close = ws_close;
+	slot->prot.disconnect = ws_disconnect;
+	slot->prot.sendmsg = ws_sendmsg;
+	ws_compat_set_recvmsg(&slot->prot);
+	slot->prot.setsockopt = ws_setsockopt;
+	slot->prot.getsockopt = ws_getsockopt;
+	slot->prot.ioctl = ws_ioctl;
+	slot->prot.splice_eof = ws_splice_eof;
+	slot->prot.bpf_bypass_getsockopt = NULL;
+
+	slot->ops = *ops;
+	slot->ops.owner = THIS_MODULE;
+	slot->ops.poll = ws_poll;
+	slot->ops.shutdown = ws_ctrl_shutdown;
+	slot->ops.set_rcvlowat = ws_set_rcvlowat;
+	slot->ops.peek_len = ws_peek_len;
+	/* Ways to TCP's bytes that would pass us by. */
+	slot->ops.mmap = sock_no_mmap;
+	slot->ops.splice_read = NULL;
+	slot->ops.read_sock = NULL;
+	slot->ops.read_skb = NULL;
+	slot->ops.set_peek_off = NULL;
+	ws_compat_no_sendpage(&slot->prot, &slot->ops);
+}
+
+static const struct ws_slot *get_slot(struct proto *prot,
+				      const struct proto_ops *ops)
+{
+	struct ws_slot *slot = NULL;
+	int i;
+
+	mutex_lock(&slots_mutex);
+	for (i = 0; i < nslots; i++) {
+		if (slots[i]->lower_prot == prot && slots[i]->lower_ops == ops) {
+			slot = slots[i];
+			goto out;
+		}
+	}
+	if (nslots == WS_SLOTS)
+		goto out;
+	slot = kzalloc(sizeof(*slot), GFP_KERNEL);
+	if (!slot)
+		goto out;
+	fill_slot(slot, prot, ops);
+	slots[nslots++] = slot;
+out:
+	mutex_unlock(&slots_mutex);
+	return slot;
+}
+
+static int check_socket(const struct sock *sk)
+{
+	switch (sk->sk_state) {
+	case TCP_ESTABLISHED:
+	case TCP_CLOSE_WAIT:	/* the peer's FIN may overtake the attach */
+		break;
+	case TCP_CLOSE:
+	case TCP_LISTEN:
+	case TCP_SYN_SENT:
+	case TCP_SYN_RECV:
+	case TCP_NEW_SYN_RECV:
+		return -ENOTCONN;
+	default:
+		return -EPIPE;
+	}
+	if (sk->sk_shutdown & SEND_SHUTDOWN)
+		return -EPIPE;
+	if (tcp_sk(sk)->repair || !sk->sk_socket)
+		return -EINVAL;
+	/* sockmap, KCM, SMC, a kernel client: somebody else's socket. */
+	if (sk->sk_user_data)
+		return -EBUSY;
+	return 0;
+}
+
+static void init_ctx(struct ws_ctx *ctx, struct sock *sk,
+		     const struct ws_slot *slot)
+{
+	struct ws_rx *rx = &ctx->rx;
+
+	ctx->sk = sk;
+	ctx->slot = slot;
+	ctx->data_ready = sk->sk_data_ready;
+	ctx->write_space = sk->sk_write_space;
+	INIT_WORK(&ctx->work, ws_ctrl_work);
+	INIT_LIST_HEAD(&ctx->tx.pongs);
+	ws_config_default(&ctx->cfg);
+
+	rx->copied = tcp_sk(sk)->copied_seq;
+	rx->base = rx->copied;
+	rx->scan.seq = rx->copied;
+	rx->head.seq = rx->copied;
+	rx->want = rx->copied;
+	rx->grown = sk->sk_rcvbuf / 4;
+}
+
+static int ws_init_sk(struct sock *sk)
+{
+	const struct ws_slot *slot;
+	struct ws_ctx *ctx;
+	int err;
+
+	sock_owned_by_me(sk);
+	err = check_socket(sk);
+	if (err)
+		return err;
+	slot = get_slot(sk->sk_prot, sk->sk_socket->ops);
+	if (!slot)
+		return -ENOMEM;
+	ctx = kzalloc(sizeof(*ctx), GFP_KERNEL_ACCOUNT);
+	if (!ctx)
+		return -ENOMEM;
+	init_ctx(ctx, sk, slot);
+
+	write_lock_bh(&sk->sk_callback_lock);
+	/* sockmap looks at it under this lock only. */
+	if (sk->sk_user_data) {
+		write_unlock_bh(&sk->sk_callback_lock);
+		kfree(ctx);
+		return -EBUSY;
+	}
+	__module_get(THIS_MODULE);
+	__rcu_assign_sk_user_data_with_flags(sk, ctx, SK_USER_DATA_NOCOPY);
+	sk->sk_data_ready = ws_rx_data_ready;
+	sk->sk_write_space = ws_ctrl_write_space;
+	WRITE_ONCE(sk->sk_prot, (struct proto *)&slot->prot);
+	WRITE_ONCE(sk->sk_socket->ops, &slot->ops);
+	write_unlock_bh(&sk->sk_callback_lock);
+
+	/* Urgent bytes are part of the stream; every byte must be told of. */
+	sock_set_flag(sk, SOCK_URGINLINE);
+	WRITE_ONCE(sk->sk_rcvlowat, 1);
+	ws_stats_inc(sk, WS_MIB_ATTACHED);
+	ws_stats_inc(sk, WS_MIB_CURR);
+	return 0;
+}
+
+static int ws_disconnect(struct sock *sk, int flags)
+{
+	return -EOPNOTSUPP;
+}
+
+/*
+ * What was accepted from the application must not be lost because the send
+ * buffer is full: let TCP have it and go on in the background, as it does
+ * with its own. At most a frame and WS_PONG_MAX PONGs.
+ */
+static void flush_for_close(struct ws_ctx *ctx)
+{
+	struct sock *sk = ctx->sk;
+
+	if (ctx->rx.stop == WS_STOP_CLOSE && !ctx->rx.complete)
+		ws_ctrl_close(ctx, ctx->rx.close_code);
+	else if (ctx->rx.stop == WS_STOP_FAULT && !ctx->rx.complete)
+		ws_ctrl_close(ctx, ws_rule_code(ctx->rx.rule));
+	else
+		ws_ctrl_close(ctx, 1001);
+	WRITE_ONCE(sk->sk_sndbuf, INT_MAX / 2);
+	ws_tx_flush(ctx);
+	ws_tx_abort(ctx);
+	/* Unread bytes would make TCP send RST, which overtakes the Close. */
+	ws_lower_consume(ctx, ws_lower_end(ctx));
+}
+
+static void ws_close(struct sock *sk, long timeout)
+{
+	struct ws_ctx *ctx = ws_ctx_get(sk);
+	const struct ws_slot *slot = ctx->slot;
+
+	lock_sock(sk);
+	/* SO_LINGER with time 0 asks for RST. */
+	if (!(sock_flag(sk, SOCK_LINGER) && !sk->sk_lingertime))
+		flush_for_close(ctx);
+	else
+		ws_tx_abort(ctx);
+
+	write_lock_bh(&sk->sk_callback_lock);
+	sk->sk_data_ready = ctx->data_ready;
+	sk->sk_write_space = ctx->write_space;
+	WRITE_ONCE(sk->sk_prot, slot->lower_prot);
+	rcu_assign_sk_user_data(sk, NULL);
+	write_unlock_bh(&sk->sk_callback_lock);
+	ws_stats_add(sk, WS_MIB_CURR, -1);
+	release_sock(sk);
+
+	/*
+	 * A write_space that has seen the context may still queue the work;
+	 * after the grace period none can.
+	 */
+	synchronize_rcu();
+	cancel_work_sync(&ctx->work);
+	kfree(ctx->rx.prefix);
+	kfree(ctx);
+	/* The owner of our ops is put for us; this one was its predecessor. */
+	module_put(slot->lower_ops->owner);
+
+	slot->lower_prot->close(sk, timeout);
+}
+
+static struct tcp_ulp_ops ws_ulp_ops __read_mostly = {
+	.name = "ws",
+	.owner = THIS_MODULE,
+	.init = ws_init_sk,
+};
+
+int __init ws_ulp_init(void)
+{
+	int err;
+
+	ws_wq = alloc_workqueue("ws", WQ_UNBOUND, 0);
+	if (!ws_wq)
+		return -ENOMEM;
+	err = tcp_register_ulp(&ws_ulp_ops);
+	if (err)
+		destroy_workqueue(ws_wq);
+	return err;
+}
+
+/* Not __exit: also run when loading fails half-way. */
+void ws_ulp_exit(void)
+{
+	tcp_unregister_ulp(&ws_ulp_ops);
+	destroy_workqueue(ws_wq);
+	while (nslots)
+		kfree(slots[--nslots]);
+}
