@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the test programs share. The frames of the peer are made and read
+ * here, byte by byte from RFC 6455 and without the module's core, so that
+ * the two check each other.
+ *
+ * A helper that returns bool says on stderr what was wrong and leaves the
+ * verdict to the test: ASSERT_TRUE(expect_message(...)).
+ */
+#ifndef _WS_TEST_H
+#define _WS_TEST_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include <linux/ws.h>
+
+#ifndef TCP_ULP
+#define TCP_ULP		31
+#endif
+#ifndef SOL_TCP
+#define SOL_TCP		6
+#endif
+
+/* After this long a call that should have ended has failed. */
+#define WS_TEST_MS	10000
+
+/* First bytes of frames. */
+#define FIN		0x80
+#define F_CONT		0x00
+#define F_TEXT		0x01
+#define F_BINARY	0x02
+#define TEXT		(FIN | WS_OP_TEXT)
+#define BINARY		(FIN | WS_OP_BINARY)
+#define CONT		(FIN | WS_OP_CONT)
+#define CLOSE		(FIN | WS_OP_CLOSE)
+#define PING		(FIN | WS_OP_PING)
+#define PONG		(FIN | WS_OP_PONG)
+
+#ifndef __printf
+#define __printf(a, b)	__attribute__(( \
+				format(printf, a, b)))
+#endif
+
+/* Says why on stderr; returns false. */
+__printf(1, 2)
+bool complain(const char *fmt, ...);
+
+/*
+ * A TCP connection over loopback: @ws is or will be attached, @raw is its
+ * peer and stays plain TCP. @sent counts what raw_send() has sent.
+ */
+struct pair {
+	int ws;
+	int raw;
+	__u32 role;
+	uint64_t sent;
+};
+
+/* Connected, with TCP_NODELAY and WS_TEST_MS as timeouts; not attached. */
+bool pair_connect(struct pair *p, int family, __u32 role, int rcvbuf);
+/* ... and attached in this role. */
+bool pair_open(struct pair *p, int family, __u32 role);
+bool pair_open_rcvbuf(struct pair *p, int family, __u32 role, int rcvbuf);
+void pair_close(struct pair *p);
+
+/* 0 or a negated errno. */
+int ws_attach(int fd);
+int ws_set(int fd, int opt, const void *val, socklen_t len);
+int ws_set_role(int fd, __u32 role);
+int ws_set_max(struct pair *p, __u64 max);
+struct ws_info ws_get_info(int fd);
+struct ws_config ws_get_config(int fd);
+/* A line of /proc/net/ws_stat, -1 when there is none. */
+long long ws_stat(const char *name);
+
+/* Bytes on their way together, in one send() or cut as the test likes. */
+struct bytes {
+	unsigned char *p;
+	size_t n;
+	size_t room;
+};
+
+void bytes_raw(struct bytes *b, const void *data, size_t len);
+/* A frame as the peer of @p sends it: masked for a server, by a new key. */
+void bytes_frame(struct bytes *b, const struct pair *p, int first,
+		 const void *data, size_t len);
+void bytes_close(struct bytes *b, const struct pair *p, int code,
+		 const char *reason);
+void bytes_free(struct bytes *b);
+
+/* Just the header, for a payload that follows in other ways. */
+size_t frame_header(unsigned char *out, int first, uint64_t len,
+		    const unsigned char *key);
+
+/* All of it, or false. */
+bool raw_send(struct pair *p, const void *data, size_t len);
+bool raw_send_bytes(struct pair *p, struct bytes *b);
+bool raw_frame(struct pair *p, int first, const void *data, size_t len);
+/* Waits until all that was sent lies in the receive queue of @p->ws. */
+bool settle(struct pair *p);
+
+/* A frame that the module sent. */
+struct frame {
+	int first;
+	bool masked;
+	unsigned char key[4];
+	size_t len;
+	unsigned char *data;
+};
+
+/* Checks the MASK bit against the role; unmasks. */
+bool read_frame(struct pair *p, struct frame *f);
+bool expect_frame(struct pair *p, int first, const void *data, size_t len);
+/* 1005 stands for an empty Close. */
+bool expect_close(struct pair *p, int code, const char *reason);
+/* The peer sees FIN, and nothing before it. */
+bool expect_fin(struct pair *p);
+/* Nothing comes for a tenth of a second. */
+bool expect_silence(struct pair *p);
+
+/* Result of a recvmsg() with room for one WS_MSG and more. */
+struct got {
+	ssize_t n;		/* or a negated errno */
+	int flags;
+	int cmsgs;
+	struct ws_msg m;
+};
+
+struct got ws_recv(int fd, void *buf, size_t len, int flags);
+/* One call, one whole message. */
+bool expect_message(int fd, int opcode, const void *data, size_t len);
+bool expect_text(int fd, const char *text);
+bool expect_received_close(int fd, int code, const char *reason);
+bool expect_error(int fd, int err);
+bool expect_eof(int fd);
+
+/* sendmsg() with a WS_MSG; bytes or a negated errno, never SIGPIPE. */
+ssize_t ws_send(int fd, int opcode, const void *data, size_t len, int flags);
+ssize_t ws_send_close(int fd, int code, const char *reason);
+
+/* poll(); 0 at the timeout, else revents. */
+int poll_for(int fd, int events, int ms);
+/* poll_for() without waiting. */
+int poll_now(int fd, int events);
+
+/*
+ * Printable bytes that differ from place to place, as endless text. @at is
+ * the place in it.
+ */
+const void *pattern(uint64_t at, size_t len);
+bool is_pattern(const void *data, uint64_t at, size_t len);
+#define PATTERN_MAX	(1 << 20)
+
+/* A thread that sends one frame of the pattern from @p->raw. */
+struct sender {
+	struct pair *p;
+	int first;
+	uint64_t len;
+	pthread_t thread;
+	bool ok;
+};
+
+bool sender_start(struct sender *s, struct pair *p, int first, uint64_t len);
+bool sender_join(struct sender *s);
+
+uint64_t now_ms(void);
+uint32_t next_random(uint32_t *seed);
+
+#endif /* _WS_TEST_H */
