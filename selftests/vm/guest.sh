@@ -183,7 +183,7 @@ fail()
 
 splats()
 {
-	grep -nF -f "$vm/splats" "$log.kernel" |
+	grep -nF -f <(grep -v "^#" "$vm/splats") "$log.kernel" |
 		grep -vE 'Command line:|Speculative Return Stack' || true
 }
 
