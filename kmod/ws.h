@@ -72,7 +72,8 @@ enum ws_stop {
  * @rule: &enum ws_rule for WS_STOP_FAULT
  * @grown: the receive buffer was made large enough for so many bytes
  * @close_code: of the Close frame that ends at @scan, for WS_STOP_CLOSE
- * @close_len: length of its reason, @close_key its mask
+ * @close_key: mask of its reason
+ * @close_len: length of its reason
  * @started: the parser runs; before that the role may still change
  * @announced: the reader was told of what is readable and has not yet taken
  *	all of it
@@ -157,9 +158,9 @@ enum {
  * @tx: the sending direction
  * @cfg: WS_CONFIG, defaults filled in
  * @info: WS_INFO, as far as it is counted
- * @rcu: for the readers of sk_user_data
  *
- * Found through sk_user_data. Who writes what, and under which lock:
+ * Found through sk_user_data, which changes under sk_callback_lock and the
+ * socket lock both. Who writes what, and under which lock:
  *
  *  ==================  =========================  ========================
  *  field               written                    read
@@ -174,7 +175,7 @@ enum {
  *                                                 without, as hints
  *  ==================  =========================  ========================
  *
- * The socket lock is the only lock. A frame is built whole before the first
+ * There is no other lock. A frame is built whole before the first
  * of its bytes reaches TCP, and what TCP does not take stays in @tx and goes
  * before anything else, so frames stay whole although the lock is dropped
  * while a sender waits.
@@ -189,7 +190,6 @@ struct ws_ctx {
 	struct ws_tx tx;
 	struct ws_config cfg;
 	struct ws_info info;
-	struct rcu_head rcu;
 };
 
 /**
@@ -280,7 +280,6 @@ int ws_ctrl_shutdown(struct socket *sock, int how);
 /* ws_poll.c */
 __poll_t ws_poll(struct file *file, struct socket *sock,
 		 struct poll_table_struct *wait);
-int ws_ioctl(struct sock *sk, int cmd, ws_compat_ioctl_arg arg);
 int ws_peek_len(struct socket *sock);
 int ws_set_rcvlowat(struct sock *sk, int val);
 

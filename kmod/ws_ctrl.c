@@ -111,7 +111,7 @@ bool ws_ctrl_pending(const struct ws_ctx *ctx)
  * ws_ctrl_kick() - have ws_ctrl_work() run if there is anything to send
  * @ctx: the socket
  *
- * Any context that has the socket lock, or is sk_write_space.
+ * Any context that has the socket lock, or sk_callback_lock as a reader.
  */
 void ws_ctrl_kick(struct ws_ctx *ctx)
 {
@@ -149,19 +149,23 @@ void ws_ctrl_work(struct work_struct *work)
  * ws_ctrl_write_space() - sk_write_space of an attached socket
  * @sk: the socket
  *
- * Softirq context; the socket lock is not always held.
+ * Any context; not always with the socket lock. sk_callback_lock keeps the
+ * context, and the work from being queued once ws_close() cancels it.
  */
 void ws_ctrl_write_space(struct sock *sk)
 {
+	void (*write_space)(struct sock *sk) = NULL;
 	struct ws_ctx *ctx;
 
-	rcu_read_lock();
-	ctx = rcu_dereference_sk_user_data(sk);
+	read_lock_bh(&sk->sk_callback_lock);
+	ctx = ws_ctx_get(sk);
 	if (ctx) {
-		ctx->write_space(sk);
+		write_space = ctx->write_space;
 		ws_ctrl_kick(ctx);
 	}
-	rcu_read_unlock();
+	read_unlock_bh(&sk->sk_callback_lock);
+	if (write_space)
+		write_space(sk);
 }
 
 /**
@@ -178,7 +182,6 @@ int ws_ctrl_shutdown(struct socket *sock, int how)
 {
 	struct sock *sk = sock->sk;
 	struct ws_ctx *ctx = ws_ctx_get(sk);
-	bool over;
 
 	if (how < SHUT_RD || how > SHUT_RDWR)
 		return -EINVAL;
@@ -186,18 +189,20 @@ int ws_ctrl_shutdown(struct socket *sock, int how)
 		return ctx->slot->lower_ops->shutdown(sock, how);
 
 	lock_sock(sk);
-	over = sk->sk_state == TCP_CLOSE;
-	if (!over) {
-		ws_rx_start(ctx);
-		if (ctx->rx.stop == WS_STOP_CLOSE && !ctx->rx.complete)
-			ws_ctrl_close(ctx, ctx->rx.close_code);
-		ws_ctrl_close(ctx, 1000);
-		ws_tx_flush(ctx);
-		/* Sleepers in recvmsg() and poll() look again. */
-		sk->sk_state_change(sk);
-	}
-	release_sock(sk);
-	if (over || how == SHUT_RDWR)
+	if (sk->sk_state == TCP_CLOSE) {
+		release_sock(sk);
 		return ctx->slot->lower_ops->shutdown(sock, how);
-	return 0;
+	}
+	ws_rx_start(ctx);
+	if (ctx->rx.stop == WS_STOP_CLOSE && !ctx->rx.complete)
+		ws_ctrl_close(ctx, ctx->rx.close_code);
+	ws_ctrl_close(ctx, 1000);
+	if (how == SHUT_RDWR)
+		ws_ctrl_fin(ctx);
+	ws_tx_flush(ctx);
+	/* Sleepers in sendmsg() and poll() look again. */
+	sk->sk_state_change(sk);
+	release_sock(sk);
+	return how == SHUT_WR ? 0 : ctx->slot->lower_ops->shutdown(sock,
+								   SHUT_RD);
 }

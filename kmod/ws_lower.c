@@ -100,6 +100,8 @@ static int skb_walk(const struct sk_buff *skb, u32 off, u32 n,
 	u32 size = skb_headlen(skb);
 	int i, err;
 
+	if (!ws_compat_skb_readable(skb))
+		return -EIO;
 	for (i = 0; n; i++) {
 		const skb_frag_t *frag = NULL;
 
@@ -185,8 +187,6 @@ int ws_lower_walk(const struct ws_ctx *ctx, struct sk_buff **hint, u32 seq,
 		if (off < skb->len) {
 			u32 part = min(n, skb->len - off);
 
-			if (!ws_compat_skb_readable(skb))
-				return -EIO;
 			err = skb_walk(skb, off, part, actor, arg);
 			*hint = skb;
 			if (err)

@@ -21,8 +21,6 @@ static void __exit ws_exit(void)
 {
 	ws_ulp_exit();
 	ws_stats_exit();
-	/* Contexts are freed by kfree_rcu(). */
-	rcu_barrier();
 }
 
 module_init(ws_init);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Readiness: poll(), SO_RCVLOWAT, FIONREAD. */
-#include <asm/ioctls.h>
 #include <linux/poll.h>
-#include <linux/sockios.h>
 
 #include "ws.h"
 
@@ -60,36 +58,32 @@ int ws_set_rcvlowat(struct sock *sk, int val)
 }
 
 /**
- * ws_peek_len() - proto_ops.peek_len of an attached socket
- * @sock: the socket
+ * ws_ioctl_inq() - SIOCINQ (FIONREAD) of an attached socket
+ * @sk: the socket
+ *
+ * May sleep; takes the socket lock.
  *
  * Return: payload bytes that the next recvmsg() would give.
  */
-int ws_peek_len(struct socket *sock)
+int ws_ioctl_inq(struct sock *sk)
 {
-	struct sock *sk = sock->sk;
+	struct ws_ctx *ctx = ws_ctx_get(sk);
 	int len;
 
 	lock_sock(sk);
-	ws_rx_start(ws_ctx_get(sk));
-	len = ws_recv_len(ws_ctx_get(sk));
+	ws_rx_start(ctx);
+	len = ws_recv_len(ctx);
 	release_sock(sk);
 	return len;
 }
 
 /**
- * ws_ioctl() - proto.ioctl of an attached socket
- * @sk: the socket
- * @cmd: SIOCINQ (FIONREAD) is ours, the others are TCP's
- * @arg: as for proto.ioctl
+ * ws_peek_len() - proto_ops.peek_len of an attached socket
+ * @sock: the socket
  *
- * Return: 0 or a negated errno.
+ * Return: as ws_ioctl_inq().
  */
-int ws_ioctl(struct sock *sk, int cmd, ws_compat_ioctl_arg arg)
+int ws_peek_len(struct socket *sock)
 {
-	struct ws_ctx *ctx = ws_ctx_get(sk);
-
-	if (cmd != SIOCINQ)
-		return ctx->slot->lower_prot->ioctl(sk, cmd, arg);
-	return ws_compat_ioctl_answer(ws_peek_len(sk->sk_socket), arg);
+	return ws_ioctl_inq(sock->sk);
 }

@@ -28,6 +28,11 @@ static int nslots;
 static void ws_close(struct sock *sk, long timeout);
 static int ws_disconnect(struct sock *sk, int flags);
 
+struct proto *ws_lower_prot(const struct sock *sk)
+{
+	return ws_ctx_get(sk)->slot->lower_prot;
+}
+
 static void fill_slot(struct ws_slot *slot, struct proto *prot,
 		      const struct proto_ops *ops)
 {
@@ -41,7 +46,7 @@ static void fill_slot(struct ws_slot *slot, struct proto *prot,
 	ws_compat_set_recvmsg(&slot->prot);
 	slot->prot.setsockopt = ws_setsockopt;
 	slot->prot.getsockopt = ws_getsockopt;
-	slot->prot.ioctl = ws_ioctl;
+	slot->prot.ioctl = ws_compat_ioctl;
 	slot->prot.splice_eof = ws_splice_eof;
 	slot->prot.bpf_bypass_getsockopt = NULL;
 
@@ -220,11 +225,7 @@ static void ws_close(struct sock *sk, long timeout)
 	ws_stats_add(sk, WS_MIB_CURR, -1);
 	release_sock(sk);
 
-	/*
-	 * A write_space that has seen the context may still queue the work;
-	 * after the grace period none can.
-	 */
-	synchronize_rcu();
+	/* Both callbacks that queue it are gone, see ws_ctrl_write_space(). */
 	cancel_work_sync(&ctx->work);
 	kfree(ctx->rx.prefix);
 	kfree(ctx);

@@ -6,10 +6,15 @@
 #ifndef _WS_COMPAT_H
 #define _WS_COMPAT_H
 
+#include <asm/ioctls.h>
 #include <linux/bvec.h>
+#include <linux/sockios.h>
 #include <linux/uio.h>
 #include <net/sock.h>
 #include <net/tcp.h>
+
+/* ws_ulp.c: the protocol below an attached socket. */
+struct proto *ws_lower_prot(const struct sock *sk);
 
 /*
  * Hand one run of a page to TCP by reference. Needs the socket lock, may
@@ -94,19 +99,23 @@ static inline int ws_compat_recvmsg(const struct proto *prot, struct sock *sk,
 }
 #endif
 
-/* proto.ioctl */
+/* proto.ioctl: @arg is a user address in the older form. */
+int ws_ioctl_inq(struct sock *sk);
+
 #ifdef WS_HAVE_IOCTL_KARG
-typedef int *ws_compat_ioctl_arg;
-static inline int ws_compat_ioctl_answer(int value, ws_compat_ioctl_arg arg)
+static inline int ws_compat_ioctl(struct sock *sk, int cmd, int *karg)
 {
-	*arg = value;
+	if (cmd != SIOCINQ)
+		return ws_lower_prot(sk)->ioctl(sk, cmd, karg);
+	*karg = ws_ioctl_inq(sk);
 	return 0;
 }
 #else
-typedef unsigned long ws_compat_ioctl_arg;
-static inline int ws_compat_ioctl_answer(int value, ws_compat_ioctl_arg arg)
+static inline int ws_compat_ioctl(struct sock *sk, int cmd, unsigned long arg)
 {
-	return put_user(value, (int __user *)arg);
+	if (cmd != SIOCINQ)
+		return ws_lower_prot(sk)->ioctl(sk, cmd, arg);
+	return put_user(ws_ioctl_inq(sk), (int __user *)arg);
 }
 #endif
 

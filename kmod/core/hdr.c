@@ -119,8 +119,10 @@ enum ws_rule ws_seq_check(const struct ws_seq *seq, const struct ws_hdr *hdr,
 {
 	if (hdr->rsv)
 		return WS_RULE_RSV;
-	if (hdr->masked != (role == WS_ROLE_SERVER))
-		return hdr->masked ? WS_RULE_MASKED : WS_RULE_UNMASKED;
+	if (hdr->masked && role != WS_ROLE_SERVER)
+		return WS_RULE_MASKED;
+	if (!hdr->masked && role == WS_ROLE_SERVER)
+		return WS_RULE_UNMASKED;
 
 	switch (hdr->opcode) {
 	case WS_OP_CLOSE:
