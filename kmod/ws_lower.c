@@ -147,8 +147,8 @@ static int skb_walk(const struct sk_buff *skb, u32 off, u32 n,
  * ws_lower_walk() - show a stretch of the stream to a function
  * @ctx: the socket
  * @hint: a buffer at or before the place, or NULL for the queue's first; left
- *	at the last buffer used. Valid as long as the lock is held and nothing
- *	is consumed.
+ *	at the one that has @seq, as the next walk may start anywhere behind
+ *	it. Valid as long as the lock is held and nothing is consumed.
  * @seq: where to start, not before @ctx->rx.head.seq
  * @n: bytes
  * @actor: called with each run of bytes in turn; ends the walk with an error
@@ -164,6 +164,7 @@ int ws_lower_walk(const struct ws_ctx *ctx, struct sk_buff **hint, u32 seq,
 {
 	const struct ws_rx *rx = &ctx->rx;
 	struct sk_buff *skb = *hint;
+	bool first = true;
 	int err;
 
 	if (n && before(seq, rx->base)) {
@@ -187,8 +188,10 @@ int ws_lower_walk(const struct ws_ctx *ctx, struct sk_buff **hint, u32 seq,
 		if (off < skb->len) {
 			u32 part = min(n, skb->len - off);
 
+			if (first)
+				*hint = skb;
+			first = false;
 			err = skb_walk(skb, off, part, actor, arg);
-			*hint = skb;
 			if (err)
 				return err;
 			seq += part;
