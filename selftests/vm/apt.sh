@@ -93,7 +93,7 @@ apt_unpack()
 
 	shift
 	debs=$(mktemp -d "$cache/debs.XXXXXX")
-	say "downloading $*"
+	say "downloading $1$([ $# = 1 ] || echo " and $(($# - 1)) more")"
 	(cd "$debs" && apt-get "${apt_opts[@]}" download "$@") \
 		>"$build/log/apt-download.log" 2>&1 || {
 		tail -n 5 "$build/log/apt-download.log" >&2
