@@ -64,7 +64,6 @@ enum ws_stop {
  * @prefix_len: how many there are
  * @base: first sequence number that is in TCP's queue
  * @copied: what tcp_sock::copied_seq must be, unless somebody else reads
- * @want: nothing is gained by a look before this sequence number is there
  * @complete: whole messages between @head and @scan
  * @payload: payload bytes of data frames between @head and @scan
  * @utf8: ws_utf8() state of the text message open at @scan
@@ -88,7 +87,6 @@ struct ws_rx {
 	u32 prefix_len;
 	u32 base;
 	u32 copied;
-	u32 want;
 	u32 complete;
 	u32 payload;
 	u32 grown;

@@ -79,6 +79,8 @@ static bool scan_header(struct ws_ctx *ctx, struct sk_buff **hint, u32 end)
 	enum ws_rule rule;
 	int size;
 
+	if (!*hint)
+		*hint = ws_lower_hint(ctx, rx->scan.seq);
 	avail = min_t(u32, avail, WS_HDR_MAX);
 	if (ws_lower_peek(ctx, hint, rx->scan.seq, buf, avail)) {
 		ws_rx_fault(ctx, WS_RULE_STREAM);
@@ -100,10 +102,8 @@ static bool scan_header(struct ws_ctx *ctx, struct sk_buff **hint, u32 end)
 	if (ws_op_is_control(hdr.opcode)) {
 		u32 total = size + hdr.len;
 
-		if (end - rx->scan.seq < total) {
-			rx->want = rx->scan.seq + total;
+		if (end - rx->scan.seq < total)
 			return false;
-		}
 		scan_control(ctx, hint, &hdr, rx->scan.seq + size);
 		return rx->stop == WS_STOP_NONE;
 	}
@@ -144,9 +144,11 @@ static bool scan_payload(struct ws_ctx *ctx, struct sk_buff **hint, u32 end)
 
 	if (n && scan->opcode == WS_OP_TEXT) {
 		struct utf8_arg u = { .key = scan->key, .state = rx->utf8 };
-		int err = ws_lower_walk(ctx, hint, scan->seq, n, utf8_actor,
-					&u);
+		int err;
 
+		if (!*hint)
+			*hint = ws_lower_hint(ctx, scan->seq);
+		err = ws_lower_walk(ctx, hint, scan->seq, n, utf8_actor, &u);
 		if (err) {
 			ws_rx_fault(ctx, err == -EILSEQ ? WS_RULE_UTF8 :
 							  WS_RULE_STREAM);
@@ -158,12 +160,8 @@ static bool scan_payload(struct ws_ctx *ctx, struct sk_buff **hint, u32 end)
 	scan->left -= n;
 	scan->key = ws_key_rotate(scan->key, n);
 	WRITE_ONCE(rx->payload, rx->payload + n);
-	if (scan->left) {
-		/* Text is looked at as it comes, binary when it is all there. */
-		if (scan->opcode != WS_OP_TEXT)
-			rx->want = scan->seq + min_t(u64, scan->left, 1 << 30);
+	if (scan->left)
 		return false;
-	}
 
 	scan->frame = false;
 	if (!scan->fin)
@@ -210,8 +208,8 @@ static void drain(struct ws_ctx *ctx)
  * ws_rx_scan() - look at what has arrived
  * @ctx: the socket
  *
- * Cost: one look at each header, one at each byte of text, and one comparison
- * when nothing can have changed. Any context that has the socket lock.
+ * Cost: one look at each header and at each byte of text, and a subtraction
+ * for the rest. Any context that has the socket lock.
  */
 void ws_rx_scan(struct ws_ctx *ctx)
 {
@@ -232,11 +230,6 @@ void ws_rx_scan(struct ws_ctx *ctx)
 	}
 
 	end = ws_lower_end(ctx);
-	if (before(end, rx->want) && !sock_flag(ctx->sk, SOCK_DONE))
-		goto trim;
-	if (!before(rx->scan.seq, rx->base))
-		hint = ws_lower_hint(ctx, rx->scan.seq);
-	rx->want = rx->scan.seq;
 	while (more && rx->scan.seq != end)
 		more = rx->scan.frame ? scan_payload(ctx, &hint, end) :
 					scan_header(ctx, &hint, end);
@@ -248,7 +241,6 @@ void ws_rx_scan(struct ws_ctx *ctx)
 		ws_rx_fault(ctx, WS_RULE_TRUNCATED);
 	if (rx->scan.left > rx->grown)
 		ws_lower_grow(ctx, rx->scan.left);
-trim:
 	ws_rx_trim(ctx);
 }
 

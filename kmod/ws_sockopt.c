@@ -97,7 +97,6 @@ static int set_prefix(struct ws_ctx *ctx, sockptr_t optval,
 		rx->prefix_len = optlen;
 		rx->scan.seq = rx->base - optlen;
 		rx->head.seq = rx->scan.seq;
-		rx->want = rx->scan.seq;
 		bytes = NULL;
 	}
 	release_sock(ctx->sk);

@@ -132,7 +132,6 @@ static void init_ctx(struct ws_ctx *ctx, struct sock *sk,
 	rx->base = rx->copied;
 	rx->scan.seq = rx->copied;
 	rx->head.seq = rx->copied;
-	rx->want = rx->copied;
 	rx->grown = sk->sk_rcvbuf / 4;
 }
 
