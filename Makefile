@@ -26,8 +26,7 @@ modules_install: modules
 clean:
 	@if [ -e $(KDIR)/Makefile ]; then \
 		$(MAKE) -C $(KDIR) M=$(CURDIR) clean; fi
-	@for dir in userspace selftests; do \
-		if [ -e $$dir/Makefile ]; then $(MAKE) -C $$dir clean; fi; done
+	rm -rf build/selftests build/userspace* build/kmod-* build/planted
 
 distclean: clean
 	rm -rf build
