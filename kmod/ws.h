@@ -242,6 +242,9 @@ void ws_rx_fault(struct ws_ctx *ctx, enum ws_rule rule);
 bool ws_rx_readable(const struct ws_ctx *ctx);
 void ws_rx_data_ready(struct sock *sk);
 
+/* ws_copy.c */
+int ws_copy_unmask(struct iov_iter *to, const u8 *p, u32 n, u32 key);
+
 /* ws_recv.c */
 int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	       int *addr_len);

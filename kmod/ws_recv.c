@@ -7,9 +7,6 @@
  */
 #include "ws.h"
 
-/* How much is unmasked before it is copied on; small, for the stack. */
-#define WS_BOUNCE	512
-
 struct copy_arg {
 	struct iov_iter *to;
 	u32 key;
@@ -18,21 +15,10 @@ struct copy_arg {
 static int copy_actor(void *arg, const u8 *p, u32 n)
 {
 	struct copy_arg *c = arg;
-	u8 bounce[WS_BOUNCE];
+	int err = ws_copy_unmask(c->to, p, n, c->key);
 
-	if (!c->key)
-		return copy_to_iter(p, n, c->to) == n ? 0 : -EFAULT;
-	while (n) {
-		u32 part = min_t(u32, n, WS_BOUNCE);
-
-		ws_mask_copy(bounce, p, part, c->key);
-		if (copy_to_iter(bounce, part, c->to) != part)
-			return -EFAULT;
-		c->key = ws_key_rotate(c->key, part);
-		p += part;
-		n -= part;
-	}
-	return 0;
+	c->key = ws_key_rotate(c->key, n);
+	return err;
 }
 
 /*

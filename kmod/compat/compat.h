@@ -119,6 +119,34 @@ static inline int ws_compat_ioctl(struct sock *sk, int cmd, unsigned long arg)
 }
 #endif
 
+/*
+ * The user memory at the front of @iter, at most *@len bytes of it; *@len is
+ * set to how much it is. NULL for any other memory, for an empty segment, and
+ * where words cannot be stored at any address.
+ */
+static inline u8 __user *ws_compat_iter_user(const struct iov_iter *iter,
+					     size_t *len)
+{
+	u8 __user *base = NULL;
+	size_t run = *len;
+
+	if (!IS_ENABLED(CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS))
+		return NULL;
+	if (iter_is_ubuf(iter)) {
+		base = (u8 __user *)iter->ubuf + iter->iov_offset;
+	} else if (iter_is_iovec(iter)) {
+#ifdef WS_HAVE_ITER_IOV
+		base = (u8 __user *)iter_iov_addr(iter);
+		run = iter_iov_len(iter);
+#else
+		base = (u8 __user *)iter->iov->iov_base + iter->iov_offset;
+		run = iter->iov->iov_len - iter->iov_offset;
+#endif
+	}
+	*len = min(*len, min(run, iov_iter_count(iter)));
+	return *len ? base : NULL;
+}
+
 /* False for device memory, which no copy can read. */
 static inline bool ws_compat_skb_readable(const struct sk_buff *skb)
 {
