@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: MIT
+/* kws echo: accepts, shakes hands, and lets a framing answer. */
+#include <errno.h>
+#include <getopt.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "echo.h"
+
+#define BUFFER_SIZE	(256 << 10)
+#define EVENTS		64
+
+static const char help[] =
+	"Usage: kws echo [OPTION]...\n\n"
+	"A WebSocket server that sends every message back. The kernel module ws\n"
+	"does the framing unless --userspace is given. Ends on Ctrl-C.\n\n"
+	"  -p, --port=PORT         TCP port, 0 for any free one (default: 9001)\n"
+	"  -b, --bind=ADDRESS      listen there (default: 127.0.0.1; \"::\" for every\n"
+	"                          address of this machine)\n"
+	"  -u, --userspace         framing in user space: large reads, unmasking in\n"
+	"                          place, replies gathered into one send\n"
+	"      --raw               no framing: after the handshake bytes are echoed as\n"
+	"                          they come. Only for measuring\n"
+	"  -m, --max-message=BYTES the largest message accepted (K, M and G are\n"
+	"                          understood; default: 64M)\n"
+	"  -s, --stats             a line every second, and the totals at the end\n"
+	"  -v, --verbose           say why connections are refused\n"
+	"  -h, --help              this text\n\n"
+	"Example: kws echo --port 9001 &   kws cat ws://localhost:9001/\n";
+
+/**
+ * peer_keep_rest() - keep what the socket had no room for
+ * @p: the connection, with no rest so far
+ * @data: the bytes
+ * @len: how many
+ *
+ * Return: 0, or -1 with ENOMEM.
+ */
+int peer_keep_rest(struct peer *p, const void *data, size_t len)
+{
+	p->rest = malloc(len ? len : 1);
+	if (!p->rest)
+		return -1;
+	memcpy(p->rest, data, len);
+	p->rest_len = len;
+	return 0;
+}
+
+static void leave_list(struct server *s, struct peer *p)
+{
+	if (p->before)
+		p->before->after = p->after;
+	else
+		s->oldest = p->after;
+	if (p->after)
+		p->after->before = p->before;
+	else
+		s->newest = p->before;
+}
+
+static void end_handshake(struct server *s, struct peer *p)
+{
+	leave_list(s, p);
+	kws_handshake_free(p->hs);
+	p->hs = NULL;
+}
+
+static void drop(struct server *s, struct peer *p)
+{
+	if (p->hs) {
+		end_handshake(s, p);
+		shutdown(p->fd, SHUT_WR);
+		close(p->fd);
+	} else {
+		s->framing->close(p);
+	}
+	s->open--;
+	free(p);
+}
+
+static int wait_for(struct server *s, struct peer *p, uint32_t events)
+{
+	struct epoll_event e = { .events = events, .data.ptr = p };
+
+	if (p->events == events)
+		return 0;
+	if (epoll_ctl(s->epoll, p->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD,
+		      p->fd, &e))
+		return -1;
+	p->events = events;
+	return 0;
+}
+
+static int accept_one(struct server *s)
+{
+	struct peer *p;
+	int fd, one = 1;
+
+	fd = accept4(s->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	p = calloc(1, sizeof(*p));
+	if (p)
+		p->hs = kws_handshake_server(NULL);
+	if (!p || !p->hs) {
+		free(p);
+		close(fd);
+		return 0;
+	}
+	p->fd = fd;
+	p->before = s->newest;
+	if (s->newest)
+		s->newest->after = p;
+	else
+		s->oldest = p;
+	s->newest = p;
+	s->open++;
+	s->accepted++;
+	if (wait_for(s, p, EPOLLIN))
+		drop(s, p);
+	return 0;
+}
+
+static void accept_all(struct server *s)
+{
+	while (!accept_one(s))
+		;
+	if (errno != EMFILE && errno != ENFILE)
+		return;
+	complain("too many open files: not accepting for a moment (see ulimit -n)");
+	usleep(100000);
+}
+
+/* NEXT_READ here: the framing may take its first step. */
+static enum next shake(struct server *s, struct peer *p)
+{
+	const struct kws_result *result = kws_handshake_result(p->hs);
+	int r = kws_handshake_step(p->hs, p->fd);
+
+	if (!r) {
+		wait_for(s, p, kws_handshake_events(p->hs));
+		return NEXT_WRITE;
+	}
+	if (r > 0 && !s->framing->open(s, p, result->surplus,
+				       result->surplus_len)) {
+		end_handshake(s, p);
+		return NEXT_READ;
+	}
+	if (r > 0 && errno == ENOENT)
+		complain_no_module();
+	else if (s->verbose)
+		complain("connection refused: %s",
+			 r > 0 ? strerror(errno) : result->error);
+	return NEXT_CLOSE;
+}
+
+static void serve(struct server *s, struct peer *p)
+{
+	enum next next;
+
+	if (p->hs) {
+		next = shake(s, p);
+		if (next == NEXT_CLOSE)
+			drop(s, p);
+		if (next != NEXT_READ)
+			return;
+	}
+	next = s->framing->step(s, p);
+	if (next == NEXT_CLOSE ||
+	    wait_for(s, p, next == NEXT_READ ? EPOLLIN : EPOLLOUT))
+		drop(s, p);
+}
+
+static void print_stats(struct server *s, int64_t *since, uint64_t *messages,
+			uint64_t *bytes)
+{
+	int64_t now = now_ns();
+	double seconds = (now - *since) / 1e9;
+
+	fprintf(stderr, "%u connections, %.0f messages/s, %.2f MB/s\n", s->open,
+		(s->messages - *messages) / seconds,
+		(s->bytes - *bytes) / seconds / 1e6);
+	*since = now;
+	*messages = s->messages;
+	*bytes = s->bytes;
+}
+
+/* Ends handshakes whose time is over; how long the next one has. */
+static int sweep(struct server *s)
+{
+	while (s->oldest) {
+		struct peer *p = s->oldest;
+		int left = kws_handshake_timeout(p->hs);
+
+		if (left)
+			return left;
+		serve(s, p);
+		if (s->oldest == p)
+			drop(s, p);
+	}
+	return -1;
+}
+
+static void run(struct server *s)
+{
+	struct epoll_event events[EVENTS];
+	uint64_t messages = 0, bytes = 0;
+	int64_t since = now_ns();
+
+	for (;;) {
+		int timeout = sweep(s), n, i;
+
+		if (s->stats && (timeout < 0 || timeout > 1000))
+			timeout = 1000;
+		n = epoll_wait(s->epoll, events, EVENTS, timeout);
+		for (i = 0; i < n; i++) {
+			void *what = events[i].data.ptr;
+
+			if (what == &s->signals)
+				return;
+			if (what == &s->listener)
+				accept_all(s);
+			else
+				serve(s, what);
+		}
+		if (s->stats && now_ns() - since >= 1000000000)
+			print_stats(s, &since, &messages, &bytes);
+	}
+}
+
+/* Returns the listening socket; says what is wrong otherwise. */
+static int listen_on(const char *address, const char *port)
+{
+	static const struct addrinfo hints = {
+		.ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
+	};
+	struct addrinfo *a;
+	int fd, error, one = 1, zero = 0;
+
+	error = getaddrinfo(address, port, &hints, &a);
+	if (error) {
+		complain("cannot listen on %s: %s", address,
+			 gai_strerror(error));
+		return -1;
+	}
+	fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
+	if (fd < 0 || bind(fd, a->ai_addr, a->ai_addrlen) ||
+	    listen(fd, SOMAXCONN)) {
+		complain("cannot listen on %s port %s: %s", address, port,
+			 strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		fd = -1;
+	}
+	freeaddrinfo(a);
+	return fd;
+}
+
+static void announce(const struct server *s)
+{
+	struct sockaddr_storage address;
+	socklen_t len = sizeof(address);
+	char host[64], port[16];
+
+	getsockname(s->listener, (struct sockaddr *)&address, &len);
+	getnameinfo((struct sockaddr *)&address, len, host, sizeof(host), port,
+		    sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
+	printf(strchr(host, ':') ? "ws://[%s]:%s/ (framing: %s)\n" :
+	       "ws://%s:%s/ (framing: %s)\n", host, port, s->framing->name);
+	fflush(stdout);
+}
+
+static int watch(struct server *s)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	s->signals = signalfd(-1, &set, SFD_CLOEXEC);
+	s->epoll = epoll_create1(EPOLL_CLOEXEC);
+	s->buffer_size = BUFFER_SIZE;
+	s->buffer = malloc(s->buffer_size);
+	if (s->signals < 0 || s->epoll < 0 || !s->buffer)
+		return -1;
+	e.data.ptr = &s->signals;
+	if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->signals, &e))
+		return -1;
+	e.data.ptr = &s->listener;
+	return epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->listener, &e);
+}
+
+static const struct option options[] = {
+	{ "port", required_argument, NULL, 'p' },
+	{ "bind", required_argument, NULL, 'b' },
+	{ "userspace", no_argument, NULL, 'u' },
+	{ "raw", no_argument, NULL, 'R' },
+	{ "max-message", required_argument, NULL, 'm' },
+	{ "stats", no_argument, NULL, 's' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 }
+};
+
+/* -1 to go on, else the exit status. */
+static int parse_options(int argc, char **argv, struct server *s,
+			 const char **address, const char **port)
+{
+	uint64_t number;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "p:b:um:svh", options,
+				NULL)) != -1) {
+		switch (c) {
+		case 'p':
+			if (!parse_number(optarg, 65535, &number)) {
+				complain("--port %s is not a port number", optarg);
+				return EXIT_USAGE;
+			}
+			*port = optarg;
+			break;
+		case 'b':
+			*address = optarg;
+			break;
+		case 'u':
+			s->framing = &framing_user;
+			break;
+		case 'R':
+			s->framing = &framing_raw;
+			break;
+		case 'm':
+			if (!parse_number(optarg, INT64_MAX, &s->max_message)) {
+				complain("--max-message %s is not a size", optarg);
+				return EXIT_USAGE;
+			}
+			break;
+		case 's':
+			s->stats = true;
+			break;
+		case 'v':
+			s->verbose = true;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return 0;
+		default:
+			return usage_error("echo");
+		}
+	}
+	if (optind == argc)
+		return -1;
+	complain("what is \"%s\"?", argv[optind]);
+	return usage_error("echo");
+}
+
+int cmd_echo(int argc, char **argv)
+{
+	struct server s = { .framing = &framing_kernel };
+	const char *address = "127.0.0.1", *port = "9001";
+	int r;
+
+	r = parse_options(argc, argv, &s, &address, &port);
+	if (r >= 0)
+		return r;
+	if (s.framing == &framing_kernel) {
+		r = kws_kernel_ready();
+		if (!r)
+			complain_no_module();
+		else if (r < 0)
+			complain("cannot use the kernel's framing: %s",
+				 strerror(errno));
+		if (r <= 0)
+			return 1;
+	}
+	s.listener = listen_on(address, port);
+	if (s.listener < 0)
+		return 1;
+	if (watch(&s)) {
+		complain("cannot start: %s", strerror(errno));
+		return 1;
+	}
+	announce(&s);
+	run(&s);
+	if (s.stats)
+		fprintf(stderr, "%llu connections, %llu messages, %llu bytes\n",
+			(unsigned long long)s.accepted,
+			(unsigned long long)s.messages,
+			(unsigned long long)s.bytes);
+	return 0;
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Echo with framing in the kernel: a received message is sent with the very
+ * control message it came with. One buffer serves all connections; a message
+ * larger than it passes through in pieces.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "echo.h"
+
+/* Every so many wake-ups a second message is looked for. */
+#define LOOK_AGAIN	16
+
+union control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(sizeof(struct ws_msg))];
+};
+
+static int kernel_open(struct server *s, struct peer *p, const void *surplus,
+		       size_t len)
+{
+	struct ws_config config = { .max_message = s->max_message };
+
+	if (kws_attach(p->fd, WS_ROLE_SERVER, surplus, len))
+		return -1;
+	if (s->max_message)
+		return setsockopt(p->fd, SOL_WS, WS_CONFIG, &config,
+				  sizeof(config));
+	return 0;
+}
+
+static enum next send_rest(struct peer *p)
+{
+	struct iovec iov = { p->rest, p->rest_len };
+	union control control;
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
+
+	cm->cmsg_level = SOL_WS;
+	cm->cmsg_type = WS_MSG;
+	cm->cmsg_len = CMSG_LEN(sizeof(p->rest_msg));
+	memcpy(CMSG_DATA(cm), &p->rest_msg, sizeof(p->rest_msg));
+	do {
+		ssize_t n = sendmsg(p->fd, &msg, MSG_NOSIGNAL | p->rest_flags);
+
+		if (n < 0)
+			return errno == EAGAIN || errno == EINTR ?
+				NEXT_WRITE : NEXT_CLOSE;
+		iov.iov_base = (char *)iov.iov_base + n;
+		iov.iov_len -= n;
+		if (iov.iov_len) {
+			memmove(p->rest, iov.iov_base, iov.iov_len);
+			iov.iov_base = p->rest;
+		}
+		p->rest_len = iov.iov_len;
+	} while (p->rest_len);
+	free(p->rest);
+	p->rest = NULL;
+	return NEXT_READ;
+}
+
+/* What was received is sent as it is; msg still has its control message. */
+static enum next send_back(struct peer *p, struct msghdr *msg, size_t len)
+{
+	int more = msg->msg_flags & MSG_EOR ? 0 : MSG_MORE;
+	struct cmsghdr *cm = CMSG_FIRSTHDR(msg);
+	ssize_t n;
+
+	msg->msg_iov->iov_len = len;
+	n = sendmsg(p->fd, msg, MSG_NOSIGNAL | more);
+	if (n == len)
+		return NEXT_READ;
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		return NEXT_CLOSE;
+	if (n < 0)
+		n = 0;
+	memcpy(&p->rest_msg, CMSG_DATA(cm), sizeof(p->rest_msg));
+	p->rest_flags = more;
+	if (peer_keep_rest(p, (char *)msg->msg_iov->iov_base + n, len - n))
+		return NEXT_CLOSE;
+	return NEXT_WRITE;
+}
+
+/* One message or piece; NEXT_READ when it has been echoed. */
+static enum next echo_one(struct server *s, struct peer *p, bool *empty)
+{
+	struct iovec iov = { s->buffer, s->buffer_size };
+	union control control;
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	struct ws_msg info;
+	struct cmsghdr *cm;
+	ssize_t n;
+
+	n = recvmsg(p->fd, &msg, 0);
+	if (n < 0) {
+		*empty = true;
+		return errno == EAGAIN || errno == EINTR ?
+			NEXT_READ : NEXT_CLOSE;
+	}
+	cm = CMSG_FIRSTHDR(&msg);
+	if (!cm)
+		return NEXT_CLOSE;
+	memcpy(&info, CMSG_DATA(cm), sizeof(info));
+	/* The kernel has answered it. */
+	if (info.opcode == WS_OP_CLOSE)
+		return NEXT_CLOSE;
+	s->messages += !!(msg.msg_flags & MSG_EOR);
+	s->bytes += n;
+	return send_back(p, &msg, n);
+}
+
+/*
+ * Where messages come one by one, asking again only to hear EAGAIN would cost
+ * a call for each: a connection is asked again as long as that pays, and from
+ * time to time. epoll is level-triggered: nothing is missed.
+ */
+static enum next kernel_step(struct server *s, struct peer *p)
+{
+	bool look = p->burst || ++p->turns % LOOK_AGAIN == 0;
+	bool empty = false;
+	unsigned int n;
+
+	if (p->rest && send_rest(p) != NEXT_READ)
+		return p->rest_len ? NEXT_WRITE : NEXT_CLOSE;
+	for (n = 0; n == 0 || look; n++) {
+		enum next next = echo_one(s, p, &empty);
+
+		if (next != NEXT_READ || empty) {
+			p->burst = n > 1;
+			return next;
+		}
+	}
+	return NEXT_READ;
+}
+
+static void kernel_close(struct peer *p)
+{
+	free(p->rest);
+	close(p->fd);
+}
+
+const struct framing framing_kernel = {
+	.name = "kernel",
+	.open = kernel_open,
+	.step = kernel_step,
+	.close = kernel_close,
+};

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+/* Echo with framing in user space, and the floor: bytes as they come. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "echo.h"
+
+/* As much is gathered for one send(); more waits for the peer to read. */
+#define ENOUGH_PENDING	65536
+
+static int user_open(struct server *s, struct peer *p, const void *surplus,
+		     size_t len)
+{
+	p->conn = kws_open(p->fd, WS_ROLE_SERVER, surplus, len, KWS_USER);
+	if (!p->conn)
+		return -1;
+	return kws_max_message(p->conn, s->max_message);
+}
+
+static enum next user_step(struct server *s, struct peer *p)
+{
+	struct kws_message m;
+	int r;
+
+	if (kws_pending(p->conn) && kws_flush(p->conn))
+		return errno == EAGAIN ? NEXT_WRITE : NEXT_CLOSE;
+	while ((r = kws_recv(p->conn, &m)) > 0) {
+		struct ws_msg msg = { .opcode = m.opcode };
+
+		if (m.opcode == WS_OP_CLOSE)
+			return NEXT_CLOSE;
+		if (kws_send(p->conn, &msg, m.data, m.len, 0))
+			return NEXT_CLOSE;
+		s->messages++;
+		s->bytes += m.len;
+		if (kws_pending(p->conn) >= ENOUGH_PENDING)
+			return NEXT_WRITE;
+	}
+	/* kws_recv() sent what was gathered before it looked for more. */
+	if (r < 0 && errno == EAGAIN)
+		return kws_pending(p->conn) ? NEXT_WRITE : NEXT_READ;
+	return r < 0 && errno == EINTR ? NEXT_READ : NEXT_CLOSE;
+}
+
+static void user_close(struct peer *p)
+{
+	if (p->conn)
+		kws_close(p->conn);
+	else
+		close(p->fd);
+}
+
+const struct framing framing_user = {
+	.name = "user space",
+	.open = user_open,
+	.step = user_step,
+	.close = user_close,
+};
+
+static enum next raw_send(struct peer *p, const char *data, size_t len)
+{
+	ssize_t n = send(p->fd, data, len, MSG_NOSIGNAL);
+
+	if (n == len)
+		return NEXT_READ;
+	if (n < 0 && errno != EAGAIN)
+		return NEXT_CLOSE;
+	if (n < 0)
+		n = 0;
+	if (peer_keep_rest(p, data + n, len - n))
+		return NEXT_CLOSE;
+	return NEXT_WRITE;
+}
+
+static int raw_open(struct server *s, struct peer *p, const void *surplus,
+		    size_t len)
+{
+	(void)s;
+	errno = EPIPE;
+	return len && raw_send(p, surplus, len) == NEXT_CLOSE ? -1 : 0;
+}
+
+static enum next raw_step(struct server *s, struct peer *p)
+{
+	ssize_t n;
+
+	if (p->rest) {
+		void *rest = p->rest;
+		size_t len = p->rest_len;
+		enum next next;
+
+		p->rest = NULL;
+		next = raw_send(p, rest, len);
+		free(rest);
+		return next;
+	}
+	n = recv(p->fd, s->buffer, s->buffer_size, 0);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ?
+			NEXT_READ : NEXT_CLOSE;
+	if (!n)
+		return NEXT_CLOSE;
+	s->messages++;
+	s->bytes += n;
+	return raw_send(p, s->buffer, n);
+}
+
+static void raw_close(struct peer *p)
+{
+	free(p->rest);
+	close(p->fd);
+}
+
+const struct framing framing_raw = {
+	.name = "none: bytes are echoed as they come",
+	.open = raw_open,
+	.step = raw_step,
+	.close = raw_close,
+};

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: MIT
+/* Connections: opening, closing, and the choice of who does the framing. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "conn.h"
+
+/**
+ * buffer_reserve() - make room for @n more bytes behind the last one
+ * @b: what it holds stays, and stays at its offset
+ * @n: bytes
+ *
+ * Return: 0, or -1 with ENOMEM.
+ */
+int buffer_reserve(struct buffer *b, size_t n)
+{
+	size_t size = b->size ? b->size : READ_SIZE;
+	u8 *data;
+
+	if (b->size - b->to >= n)
+		return 0;
+	while (size - b->to < n)
+		size *= 2;
+	data = realloc(b->data, size);
+	if (!data)
+		return -1;
+	b->data = data;
+	b->size = size;
+	return 0;
+}
+
+/* Puts the surplus of the handshake where received bytes go. */
+static int start_user(struct kws_conn *c, const void *prefix, size_t len)
+{
+	if (buffer_reserve(&c->rx, len > READ_SIZE ? len : READ_SIZE))
+		return -1;
+	if (len)
+		memcpy(c->rx.data, prefix, len);
+	c->rx.to = len;
+	return 0;
+}
+
+/**
+ * kws_open() - a connection that sends and receives messages
+ * @fd: a connected TCP socket after its handshake; kws_close() closes it
+ * @role: WS_ROLE_SERVER or WS_ROLE_CLIENT: our side
+ * @prefix: kws_result::surplus
+ * @len: kws_result::surplus_len, at most WS_RX_PREFIX_MAX
+ * @framing: who does it
+ *
+ * Whether the socket blocks (O_NONBLOCK) is looked at here, once.
+ *
+ * Return: the connection, or NULL with EINVAL, ENOMEM or an errno of
+ * kws_attach() other than, for KWS_AUTO, ENOENT. @fd stays open then.
+ */
+struct kws_conn *kws_open(int fd, unsigned int role, const void *prefix,
+			  size_t len, enum kws_framing framing)
+{
+	struct kws_conn *c;
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0)
+		return NULL;
+	if (role > WS_ROLE_CLIENT || len > WS_RX_PREFIX_MAX) {
+		errno = EINVAL;
+		return NULL;
+	}
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return NULL;
+	c->fd = fd;
+	c->role = role;
+	c->info.role = role;
+	c->nonblocking = flags & O_NONBLOCK;
+	c->max_message = WS_MAX_MESSAGE_DEFAULT;
+	c->next_key = KEYS;
+	if (framing != KWS_USER) {
+		if (!kws_attach(fd, role, prefix, len))
+			c->kernel = true;
+		else if (framing == KWS_KERNEL || errno != ENOENT)
+			goto err_free;
+	}
+	if (!c->kernel && start_user(c, prefix, len))
+		goto err_free;
+	return c;
+
+err_free:
+	flags = errno;
+	free(c->rx.data);
+	free(c);
+	errno = flags;
+	return NULL;
+}
+
+/**
+ * kws_max_message() - limit the size of what the peer sends
+ * @conn: the connection
+ * @bytes: payload bytes of a message, all fragments together; 0 for
+ *	WS_MAX_MESSAGE_DEFAULT, WS_MAX_MESSAGE_NONE for no limit
+ *
+ * A larger message ends the connection with code 1009 (RFC 6455 section
+ * 7.4.1) and kws_recv() fails with EMSGSIZE.
+ *
+ * Return: 0, or -1 with an errno of setsockopt().
+ */
+int kws_max_message(struct kws_conn *conn, uint64_t bytes)
+{
+	struct ws_config config = { .role = conn->role, .max_message = bytes };
+
+	if (conn->kernel && setsockopt(conn->fd, SOL_WS, WS_CONFIG, &config,
+				       sizeof(config)))
+		return -1;
+	conn->max_message = bytes ? bytes : WS_MAX_MESSAGE_DEFAULT;
+	return 0;
+}
+
+/**
+ * kws_recv() - the next message
+ * @conn: the connection
+ * @message: set when 1 is returned; its data is good until the next call of
+ *	any function on @conn
+ *
+ * PING is answered and PONG swallowed on the way. A Close comes as a message
+ * and has been answered when this returns. On a non-blocking socket
+ * call again when the socket is readable, with level-triggered polling: one
+ * call reads at most once. What kws_send() gathered is sent before waiting.
+ *
+ * Return: 1 for a message, 0 for the end of the connection, -1 with EAGAIN,
+ * EINTR, ENOMEM, an errno of recv(), or, once and after every whole message
+ * before the fault, EPROTO, EILSEQ or EMSGSIZE for what the peer did wrong
+ * (kws_info() has the rule).
+ */
+int kws_recv(struct kws_conn *conn, struct kws_message *message)
+{
+	return conn->kernel ? kernel_recv(conn, message) :
+		user_recv(conn, message);
+}
+
+/**
+ * kws_send() - send one message, or one fragment of one
+ * @conn: the connection
+ * @msg: its opcode is WS_OP_TEXT, WS_OP_BINARY, WS_OP_PING, WS_OP_PONG or
+ *	WS_OP_CLOSE (then with code); WS_OP_CONT to go on with a message
+ * @data: the payload, not changed
+ * @len: its length in bytes; at most 125 for PING and PONG, 123 for the
+ *	reason of a Close
+ * @flags: MSG_MORE when the message goes on with the next call, else 0
+ *
+ * The message is taken as a whole: bytes that the socket had no room for are
+ * kept, see kws_pending(), and go out with the next kws_send(), kws_recv() or
+ * kws_flush(). With user-space framing small messages are gathered, too.
+ *
+ * Return: 0, or -1 with EAGAIN (too much is pending: flush first), EPIPE
+ * (after a Close), EINVAL (opcode or code), EMSGSIZE (a control frame that is
+ * too long), EILSEQ (a reason that is not UTF-8), ENOMEM, EIO or an errno of
+ * send().
+ */
+int kws_send(struct kws_conn *conn, const struct ws_msg *msg,
+	     const void *data, size_t len, int flags)
+{
+	ssize_t n = conn->kernel ? kernel_send(conn, msg, data, len, flags) :
+		user_send(conn, msg, data, len, flags);
+
+	return n < 0 ? -1 : 0;
+}
+
+/**
+ * kws_flush() - send what is pending
+ * @conn: the connection
+ *
+ * Return: 0 when nothing is left, or -1 with EAGAIN (wait until the socket
+ * is writable) or an errno of send().
+ */
+int kws_flush(struct kws_conn *conn)
+{
+	return conn->kernel ? kernel_flush(conn) : user_flush(conn);
+}
+
+/**
+ * kws_pending() - how many bytes wait to be sent
+ * @conn: the connection
+ *
+ * Return: bytes; 0 when there is no need to wait for room.
+ */
+size_t kws_pending(const struct kws_conn *conn)
+{
+	return conn->tx.to - conn->tx.from;
+}
+
+/**
+ * kws_info() - what the connection has seen and done
+ * @conn: the connection
+ * @info: filled. With user-space framing tx counts what was taken, and
+ *	wakeups the read() calls that returned something.
+ *
+ * Return: 0, or -1 with an errno of getsockopt().
+ */
+int kws_info(struct kws_conn *conn, struct ws_info *info)
+{
+	socklen_t len = sizeof(*info);
+
+	if (!conn->kernel) {
+		*info = conn->info;
+		return 0;
+	}
+	memset(info, 0, sizeof(*info));
+	return getsockopt(conn->fd, SOL_WS, WS_INFO, info, &len);
+}
+
+/**
+ * kws_is_kernel() - who does the framing?
+ * @conn: the connection
+ *
+ * Return: 1 for the kernel, 0 for user space.
+ */
+int kws_is_kernel(const struct kws_conn *conn)
+{
+	return conn->kernel;
+}
+
+/**
+ * kws_close() - close the connection and its socket without waiting
+ * @conn: may be NULL
+ *
+ * The peer gets a Close with code 1001 if none was sent before.
+ */
+void kws_close(struct kws_conn *conn)
+{
+	if (!conn)
+		return;
+	if (!conn->kernel)
+		user_end(conn);
+	close(conn->fd);
+	free(conn->rx.data);
+	free(conn->tx.data);
+	free(conn);
+}
+
+/**
+ * kws_rule_text() - ws_info::rule in words
+ * @rule: &enum ws_rule
+ *
+ * Return: a static string.
+ */
+const char *kws_rule_text(unsigned int rule)
+{
+	return rule < WS_RULE_MAX ? ws_rule_name(rule) : "Unknown";
+}

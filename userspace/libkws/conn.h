@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of struct kws_conn, shared by its two kinds of framing. */
+#ifndef KWS_CONN_H
+#define KWS_CONN_H
+
+#include "core.h"
+#include "kws.h"
+
+#define READ_SIZE	65536		/* one read(), and the usual buffer */
+#define GROW_MAX	(1UL << 20)	/* believed of a length before bytes */
+#define DIRECT_SIZE	8192		/* sent without copying from here on */
+#define FLUSH_SIZE	65536		/* gathered at most before a send() */
+#define PENDING_MAX	(1UL << 20)	/* unsent bytes before EAGAIN */
+#define KEYS		64		/* masking keys drawn at a time */
+
+/**
+ * struct buffer - bytes at data[from] to data[to], room up to @size
+ */
+struct buffer {
+	u8 *data;
+	size_t from;
+	size_t to;
+	size_t size;
+};
+
+/**
+ * struct kws_conn - one connection
+ * @fd: the socket; ours to close
+ * @kernel: the kernel does the framing
+ * @nonblocking: the socket's O_NONBLOCK when it was opened
+ * @role: WS_ROLE_*
+ * @max_message: as ws_config::max_message, never 0
+ * @rx: received and not yet parsed; before it in the same memory, from
+ *	@message on, @message_len bytes of the message that is being put
+ *	together, unmasked
+ * @hdr: the frame that is being read
+ * @in_frame: @hdr is valid and @left bytes of its payload are to come
+ * @key: masking key of the next payload byte
+ * @utf8: state of the text check
+ * @rx_seq: order of the frames received
+ * @rule_pending: a broken rule whose errno has not been reported
+ * @ended: the stream is over: kws_recv() returns 0
+ * @drained: the last read() emptied the socket
+ * @message_done: the message at @message was given out by the last call
+ * @tx: framed (user space) or not yet accepted (kernel) bytes
+ * @tx_seq: order of the frames sent
+ * @tx_msg: kernel: what kind of message is in @tx
+ * @tx_flags: kernel: MSG_MORE or 0 for it
+ * @keys: random masking keys, the next one is keys[next_key]
+ * @info: counters and state, as the kernel has them
+ * @stream: bytes of the received stream that have been parsed
+ */
+struct kws_conn {
+	int fd;
+	bool kernel;
+	bool nonblocking;
+	u32 role;
+	u64 max_message;
+
+	struct buffer rx;
+	size_t message;
+	size_t message_len;
+	struct ws_hdr hdr;
+	bool in_frame;
+	u64 left;
+	u32 key;
+	u8 utf8;
+	struct ws_seq rx_seq;
+	enum ws_rule rule_pending;
+	bool ended;
+	bool drained;
+	bool message_done;
+
+	struct buffer tx;
+	struct ws_seq tx_seq;
+	struct ws_msg tx_msg;
+	int tx_flags;
+	u32 keys[KEYS];
+	unsigned int next_key;
+
+	struct ws_info info;
+	u64 stream;
+};
+
+int buffer_reserve(struct buffer *b, size_t n);
+void kws_mask(u8 *p, size_t n, u32 key);
+
+int user_recv(struct kws_conn *c, struct kws_message *message);
+ssize_t user_send(struct kws_conn *c, const struct ws_msg *msg,
+		  const void *data, size_t len, int flags);
+int user_flush(struct kws_conn *c);
+int user_control(struct kws_conn *c, u8 opcode, const u8 *data, size_t len);
+int user_close(struct kws_conn *c, u16 code, const void *reason, size_t len);
+void user_end(struct kws_conn *c);
+
+int kernel_recv(struct kws_conn *c, struct kws_message *message);
+ssize_t kernel_send(struct kws_conn *c, const struct ws_msg *msg,
+		    const void *data, size_t len, int flags);
+int kernel_flush(struct kws_conn *c);
+
+#endif /* KWS_CONN_H */

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of an opening handshake, shared by its two sides. */
+#ifndef KWS_HANDSHAKE_H
+#define KWS_HANDSHAKE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "head.h"
+#include "key.h"
+#include "kws.h"
+
+enum handshake_state {
+	HANDSHAKE_SEND,
+	HANDSHAKE_RECEIVE,
+	HANDSHAKE_DONE,
+	HANDSHAKE_FAILED,
+};
+
+/**
+ * struct kws_handshake - one opening handshake
+ * @state: what is being done
+ * @next: what comes after HANDSHAKE_SEND
+ * @client: our side
+ * @error: errno to report once @next is HANDSHAKE_FAILED
+ * @deadline: in milliseconds of CLOCK_MONOTONIC, or -1
+ * @options: the caller's, with the defaults filled in
+ * @head: what the peer sends
+ * @key: client: the Sec-WebSocket-Key that we sent
+ * @out: what we send, @out_len bytes of which @out_done are out
+ * @offered: storage of @result.offered
+ * @result: what the caller sees
+ */
+struct kws_handshake {
+	enum handshake_state state;
+	enum handshake_state next;
+	bool client;
+	int error;
+	int64_t deadline;
+	struct kws_options options;
+	struct head head;
+	char key[KEY_SIZE];
+	char *out;
+	size_t out_len;
+	size_t out_done;
+	char *offered;
+	struct kws_result result;
+};
+
+struct kws_handshake *handshake_new(bool client,
+				    const struct kws_options *options);
+int handshake_fail(struct kws_handshake *hs, int error, const char *why);
+int handshake_out(struct kws_handshake *hs, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+bool handshake_headers_ok(const char *headers);
+
+int request_check(struct kws_handshake *hs);
+int request_refuse(struct kws_handshake *hs, int status, int error,
+		   const char *why);
+int response_check(struct kws_handshake *hs);
+
+#endif /* KWS_HANDSHAKE_H */

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libkws: the WebSocket opening handshake (RFC 6455 section 4) for both
+ * sides, the hand-over of the socket to the kernel, and the same messages
+ * from user space where the kernel module is not loaded.
+ *
+ * With the module, after kws_accept() or kws_connect() and kws_attach(), the
+ * socket is used with recvmsg() and sendmsg() alone; see ws(7). struct
+ * kws_conn is for programs that must also run without it.
+ *
+ * Functions return -1 and set errno where nothing else is said. None of them
+ * may be used on the same object from two threads at once; different objects
+ * are independent.
+ */
+#ifndef KWS_H
+#define KWS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <linux/ws.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#pragma GCC visibility push(default)
+
+#define KWS_VERSION		"0.1.0"
+
+#define KWS_HEAD_MAX		16384	/* default of kws_options::head_max */
+#define KWS_TIMEOUT_MS		10000	/* default of kws_options::timeout_ms */
+
+/**
+ * struct kws_result - what an opening handshake came to
+ * @status: the HTTP status sent (server) or received (client), 101 for an
+ *	upgrade, 0 when it did not get that far
+ * @error: in a few words why there was no upgrade, or NULL. A static string.
+ * @target: server: the request target, as "/chat?room=1"
+ * @host: server: the Host header
+ * @origin: server: the Origin header, NULL if there was none
+ * @offered: server: the client's subprotocols, comma separated, or NULL
+ * @protocol: the subprotocol agreed on, NULL for none
+ * @location: client: where a 3xx answer points, or NULL
+ * @surplus: bytes that were read beyond the handshake. They belong to the
+ *	WebSocket stream: give them to kws_attach() or kws_open().
+ * @surplus_len: how many, at most kws_options::head_max
+ *
+ * All of it belongs to the handshake and goes with it.
+ */
+struct kws_result {
+	int status;
+	const char *error;
+	const char *target;
+	const char *host;
+	const char *origin;
+	const char *offered;
+	const char *protocol;
+	const char *location;
+	const void *surplus;
+	size_t surplus_len;
+};
+
+/**
+ * struct kws_options - how to shake hands; all zero is a good choice
+ * @protocols: NULL-terminated list of subprotocols, best first (RFC 6455
+ *	sections 1.9 and 11.3.4), or NULL. A client offers all of them; a
+ *	server takes the first one that the client offers too.
+ * @choose: server: decides instead of @protocols. Returns the subprotocol,
+ *	which must be one of those offered, or NULL for none. To refuse, set
+ *	*status to an HTTP status of 400 to 599.
+ * @arg: for @choose
+ * @headers: further header lines for our request or our 101 answer, each
+ *	ended by CRLF, or NULL
+ * @head_max: the longest HTTP head that is accepted, in bytes from 256 to
+ *	65536; 0 for KWS_HEAD_MAX
+ * @timeout_ms: time for the whole handshake, in milliseconds; 0 for
+ *	KWS_TIMEOUT_MS, -1 for no limit
+ */
+struct kws_options {
+	const char *const *protocols;
+	const char *(*choose)(void *arg, const struct kws_result *request,
+			      int *status);
+	void *arg;
+	const char *headers;
+	size_t head_max;
+	int timeout_ms;
+};
+
+struct kws_handshake;
+
+struct kws_handshake *kws_handshake_server(const struct kws_options *options);
+struct kws_handshake *kws_handshake_client(const char *url,
+					   const struct kws_options *options);
+int kws_handshake_step(struct kws_handshake *hs, int fd);
+short kws_handshake_events(const struct kws_handshake *hs);
+int kws_handshake_timeout(const struct kws_handshake *hs);
+const struct kws_result *kws_handshake_result(const struct kws_handshake *hs);
+const char *kws_handshake_header(const struct kws_handshake *hs,
+				 const char *name);
+void kws_handshake_free(struct kws_handshake *hs);
+
+int kws_accept(int fd, const struct kws_options *options,
+	       struct kws_handshake **hs);
+int kws_connect(const char *url, const struct kws_options *options,
+		struct kws_handshake **hs);
+
+int kws_attach(int fd, unsigned int role, const void *prefix, size_t len);
+int kws_kernel_ready(void);
+
+/**
+ * enum kws_framing - who does the framing of a connection
+ * @KWS_AUTO: the kernel, or user space where the module is not loaded
+ * @KWS_KERNEL: the kernel or nobody
+ * @KWS_USER: user space
+ */
+enum kws_framing {
+	KWS_AUTO,
+	KWS_KERNEL,
+	KWS_USER,
+};
+
+/**
+ * struct kws_message - one message from the peer
+ * @data: the payload, unmasked, not NUL-terminated. It may be written to;
+ *	it is good until the next call on the connection.
+ * @len: payload bytes
+ * @opcode: WS_OP_TEXT (checked to be UTF-8), WS_OP_BINARY or WS_OP_CLOSE,
+ *	whose @data is the reason
+ * @code: for WS_OP_CLOSE the status code, 1005 for none; else 0
+ */
+struct kws_message {
+	void *data;
+	size_t len;
+	uint8_t opcode;
+	uint16_t code;
+};
+
+struct kws_conn;
+
+struct kws_conn *kws_open(int fd, unsigned int role, const void *prefix,
+			  size_t len, enum kws_framing framing);
+int kws_max_message(struct kws_conn *conn, uint64_t bytes);
+int kws_recv(struct kws_conn *conn, struct kws_message *message);
+int kws_send(struct kws_conn *conn, const struct ws_msg *msg,
+	     const void *data, size_t len, int flags);
+int kws_flush(struct kws_conn *conn);
+size_t kws_pending(const struct kws_conn *conn);
+int kws_info(struct kws_conn *conn, struct ws_info *info);
+int kws_is_kernel(const struct kws_conn *conn);
+void kws_close(struct kws_conn *conn);
+
+const char *kws_rule_text(unsigned int rule);
+
+#pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* KWS_H */

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+/* Framing in the kernel behind the same calls: recvmsg() and sendmsg(). */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "conn.h"
+
+/* Room for one struct ws_msg as a control message. */
+union control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(sizeof(struct ws_msg))];
+};
+
+/* One recvmsg() behind what is there; its size, or -1. */
+static ssize_t receive(struct kws_conn *c, struct ws_msg *piece, int *flags)
+{
+	struct buffer *b = &c->rx;
+	struct iovec iov = { b->data + b->to, b->size - b->to };
+	union control control;
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	struct cmsghdr *cm;
+	ssize_t n;
+
+	memset(piece, 0, sizeof(*piece));
+	n = recvmsg(c->fd, &msg, 0);
+	if (n < 0)
+		return -1;
+	cm = CMSG_FIRSTHDR(&msg);
+	if (cm && cm->cmsg_level == SOL_WS && cm->cmsg_type == WS_MSG)
+		memcpy(piece, CMSG_DATA(cm), sizeof(*piece));
+	*flags = msg.msg_flags;
+	return n;
+}
+
+/**
+ * kernel_recv() - kws_recv() with framing in the kernel
+ * @c: the connection
+ * @m: the message
+ *
+ * The kernel gives a message in pieces when it is larger than the buffer or
+ * than what the socket may hold; here they are put together.
+ *
+ * Return: 1, 0 or -1.
+ */
+int kernel_recv(struct kws_conn *c, struct kws_message *m)
+{
+	struct buffer *b = &c->rx;
+	struct ws_msg piece;
+	int flags;
+	ssize_t n;
+
+	if (kws_pending(c) && kernel_flush(c) && errno != EAGAIN &&
+	    errno != EPIPE)
+		return -1;
+	if (c->message_done) {
+		c->message_done = false;
+		b->to = 0;
+	}
+	for (;;) {
+		if (buffer_reserve(b, b->to ? b->to : READ_SIZE))
+			return -1;
+		n = receive(c, &piece, &flags);
+		if (n < 0)
+			return -1;
+		if (!n && !piece.opcode)
+			return 0;
+		b->to += n;
+		if (flags & MSG_EOR)
+			break;
+	}
+	c->message_done = true;
+	m->data = b->data;
+	m->len = b->to;
+	m->opcode = piece.opcode;
+	m->code = piece.code;
+	return 1;
+}
+
+/* As sendmsg(): how much went out, or -1. */
+static ssize_t transmit(struct kws_conn *c, const struct ws_msg *message,
+			const void *data, size_t len, int flags)
+{
+	struct iovec iov = { (void *)data, len };
+	union control control = { 0 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
+	ssize_t n;
+
+	cm->cmsg_level = SOL_WS;
+	cm->cmsg_type = WS_MSG;
+	cm->cmsg_len = CMSG_LEN(sizeof(*message));
+	memcpy(CMSG_DATA(cm), message, sizeof(*message));
+	do {
+		n = sendmsg(c->fd, &msg, flags | MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	return n;
+}
+
+/**
+ * kernel_flush() - send what the socket had no room for
+ * @c: the connection
+ *
+ * Return: 0 when all is out, or -1.
+ */
+int kernel_flush(struct kws_conn *c)
+{
+	struct buffer *b = &c->tx;
+
+	while (b->from < b->to) {
+		ssize_t n = transmit(c, &c->tx_msg, b->data + b->from,
+				     b->to - b->from, c->tx_flags);
+
+		if (n < 0)
+			return -1;
+		b->from += n;
+	}
+	b->from = 0;
+	b->to = 0;
+	return 0;
+}
+
+/**
+ * kernel_send() - kws_send() with framing in the kernel
+ * @c: the connection
+ * @msg: opcode and code
+ * @data: payload
+ * @len: payload bytes
+ * @flags: MSG_MORE or 0
+ *
+ * Return: 0, or -1; with EAGAIN nothing has been taken.
+ */
+ssize_t kernel_send(struct kws_conn *c, const struct ws_msg *msg,
+		    const void *data, size_t len, int flags)
+{
+	struct buffer *b = &c->tx;
+	size_t done = 0;
+
+	if (kernel_flush(c))
+		return -1;
+	do {
+		ssize_t n = transmit(c, msg, (const u8 *)data + done,
+				     len - done, flags);
+
+		if (n < 0 && (errno != EAGAIN || !done))
+			return -1;
+		if (n < 0)
+			break;
+		done += n;
+	} while (done < len);
+	if (done == len)
+		return 0;
+
+	/* The message is open: its rest must follow. */
+	if (buffer_reserve(b, len - done))
+		return -1;
+	memcpy(b->data, (const u8 *)data + done, len - done);
+	b->to = len - done;
+	c->tx_msg = *msg;
+	c->tx_flags = flags;
+	return 0;
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+/* The server's side: check the request, write the answer; section 4.2. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "handshake.h"
+
+static const char *status_text(int status)
+{
+	switch (status) {
+	case 400:
+		return "Bad Request";
+	case 401:
+		return "Unauthorized";
+	case 403:
+		return "Forbidden";
+	case 404:
+		return "Not Found";
+	case 405:
+		return "Method Not Allowed";
+	case 408:
+		return "Request Timeout";
+	case 426:
+		return "Upgrade Required";
+	case 429:
+		return "Too Many Requests";
+	case 431:
+		return "Request Header Fields Too Large";
+	case 503:
+		return "Service Unavailable";
+	case 505:
+		return "HTTP Version Not Supported";
+	}
+	return status < 500 ? "Refused" : "Server Error";
+}
+
+/* Lines that the status itself asks for. */
+static const char *status_lines(int status)
+{
+	switch (status) {
+	case 405:
+		return "Allow: GET\r\n";
+	case 426:
+		return "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
+	}
+	return "";
+}
+
+/**
+ * request_refuse() - answer with a status of 400 to 599
+ * @hs: the handshake; fails with @error once the answer is out
+ * @status: the HTTP status
+ * @error: errno for the caller
+ * @why: a static string, for the caller and, as text, for the peer
+ *
+ * Return: 1 (there is something to send), or -1.
+ */
+int request_refuse(struct kws_handshake *hs, int status, int error,
+		   const char *why)
+{
+	hs->result.status = status;
+	hs->result.error = why;
+	hs->error = error;
+	hs->next = HANDSHAKE_FAILED;
+	if (handshake_out(hs, "HTTP/1.1 %d %s\r\n%sConnection: %sclose\r\n"
+			  "Content-Type: text/plain\r\n"
+			  "Content-Length: %zu\r\n\r\n%s\n", status,
+			  status_text(status), status_lines(status),
+			  status == 426 ? "Upgrade, " : "",
+			  strlen(why) + 1, why))
+		return -1;
+	return 1;
+}
+
+static int request_accept(struct kws_handshake *hs)
+{
+	const char *headers = hs->options.headers;
+	const char *protocol = hs->result.protocol;
+	char accept[ACCEPT_SIZE];
+
+	if (key_accept(head_value(&hs->head, "Sec-WebSocket-Key"), accept))
+		return handshake_fail(hs, EIO, "SHA-1 is not available");
+	hs->result.status = 101;
+	hs->next = HANDSHAKE_DONE;
+	if (handshake_out(hs, "HTTP/1.1 101 Switching Protocols\r\n"
+			  "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+			  "Sec-WebSocket-Accept: %s\r\n%s%s%s%s\r\n", accept,
+			  protocol ? "Sec-WebSocket-Protocol: " : "",
+			  protocol ? protocol : "", protocol ? "\r\n" : "",
+			  headers ? headers : ""))
+		return -1;
+	return 1;
+}
+
+/* Sets result.protocol; 0 or the HTTP status to refuse with. */
+static int choose_protocol(struct kws_handshake *hs)
+{
+	const struct kws_options *o = &hs->options;
+	const char *offered = hs->result.offered;
+	const char *const *p;
+	const char *chosen;
+	int status = 0;
+
+	if (o->choose) {
+		chosen = o->choose(o->arg, &hs->result, &status);
+		if (status)
+			return status;
+		/* Section 4.2.2: it must be one of those that were offered. */
+		if (chosen && (!offered || !list_has(offered, chosen,
+						     strlen(chosen), false)))
+			return 500;
+		hs->result.protocol = chosen;
+		return 0;
+	}
+	for (p = o->protocols; offered && p && *p; p++) {
+		if (list_has(offered, *p, strlen(*p), false)) {
+			hs->result.protocol = *p;
+			break;
+		}
+	}
+	return 0;
+}
+
+/* The request line and what HTTP itself wants; 0, or as request_refuse(). */
+static int check_http(struct kws_handshake *hs)
+{
+	const struct head *h = &hs->head;
+
+	if (h->parser.http_major != 1 || h->parser.http_minor < 1)
+		return request_refuse(hs, 505, EPROTO, "HTTP/1.1 is needed");
+	if (h->parser.method != HTTP_GET)
+		return request_refuse(hs, 405, EPROTO, "the method must be GET");
+	if (head_count(h, "Host") != 1)
+		return request_refuse(hs, 400, EPROTO,
+				      "there must be one Host header");
+	if (head_count(h, "Transfer-Encoding") ||
+	    (head_count(h, "Content-Length") && h->parser.content_length))
+		return request_refuse(hs, 400, EPROTO,
+				      "the request must have no body");
+	return 0;
+}
+
+/**
+ * request_check() - a whole request is here, section 4.2.1
+ * @hs: the handshake
+ *
+ * Return: 1 when there is an answer to send, or -1.
+ */
+int request_check(struct kws_handshake *hs)
+{
+	const struct head *h = &hs->head;
+	const char *key, *version;
+	int r;
+
+	hs->result.target = h->target.at;
+	hs->result.host = head_value(h, "Host");
+	hs->result.origin = head_value(h, "Origin");
+	r = check_http(hs);
+	if (r)
+		return r;
+	if (!head_has_token(h, "Upgrade", "websocket"))
+		return request_refuse(hs, 426, EPROTO,
+				      "this is a WebSocket server: the Upgrade header must name websocket");
+	if (!head_has_token(h, "Connection", "upgrade"))
+		return request_refuse(hs, 400, EPROTO,
+				      "the Connection header must name Upgrade");
+	version = head_value(h, "Sec-WebSocket-Version");
+	if (!version || head_count(h, "Sec-WebSocket-Version") != 1 ||
+	    strcmp(version, "13"))
+		return request_refuse(hs, 426, EPROTO,
+				      "Sec-WebSocket-Version must be 13");
+	key = head_value(h, "Sec-WebSocket-Key");
+	if (!key || head_count(h, "Sec-WebSocket-Key") != 1 || !key_ok(key))
+		return request_refuse(hs, 400, EPROTO,
+				      "Sec-WebSocket-Key must be 16 bytes in base64");
+
+	hs->offered = head_join(h, "Sec-WebSocket-Protocol");
+	if (!hs->offered && errno)
+		return handshake_fail(hs, ENOMEM, "out of memory");
+	hs->result.offered = hs->offered;
+	r = choose_protocol(hs);
+	if (r == 500)
+		return request_refuse(hs, 500, EINVAL,
+				      "the server chose a subprotocol that was not offered");
+	if (r)
+		return request_refuse(hs, r, EACCES,
+				      "the server does not want this request");
+	return request_accept(hs);
+}

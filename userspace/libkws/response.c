@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+/* The client's side: write the request, check the answer; section 4.1. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "handshake.h"
+#include "url.h"
+
+/* A subprotocol is a token, RFC 9110 section 5.6.2. */
+static bool token_ok(const char *text)
+{
+	static const char chars[] = "!#$%&'*+-.^_`|~0123456789"
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+	return *text && text[strspn(text, chars)] == '\0';
+}
+
+/* "a, b" of a list, or NULL with errno; an empty string for no list. */
+static char *protocol_list(const char *const *protocols)
+{
+	const char *const *p;
+	size_t size = 1;
+	char *list;
+
+	for (p = protocols; p && *p; p++) {
+		if (!token_ok(*p)) {
+			errno = EINVAL;
+			return NULL;
+		}
+		size += strlen(*p) + 2;
+	}
+	list = calloc(1, size);
+	for (p = protocols; list && p && *p; p++) {
+		if (*list)
+			strcat(list, ", ");
+		strcat(list, *p);
+	}
+	return list;
+}
+
+static int write_request(struct kws_handshake *hs, const struct url *url)
+{
+	const char *headers = hs->options.headers;
+	char *protocols = protocol_list(hs->options.protocols);
+	bool some;
+	int r;
+
+	if (!protocols)
+		return -1;
+	some = *protocols;
+	r = handshake_out(hs, "GET %s HTTP/1.1\r\nHost: %s\r\n"
+			  "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+			  "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n"
+			  "%s%s%s%s\r\n", url->target, url->authority, hs->key,
+			  some ? "Sec-WebSocket-Protocol: " : "", protocols,
+			  some ? "\r\n" : "", headers ? headers : "");
+	free(protocols);
+	return r;
+}
+
+/**
+ * kws_handshake_client() - ask a server for an upgrade
+ * @url: ws://host[:port][/path][?query]; only what goes into the request
+ *	matters, the connection is the caller's
+ * @options: how, or NULL; what it points to must stay until the end
+ *
+ * The handshake does no I/O by itself: call kws_handshake_step().
+ *
+ * Return: the handshake, to be freed by kws_handshake_free(), or NULL with
+ * EINVAL (the address or an option), EPROTONOSUPPORT (wss://), EIO or ENOMEM.
+ */
+struct kws_handshake *kws_handshake_client(const char *url,
+					   const struct kws_options *options)
+{
+	struct kws_handshake *hs = NULL;
+	struct url parts;
+
+	if (url_parse(url, &parts))
+		goto out;
+	hs = handshake_new(true, options);
+	if (hs && (key_new(hs->key) || write_request(hs, &parts))) {
+		kws_handshake_free(hs);
+		hs = NULL;
+	}
+out:
+	url_free(&parts);
+	return hs;
+}
+
+static int check_protocol(struct kws_handshake *hs)
+{
+	const struct head *h = &hs->head;
+	const char *answer = head_value(h, "Sec-WebSocket-Protocol");
+	const char *const *p;
+
+	if (!answer)
+		return 1;
+	for (p = hs->options.protocols; p && *p; p++) {
+		if (!strcmp(*p, answer) &&
+		    head_count(h, "Sec-WebSocket-Protocol") == 1) {
+			hs->result.protocol = *p;
+			return 1;
+		}
+	}
+	return handshake_fail(hs, EPROTO,
+			      "the server chose a subprotocol that was not offered");
+}
+
+/**
+ * response_check() - a whole answer is here, section 4.1
+ * @hs: the handshake
+ *
+ * Return: 1 when the upgrade is done, or -1.
+ */
+int response_check(struct kws_handshake *hs)
+{
+	const struct head *h = &hs->head;
+	char accept[ACCEPT_SIZE];
+	const char *answer;
+
+	hs->result.status = h->parser.status_code;
+	if (hs->result.status != 101) {
+		hs->result.location = head_value(h, "Location");
+		return handshake_fail(hs, ECONNREFUSED,
+				      "the server answered with another status");
+	}
+	if (h->parser.http_major != 1 || h->parser.http_minor < 1)
+		return handshake_fail(hs, EPROTO, "the answer is not HTTP/1.1");
+	answer = head_value(h, "Upgrade");
+	if (!answer || head_count(h, "Upgrade") != 1 ||
+	    strcasecmp(answer, "websocket"))
+		return handshake_fail(hs, EPROTO,
+				      "the answer's Upgrade header is not websocket");
+	if (!head_has_token(h, "Connection", "upgrade"))
+		return handshake_fail(hs, EPROTO,
+				      "the answer's Connection header does not name Upgrade");
+	if (key_accept(hs->key, accept))
+		return handshake_fail(hs, EIO, "SHA-1 is not available");
+	answer = head_value(h, "Sec-WebSocket-Accept");
+	if (!answer || head_count(h, "Sec-WebSocket-Accept") != 1 ||
+	    strcmp(answer, accept))
+		return handshake_fail(hs, EPROTO,
+				      "the answer's Sec-WebSocket-Accept is wrong");
+	if (head_count(h, "Sec-WebSocket-Extensions"))
+		return handshake_fail(hs, EPROTO,
+				      "the server chose an extension that was not offered");
+	if (check_protocol(hs) < 0)
+		return -1;
+	hs->state = HANDSHAKE_DONE;
+	return 1;
+}

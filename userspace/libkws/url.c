@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+/* ws:// addresses, RFC 6455 section 3. */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "url.h"
+
+/* Nothing in an address may end a line of the request or a word in it. */
+static bool clean(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text <= ' ' || *text == 0x7f)
+			return false;
+	return true;
+}
+
+static bool port_ok(const char *port)
+{
+	size_t len = strlen(port);
+
+	return len && len <= 5 && strspn(port, "0123456789") == len &&
+	       atoi(port) >= 1 && atoi(port) <= 65535;
+}
+
+/* Splits "host", "host:port", "[v6]" and "[v6]:port". */
+static int split(const char *text, struct url *url)
+{
+	size_t len;
+
+	if (*text == '[') {
+		text++;
+		len = strcspn(text, "]");
+		if (text[len] != ']')
+			return -1;
+		url->host = strndup(text, len);
+		text += len + 1;
+	} else {
+		len = strcspn(text, ":");
+		url->host = strndup(text, len);
+		text += len;
+	}
+	if (!len || (*text && *text != ':'))
+		return -1;
+	/* "host:" is the default port, RFC 3986 section 3.2.3 */
+	url->port = strdup(text[0] && text[1] ? text + 1 : "80");
+	return 0;
+}
+
+/**
+ * url_parse() - take an address apart
+ * @text: ws://host[:port][/path][?query]
+ * @url: the parts, to be freed by url_free() also after a failure
+ *
+ * Return: 0, or -1 with EINVAL (not such an address), EPROTONOSUPPORT (it is
+ * wss://, which needs TLS) or ENOMEM.
+ */
+int url_parse(const char *text, struct url *url)
+{
+	size_t len;
+
+	memset(url, 0, sizeof(*url));
+	if (!strncasecmp(text, "wss://", 6)) {
+		errno = EPROTONOSUPPORT;
+		return -1;
+	}
+	errno = EINVAL;
+	if (strncasecmp(text, "ws://", 5) || !clean(text) ||
+	    strpbrk(text, "#@\\"))
+		return -1;
+	text += 5;
+	len = strcspn(text, "/?");
+	url->authority = strndup(text, len);
+	text += len;
+	url->target = malloc(strlen(text) + 2);
+	if (!url->authority || !url->target)
+		return -1;
+	strcpy(url->target, *text == '/' ? "" : "/");
+	strcat(url->target, text);
+
+	if (split(url->authority, url))
+		goto err_invalid;
+	if (!url->host || !url->port) {
+		errno = ENOMEM;
+		return -1;
+	}
+	if (port_ok(url->port))
+		return 0;
+err_invalid:
+	errno = EINVAL;
+	return -1;
+}
+
+void url_free(struct url *url)
+{
+	free(url->host);
+	free(url->port);
+	free(url->authority);
+	free(url->target);
+	memset(url, 0, sizeof(*url));
+}

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Framing in user space, receiving: large reads, unmasking in place, and
+ * fragments moved together so that every message is one piece of memory.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "conn.h"
+
+/* What parsing came to. */
+enum parsed {
+	MORE,		/* read on */
+	MESSAGE,	/* at c->message */
+	CLOSED,		/* a Close is at rx.from - hdr.len */
+	FAULT,		/* c->rule_pending */
+};
+
+static enum parsed fault(struct kws_conn *c, enum ws_rule rule)
+{
+	c->rule_pending = rule;
+	return FAULT;
+}
+
+/* Section 5.5: answered as soon as they are seen, also between fragments. */
+static enum parsed control(struct kws_conn *c)
+{
+	const u8 *body = c->rx.data + c->rx.from - c->hdr.len;
+
+	switch (c->hdr.opcode) {
+	case WS_OP_PING:
+		c->info.rx_pings++;
+		/* A peer that sends PINGs and reads nothing gets no more. */
+		if (kws_pending(c) < PENDING_MAX &&
+		    !(c->info.state & WS_STATE_CLOSE_SENT) &&
+		    !user_control(c, WS_OP_PONG, body, c->hdr.len))
+			c->info.tx_pongs++;
+		return MORE;
+	case WS_OP_PONG:
+		c->info.rx_pongs++;
+		return MORE;
+	}
+	return CLOSED;
+}
+
+static enum parsed start_frame(struct kws_conn *c)
+{
+	struct buffer *b = &c->rx;
+	enum ws_rule rule;
+	int n;
+
+	n = ws_hdr_parse(b->data + b->from, b->to - b->from, &c->hdr);
+	if (n < 0)
+		return fault(c, -n);
+	if (!n)
+		return MORE;
+	rule = ws_seq_check(&c->rx_seq, &c->hdr, c->role, c->max_message);
+	if (rule)
+		return fault(c, rule);
+	b->from += n;
+	c->stream += n;
+	c->in_frame = true;
+	c->left = c->hdr.len;
+	c->key = c->hdr.key;
+	if (!ws_op_is_control(c->hdr.opcode) && c->hdr.opcode != WS_OP_CONT) {
+		c->message = b->from;
+		c->message_len = 0;
+		c->utf8 = WS_UTF8_OK;
+	}
+	return MESSAGE;
+}
+
+static bool is_text(const struct kws_conn *c)
+{
+	return c->rx_seq.opcode == WS_OP_TEXT || c->hdr.opcode == WS_OP_TEXT;
+}
+
+/* The payload bytes of a data frame that are here. */
+static enum parsed take_payload(struct kws_conn *c)
+{
+	struct buffer *b = &c->rx;
+	size_t n = b->to - b->from;
+	u8 *p = b->data + b->from;
+
+	if (n > c->left)
+		n = c->left;
+	kws_mask(p, n, c->key);
+	c->key = ws_key_rotate(c->key, n);
+	if (is_text(c)) {
+		c->utf8 = ws_utf8(c->utf8, p, n, 0);
+		if (c->utf8 == WS_UTF8_BAD)
+			return fault(c, WS_RULE_UTF8);
+	}
+	if (c->message + c->message_len != b->from)
+		memmove(b->data + c->message + c->message_len, p, n);
+	c->message_len += n;
+	b->from += n;
+	c->stream += n;
+	c->left -= n;
+	if (c->left)
+		return MORE;
+	c->in_frame = false;
+	if (c->hdr.fin && is_text(c) && c->utf8 != WS_UTF8_OK)
+		return fault(c, WS_RULE_UTF8);
+	return MESSAGE;
+}
+
+static enum parsed end_control(struct kws_conn *c)
+{
+	struct buffer *b = &c->rx;
+
+	if (b->to - b->from < c->left)
+		return MORE;
+	kws_mask(b->data + b->from, c->left, c->key);
+	b->from += c->left;
+	c->stream += c->left;
+	c->in_frame = false;
+	return control(c);
+}
+
+/* Goes through what has been read until there is something to return. */
+static enum parsed parse(struct kws_conn *c)
+{
+	for (;;) {
+		enum parsed r;
+
+		if (!c->in_frame && start_frame(c) != MESSAGE)
+			return c->rule_pending ? FAULT : MORE;
+		if (ws_op_is_control(c->hdr.opcode)) {
+			r = end_control(c);
+			if (r == CLOSED || c->in_frame)
+				return r;
+			continue;
+		}
+		r = take_payload(c);
+		if (r != MESSAGE)
+			return r;
+		c->info.rx_bytes += c->hdr.len;
+		/* The opcode of the message, which FIN makes it forget. */
+		if (c->hdr.opcode == WS_OP_CONT)
+			c->hdr.opcode = c->rx_seq.opcode;
+		if (c->hdr.fin) {
+			memset(&c->rx_seq, 0, sizeof(c->rx_seq));
+			return MESSAGE;
+		}
+		c->rx_seq.opcode = c->hdr.opcode;
+		c->rx_seq.len = c->message_len;
+	}
+}
+
+/*
+ * Moves what is still needed to the front and makes room: for the rest of the
+ * frame if its length is known, but believing no peer's length for more than
+ * GROW_MAX before as many bytes have come.
+ */
+static int make_room(struct kws_conn *c)
+{
+	struct buffer *b = &c->rx;
+	bool open = c->rx_seq.opcode ||
+		    (c->in_frame && !ws_op_is_control(c->hdr.opcode));
+	size_t held = open ? c->message_len : 0;
+	size_t rest = b->to - b->from;
+	size_t want = WS_HDR_MAX + WS_CTRL_MAX;
+
+	if (held && c->message)
+		memmove(b->data, b->data + c->message, held);
+	if (rest && b->from != held)
+		memmove(b->data + held, b->data + b->from, rest);
+	c->message = 0;
+	c->message_len = held;
+	b->from = held;
+	b->to = held + rest;
+
+	if (c->in_frame && c->left > want)
+		want = c->left < GROW_MAX ? c->left : GROW_MAX;
+	if (!held && !rest && b->size > GROW_MAX && want <= READ_SIZE) {
+		/* One large message must not cost memory for ever. */
+		free(b->data);
+		memset(b, 0, sizeof(*b));
+	}
+	if (b->to + want > b->size || !b->size)
+		return buffer_reserve(b, want < READ_SIZE ? READ_SIZE : want);
+	return 0;
+}
+
+/* 1: some bytes, 0: the end of the stream, -1. */
+static int read_more(struct kws_conn *c)
+{
+	struct buffer *b = &c->rx;
+	ssize_t n;
+
+	/* Replies first: the peer may be waiting for them, too. */
+	if (kws_pending(c) && user_flush(c) && errno != EAGAIN &&
+	    errno != EPIPE)
+		return -1;
+	if (c->drained && c->nonblocking) {
+		c->drained = false;
+		errno = EAGAIN;
+		return -1;
+	}
+	if (make_room(c))
+		return -1;
+	n = recv(c->fd, b->data + b->to, b->size - b->to, 0);
+	if (n < 0)
+		return -1;
+	c->drained = n && (size_t)n < b->size - b->to;
+	b->to += n;
+	c->info.wakeups += n > 0;
+	return n > 0;
+}
+
+/*
+ * What comes after this is the end. TCP is closed first by the server, or by
+ * the side that fails the connection (section 7.1).
+ */
+static void stop(struct kws_conn *c, bool fin)
+{
+	c->ended = true;
+	user_flush(c);
+	if (fin && !kws_pending(c))
+		shutdown(c->fd, SHUT_WR);
+}
+
+static int report(struct kws_conn *c)
+{
+	enum ws_rule rule = c->rule_pending;
+	u16 code = ws_rule_code(rule);
+
+	c->info.rule = rule;
+	c->info.fault_offset = c->stream;
+	c->info.state |= WS_STATE_FAILED;
+	if (code != 1006)
+		user_close(c, code, NULL, 0);
+	stop(c, true);
+	errno = -ws_rule_errno(rule);
+	return -1;
+}
+
+static int end_of_stream(struct kws_conn *c)
+{
+	if (c->in_frame || c->rx_seq.opcode || c->rx.from != c->rx.to) {
+		c->rule_pending = WS_RULE_TRUNCATED;
+		return report(c);
+	}
+	c->info.state |= WS_STATE_EOF;
+	stop(c, true);
+	return 0;
+}
+
+static int give_close(struct kws_conn *c, struct kws_message *m)
+{
+	u8 *body = c->rx.data + c->rx.from - c->hdr.len;
+	enum ws_rule rule;
+	u16 code;
+
+	rule = ws_close_parse(body, c->hdr.len, &code);
+	if (rule) {
+		c->rule_pending = rule;
+		return report(c);
+	}
+	c->info.state |= WS_STATE_CLOSE_RECEIVED;
+	c->info.close_received = code;
+	user_close(c, code, NULL, 0);
+	stop(c, c->role == WS_ROLE_SERVER);
+	m->opcode = WS_OP_CLOSE;
+	m->code = code;
+	m->len = c->hdr.len > 2 ? c->hdr.len - 2 : 0;
+	m->data = body + (c->hdr.len ? 2 : 0);
+	return 1;
+}
+
+/**
+ * user_recv() - kws_recv() with framing in user space
+ * @c: the connection
+ * @m: the message
+ *
+ * Return: 1, 0 or -1.
+ */
+int user_recv(struct kws_conn *c, struct kws_message *m)
+{
+	if (c->ended)
+		return 0;
+	for (;;) {
+		int r;
+
+		switch (parse(c)) {
+		case MESSAGE:
+			c->info.rx_messages++;
+			m->opcode = c->hdr.opcode;
+			m->code = 0;
+			m->data = c->rx.data + c->message;
+			m->len = c->message_len;
+			return 1;
+		case CLOSED:
+			return give_close(c, m);
+		case FAULT:
+			return report(c);
+		case MORE:
+			break;
+		}
+		r = read_more(c);
+		if (r < 0)
+			return -1;
+		if (!r)
+			return end_of_stream(c);
+	}
+}
+
+/**
+ * user_end() - the connection is about to be closed
+ * @c: the connection
+ *
+ * Never waits. Unread bytes would make TCP send a reset, which may overtake
+ * our Close at the peer (section 7.1.1): what is there is taken first.
+ */
+void user_end(struct kws_conn *c)
+{
+	struct buffer *b = &c->tx;
+	u8 scrap[4096];
+	int i;
+
+	if (!(c->info.state & (WS_STATE_CLOSE_SENT | WS_STATE_FAILED)))
+		user_close(c, 1001, NULL, 0);
+	if (kws_pending(c))
+		send(c->fd, b->data + b->from, b->to - b->from,
+		     MSG_NOSIGNAL | MSG_DONTWAIT);
+	shutdown(c->fd, SHUT_WR);
+	for (i = 0; i < 64; i++)
+		if (recv(c->fd, scrap, sizeof(scrap), MSG_DONTWAIT) <= 0)
+			break;
+}
