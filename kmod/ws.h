@@ -16,6 +16,8 @@
 #include "compat/compat.h"
 #include "core/core.h"
 
+/* Unread bytes that are taken out of TCP's buffers rather than waited with. */
+#define WS_STASH_MAX	4096
 /* PONGs that wait to be sent, a connection; older ones make room. */
 #define WS_PONG_MAX	64
 /* Payload of one frame at most; a longer message goes out in fragments. */
@@ -59,8 +61,8 @@ enum ws_stop {
  * @seq: the rules' state at @scan
  * @consumed: bytes of the stream before @head.seq
  * @fault_offset: ws_info::fault_offset
- * @prefix: bytes of WS_RX_PREFIX, which come before those in the queue, or
- *	NULL; they end at sequence number @base
+ * @prefix: bytes that come before those in the queue, from WS_RX_PREFIX or
+ *	ws_lower_stash(), or NULL; they end at sequence number @base
  * @prefix_len: how many there are
  * @base: first sequence number that is in TCP's queue
  * @copied: what tcp_sock::copied_seq must be, unless somebody else reads
@@ -73,6 +75,7 @@ enum ws_stop {
  * @close_code: of the Close frame that ends at @scan, for WS_STOP_CLOSE
  * @close_key: mask of its reason
  * @close_len: length of its reason
+ * @cramped: ws_rx_relieve() found no memory and must be tried again
  * @started: the parser runs; before that the role may still change
  * @announced: the reader was told of what is readable and has not yet taken
  *	all of it
@@ -96,6 +99,7 @@ struct ws_rx {
 	u8 utf8;
 	u8 stop;
 	u8 rule;
+	bool cramped;
 	bool started;
 	bool announced;
 };
@@ -232,12 +236,14 @@ int ws_lower_peek(const struct ws_ctx *ctx, struct sk_buff **hint, u32 seq,
 struct sk_buff *ws_lower_hint(const struct ws_ctx *ctx, u32 seq);
 void ws_lower_grow(struct ws_ctx *ctx, u64 len);
 void ws_lower_consume(struct ws_ctx *ctx, u32 seq);
+int ws_lower_stash(struct ws_ctx *ctx, u32 end);
 void ws_lower_fin(struct ws_ctx *ctx);
 
 /* ws_rx.c */
 void ws_rx_start(struct ws_ctx *ctx);
 void ws_rx_scan(struct ws_ctx *ctx);
 void ws_rx_trim(struct ws_ctx *ctx);
+void ws_rx_relieve(struct ws_ctx *ctx);
 void ws_rx_fault(struct ws_ctx *ctx, enum ws_rule rule);
 bool ws_rx_readable(const struct ws_ctx *ctx);
 void ws_rx_data_ready(struct sock *sk);

@@ -92,7 +92,7 @@ void ws_ctrl_free(struct ws_ctx *ctx)
 }
 
 /**
- * ws_ctrl_pending() - is there anything for ws_tx_flush() to do?
+ * ws_ctrl_pending() - is there anything for ws_ctrl_work() to do?
  * @ctx: the socket
  *
  * Without the lock the answer is a hint.
@@ -101,7 +101,7 @@ bool ws_ctrl_pending(const struct ws_ctx *ctx)
 {
 	const struct ws_tx *tx = &ctx->tx;
 
-	return READ_ONCE(tx->nseg) || READ_ONCE(tx->npong) ||
+	return READ_ONCE(ctx->rx.cramped) || READ_ONCE(tx->nseg) || READ_ONCE(tx->npong) ||
 	       READ_ONCE(tx->close) == WS_CLOSE_WANTED ||
 	       (READ_ONCE(tx->fin) == WS_FIN_WANTED &&
 		READ_ONCE(tx->close) == WS_CLOSE_SENT);
@@ -120,7 +120,7 @@ void ws_ctrl_kick(struct ws_ctx *ctx)
 }
 
 /**
- * ws_ctrl_work() - send what no system call will
+ * ws_ctrl_work() - do what no system call will: send, or find memory
  * @work: &ws_ctx::work
  *
  * Process context. ws_ulp.c cancels it before the context goes.
@@ -132,8 +132,12 @@ void ws_ctrl_work(struct work_struct *work)
 	long timeo = HZ / 10;
 
 	lock_sock(sk);
-	if (ws_ctx_get(sk) == ctx && ws_tx_flush(ctx) == -EAGAIN &&
-	    sk_stream_memory_free(sk)) {
+	if (ws_ctx_get(sk) != ctx)
+		goto out;
+	if (ctx->rx.cramped)
+		ws_rx_relieve(ctx);
+	if ((ws_tx_flush(ctx) == -EAGAIN && sk_stream_memory_free(sk)) ||
+	    ctx->rx.cramped) {
 		/*
 		 * It is memory that lacks, not room: no ACK will wake us.
 		 * Close waits for this work, hence the limit.
@@ -142,6 +146,7 @@ void ws_ctrl_work(struct work_struct *work)
 		if (ws_ctx_get(sk) == ctx)
 			ws_ctrl_kick(ctx);
 	}
+out:
 	release_sock(sk);
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What lies below: TCP's receive queue, with the bytes of WS_RX_PREFIX in
- * front of it, as one stream that is addressed by TCP sequence number. The
- * prefix has the numbers just before the queue's.
+ * What lies below: TCP's receive queue, and in front of it a prefix of bytes
+ * that are in our hands already (those of WS_RX_PREFIX, or what was stashed),
+ * as one stream that is addressed by TCP sequence number. The prefix has the
+ * numbers just before the queue's.
  *
  * The queue can hold buffers that overlap, and a peer chooses what their
  * bytes are: every walk takes a byte from the first buffer that has it, as
@@ -278,6 +279,49 @@ void ws_lower_consume(struct ws_ctx *ctx, u32 seq)
 		return;
 	tcp_read_done(ctx->sk, seq - from);
 	rx->copied = tcp_sk(ctx->sk)->copied_seq;
+}
+
+/**
+ * ws_lower_stash() - take all that is unread out of TCP's buffers
+ * @ctx: the socket
+ * @end: ws_lower_end()
+ *
+ * TCP appends what arrives to the last buffer of its queue, even when all but
+ * a few bytes of that have been consumed. With every arrival ending inside a
+ * frame no buffer would ever be free, and the window shut with next to nothing
+ * unread. So the few bytes become the prefix. Any context that has the socket
+ * lock.
+ *
+ * Return: 0, -ENOMEM, or -EIO as for ws_lower_walk().
+ */
+int ws_lower_stash(struct ws_ctx *ctx, u32 end)
+{
+	struct ws_rx *rx = &ctx->rx;
+	u32 from = rx->head.seq, len = end - from;
+	struct sk_buff *hint = NULL;
+	u8 *bytes;
+	int err;
+
+	bytes = kmalloc(len, GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT);
+	if (!bytes) {
+		ws_stats_inc(ctx->sk, WS_MIB_NO_MEMORY);
+		return -ENOMEM;
+	}
+	err = ws_lower_peek(ctx, &hint, from, bytes, len);
+	if (err) {
+		kfree(bytes);
+		return err;
+	}
+
+	kfree(rx->prefix);
+	rx->prefix = bytes;
+	rx->prefix_len = len;
+	if (before(from, rx->base))
+		from = rx->base;
+	rx->base = end;
+	tcp_read_done(ctx->sk, end - from);
+	rx->copied = tcp_sk(ctx->sk)->copied_seq;
+	return 0;
 }
 
 /**

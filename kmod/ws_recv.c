@@ -182,6 +182,7 @@ static void commit(struct ws_ctx *ctx, const struct piece *pc)
 	ws_lower_consume(ctx, pc->cur.seq);
 	rx->head = pc->cur;
 	ws_rx_trim(ctx);
+	ws_rx_relieve(ctx);
 }
 
 /*

@@ -193,6 +193,51 @@ void ws_rx_trim(struct ws_ctx *ctx)
 	rx->head = rx->scan;
 }
 
+/*
+ * A message that the receive buffer cannot hold whole must be read in pieces,
+ * or the peer's window stays shut for ever. So pieces it is when the buffer
+ * is nearly full; when the window that the next ACK can offer is too small
+ * for the peer to go on; and when half of the buffer is used and the rest of
+ * the message will not fit, as a peer may wait for that much room.
+ */
+static bool under_pressure(const struct ws_ctx *ctx)
+{
+	const struct ws_cursor *scan = &ctx->rx.scan;
+	const struct sock *sk = ctx->sk;
+	const struct tcp_sock *tp = tcp_sk(sk);
+	u32 space = max(tcp_space(sk), 0);
+	u32 window = max(tcp_receive_window(tp), min(space, tp->rcv_ssthresh));
+
+	if (tcp_rmem_pressure(sk) ||
+	    window <= inet_csk(sk)->icsk_ack.rcv_mss)
+		return true;
+	if (READ_ONCE(scan->frame) && READ_ONCE(scan->fin) &&
+	    READ_ONCE(scan->left) <= space)
+		return false;
+	return space < tcp_full_space(sk) / 2;
+}
+
+/**
+ * ws_rx_relieve() - keep a few unread bytes from shutting the window
+ * @ctx: the socket
+ *
+ * See ws_lower_stash(). More than a few are given to the reader in pieces.
+ * Any context that has the socket lock.
+ */
+void ws_rx_relieve(struct ws_ctx *ctx)
+{
+	struct ws_rx *rx = &ctx->rx;
+	u32 end = ws_lower_end(ctx);
+
+	rx->cramped = false;
+	if (rx->complete || rx->stop != WS_STOP_NONE || end == rx->base ||
+	    end == rx->head.seq || end - rx->head.seq > WS_STASH_MAX ||
+	    !under_pressure(ctx))
+		return;
+	if (ws_lower_stash(ctx, end) == -ENOMEM)
+		rx->cramped = true;
+}
+
 /* After the end nothing is of interest, but the window must stay open. */
 static void drain(struct ws_ctx *ctx)
 {
@@ -242,6 +287,7 @@ void ws_rx_scan(struct ws_ctx *ctx)
 	if (rx->scan.left > rx->grown)
 		ws_lower_grow(ctx, rx->scan.left);
 	ws_rx_trim(ctx);
+	ws_rx_relieve(ctx);
 }
 
 /**
@@ -261,29 +307,6 @@ void ws_rx_start(struct ws_ctx *ctx)
 	WRITE_ONCE(rx->started, true);
 	ws_rx_scan(ctx);
 	ws_ctrl_kick(ctx);
-}
-
-/*
- * A message that the receive buffer cannot hold whole must be read in pieces,
- * or the peer's window stays shut for ever. So pieces it is when the buffer
- * is nearly full; when the window that the next ACK can offer is too small
- * for the peer to go on; and when half of the buffer is used and the rest of
- * the message will not fit, as a peer may wait for that much room.
- */
-static bool under_pressure(const struct ws_ctx *ctx)
-{
-	const struct ws_cursor *scan = &ctx->rx.scan;
-	const struct sock *sk = ctx->sk;
-	const struct tcp_sock *tp = tcp_sk(sk);
-	u32 space = max(tcp_space(sk), 0);
-	u32 window = max(tcp_receive_window(tp), min(space, tp->rcv_ssthresh));
-
-	if (tcp_rmem_pressure(sk) ||
-	    window <= inet_csk(sk)->icsk_ack.rcv_mss)
-		return true;
-	if (READ_ONCE(scan->fin) && READ_ONCE(scan->left) <= space)
-		return false;
-	return space < tcp_full_space(sk) / 2;
 }
 
 /**

@@ -151,8 +151,8 @@ int ws_tx_push(struct ws_ctx *ctx, bool more)
 		int n;
 
 		n = ws_compat_tcp_send_page(ctx->sk, bv->bv_page,
-					    bv->bv_offset, bv->bv_len,
-					    more || tx->cur + 1 < tx->nseg);
+					    bv->bv_offset, bv->bv_len, more,
+					    tx->cur + 1 == tx->nseg);
 		if (n == -EAGAIN || n == -ENOMEM || n == -ENOBUFS || !n)
 			return -EAGAIN;
 		if (n < 0) {

@@ -19,16 +19,19 @@ struct proto *ws_lower_prot(const struct sock *sk);
 /*
  * Hand one run of a page to TCP by reference. Needs the socket lock, may
  * sleep for memory, never waits for room in the send buffer. The pages are
- * never written again, so a receiver on loopback may share them.
+ * never written again, so a receiver on loopback may share them. @more is
+ * MSG_MORE of the caller, @last says that no other run of the frame follows.
  *
  * Return: bytes taken, or a negated errno.
  */
 static inline int ws_compat_tcp_send_page(struct sock *sk, struct page *page,
-					  size_t off, size_t len, bool more)
+					  size_t off, size_t len, bool more,
+					  bool last)
 {
-	int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0);
+	int flags = MSG_DONTWAIT | MSG_NOSIGNAL |
+		    (more || !last ? MSG_MORE : 0);
 #ifdef WS_HAVE_SENDPAGE
-	if (more)
+	if (!last)
 		flags |= MSG_SENDPAGE_NOTLAST;
 	return tcp_sendpage_locked(sk, page, off, len,
 				   flags | MSG_NO_SHARED_FRAGS);
