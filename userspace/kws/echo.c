@@ -17,7 +17,7 @@
 #include "cmd.h"
 #include "echo.h"
 
-#define BUFFER_SIZE	(256 << 10)
+#define BUFFER_SIZE	(512 << 10)
 #define EVENTS		64
 
 static const char help[] =

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The load: frames masked beforehand, the same bytes for every server, and
+ * as little work a message as possible on this side.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "cmd.h"
+#include "core.h"
+#include "kws.h"
+
+#define BUFFER_SIZE	(1 << 20)
+#define ANSWER_MS	20000
+
+/**
+ * struct line - one connection
+ * @rounds: still to be begun or finished
+ * @sent: bytes of the batch that are out
+ * @replies: messages, for a raw server bytes, of this round that have come
+ * @skip: payload bytes of the reply frame that are still to come
+ * @offset: of the next payload byte in its message
+ * @head: a reply's header as far as it has come, @head_len bytes
+ * @hdr: the reply frame that is being read
+ * @waiting_out: epoll waits for room as well
+ */
+struct line {
+	int fd;
+	unsigned int rounds;
+	size_t sent;
+	size_t replies;
+	size_t skip;
+	size_t offset;
+	u8 head[WS_HDR_MAX];
+	size_t head_len;
+	struct ws_hdr hdr;
+	bool waiting_out;
+};
+
+/**
+ * struct load - all connections of a workload
+ * @batch: what is sent in a round, @batch_len bytes
+ * @payload: the message, unmasked
+ * @reply: the header that a reply in one frame has, @reply_len bytes
+ * @want: replies, for a raw server bytes, that end a round
+ * @active: connections that are not done
+ */
+struct load {
+	const struct workload *w;
+	bool raw;
+	bool verify;
+	int epoll;
+	unsigned int active;
+	u8 *batch;
+	size_t batch_len;
+	u8 *payload;
+	u8 reply[WS_HDR_MAX];
+	size_t reply_len;
+	size_t want;
+	u8 *buffer;
+	struct line *lines;
+};
+
+static int make_batch(struct load *l)
+{
+	size_t n = l->w->bytes, i;
+	struct ws_hdr hdr = { .fin = true, .opcode = WS_OP_BINARY, .len = n };
+	u8 *p;
+
+	l->payload = malloc(n + 1);
+	l->batch = malloc((WS_HDR_MAX + n) * l->w->in_flight);
+	l->buffer = malloc(BUFFER_SIZE);
+	if (!l->payload || !l->batch || !l->buffer)
+		return -1;
+	for (i = 0; i < n; i++)
+		l->payload[i] = i * 7 + (i >> 8);
+	l->reply_len = ws_hdr_build(l->reply, &hdr);
+	hdr.masked = true;
+	p = l->batch;
+	for (i = 0; i < l->w->in_flight; i++) {
+		hdr.key = 0x9e3779b9u * (i + 1);
+		p += ws_hdr_build(p, &hdr);
+		ws_mask_copy(p, l->payload, n, hdr.key);
+		p += n;
+	}
+	l->batch_len = p - l->batch;
+	l->want = l->raw ? l->batch_len : l->w->in_flight;
+	return 0;
+}
+
+static int open_line(struct load *l, struct line *line, const char *url)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.ptr = line };
+	struct kws_handshake *hs;
+
+	line->fd = kws_connect(url, NULL, &hs);
+	if (line->fd < 0) {
+		complain("%s: %s", url, hs && kws_handshake_result(hs)->error ?
+			 kws_handshake_result(hs)->error : strerror(errno));
+		kws_handshake_free(hs);
+		return -1;
+	}
+	kws_handshake_free(hs);
+	fcntl(line->fd, F_SETFL, O_NONBLOCK);
+	return epoll_ctl(l->epoll, EPOLL_CTL_ADD, line->fd, &e);
+}
+
+/**
+ * load_open() - connect
+ * @url: of the server
+ * @w: the workload
+ * @raw: the server echoes bytes
+ *
+ * Return: the load, or NULL after saying why.
+ */
+struct load *load_open(const char *url, const struct workload *w, bool raw)
+{
+	struct load *l = calloc(1, sizeof(*l));
+	unsigned int i;
+
+	if (!l)
+		return NULL;
+	l->w = w;
+	l->raw = raw;
+	l->epoll = epoll_create1(EPOLL_CLOEXEC);
+	l->lines = calloc(w->connections, sizeof(*l->lines));
+	if (l->epoll < 0 || !l->lines || make_batch(l)) {
+		complain("cannot start the load: %s", strerror(errno));
+		goto err_close;
+	}
+	for (i = 0; i < w->connections; i++)
+		l->lines[i].fd = -1;
+	for (i = 0; i < w->connections; i++)
+		if (open_line(l, &l->lines[i], url))
+			goto err_close;
+	return l;
+
+err_close:
+	load_close(l);
+	return NULL;
+}
+
+void load_close(struct load *l)
+{
+	unsigned int i;
+
+	for (i = 0; l->lines && i < l->w->connections; i++)
+		if (l->lines[i].fd >= 0)
+			close(l->lines[i].fd);
+	if (l->epoll >= 0)
+		close(l->epoll);
+	free(l->lines);
+	free(l->payload);
+	free(l->batch);
+	free(l->buffer);
+	free(l);
+}
+
+static int wait_for_room(struct load *l, struct line *line, bool on)
+{
+	struct epoll_event e = { .data.ptr = line };
+
+	if (line->waiting_out == on)
+		return 0;
+	line->waiting_out = on;
+	e.events = EPOLLIN | (on ? EPOLLOUT : 0);
+	return epoll_ctl(l->epoll, EPOLL_CTL_MOD, line->fd, &e);
+}
+
+static int send_batch(struct load *l, struct line *line)
+{
+	while (line->sent < l->batch_len) {
+		size_t n = l->batch_len - line->sent;
+		ssize_t done;
+
+		if (l->w->segment && n > l->w->segment)
+			n = l->w->segment;
+		done = send(line->fd, l->batch + line->sent, n, MSG_NOSIGNAL);
+		if (done < 0 && errno == EAGAIN)
+			return wait_for_room(l, line, true);
+		if (done < 0)
+			return -1;
+		line->sent += done;
+		/* Let the server see this segment before the next. */
+		if (l->w->segment && line->sent < l->batch_len)
+			sched_yield();
+	}
+	return wait_for_room(l, line, false);
+}
+
+static int wrong(const char *what)
+{
+	complain("the server's reply is wrong: %s", what);
+	errno = EPROTO;
+	return -1;
+}
+
+/* A frame that did not come whole and as expected; returns bytes used. */
+static ssize_t consume_slowly(struct load *l, struct line *line, const u8 *p,
+			      size_t n)
+{
+	size_t take;
+	int size;
+
+	if (line->skip) {
+		take = n < line->skip ? n : line->skip;
+		if (l->verify && memcmp(p, l->payload + line->offset, take))
+			return wrong("the payload is not what was sent");
+		line->offset += take;
+		line->skip -= take;
+	} else {
+		size_t had = line->head_len;
+
+		take = sizeof(line->head) - had;
+		if (take > n)
+			take = n;
+		memcpy(line->head + had, p, take);
+		size = ws_hdr_parse(line->head, had + take, &line->hdr);
+		if (size < 0 || (size && (line->hdr.masked ||
+					  line->hdr.rsv)))
+			return wrong("this is not a frame");
+		line->head_len = had + take;
+		if (!size)
+			return take;
+		take = size - had;
+		line->head_len = 0;
+		line->skip = line->hdr.len;
+		if (line->hdr.opcode > WS_OP_BINARY ||
+		    line->offset + line->skip > l->w->bytes)
+			return wrong("a frame nobody asked for");
+	}
+	if (!line->skip && line->hdr.fin) {
+		if (line->offset != l->w->bytes)
+			return wrong("a message has the wrong length");
+		line->replies++;
+		line->offset = 0;
+	}
+	return take;
+}
+
+static int consume(struct load *l, struct line *line, const u8 *p, size_t n)
+{
+	size_t whole = l->reply_len + l->w->bytes;
+
+	while (n) {
+		ssize_t used = whole;
+
+		/* At a frame boundary, and all of it is here. */
+		if (!line->skip && !line->head_len && !line->offset &&
+		    n >= whole && !l->verify &&
+		    !memcmp(p, l->reply, l->reply_len))
+			line->replies++;
+		else
+			used = consume_slowly(l, line, p, n);
+		if (used < 0)
+			return -1;
+		p += used;
+		n -= used;
+	}
+	return line->replies > l->want ? wrong("more than was sent") : 0;
+}
+
+static int receive(struct load *l, struct line *line)
+{
+	ssize_t n = recv(line->fd, l->buffer, BUFFER_SIZE, 0);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -1;
+	if (!n) {
+		complain("the server closed the connection");
+		errno = ECONNRESET;
+		return -1;
+	}
+	if (l->raw)
+		line->replies += n;
+	else if (consume(l, line, l->buffer, n))
+		return -1;
+	if (line->replies < l->want || line->sent < l->batch_len)
+		return 0;
+	line->replies = 0;
+	line->sent = 0;
+	if (--line->rounds)
+		return send_batch(l, line);
+	l->active--;
+	return 0;
+}
+
+static int on_event(struct load *l, const struct epoll_event *e)
+{
+	struct line *line = e->data.ptr;
+
+	if (e->events & EPOLLOUT && line->sent < l->batch_len &&
+	    send_batch(l, line))
+		return -1;
+	return e->events & ~EPOLLOUT ? receive(l, line) : 0;
+}
+
+/**
+ * load_run() - send and receive
+ * @l: the load, all of whose connections are idle
+ * @rounds: batches a connection
+ * @verify: compare every byte of the replies
+ *
+ * Return: 0, or -1 after saying why.
+ */
+int load_run(struct load *l, unsigned int rounds, bool verify)
+{
+	struct epoll_event events[64];
+	unsigned int i;
+
+	l->verify = verify;
+	l->active = l->w->connections;
+	for (i = 0; i < l->w->connections; i++) {
+		l->lines[i].rounds = rounds;
+		if (send_batch(l, &l->lines[i]))
+			goto err_load;
+	}
+	while (l->active) {
+		int n = epoll_wait(l->epoll, events, 64, ANSWER_MS);
+
+		if (!n) {
+			complain("no answer for %d seconds", ANSWER_MS / 1000);
+			return -1;
+		}
+		for (i = 0; (int)i < n; i++)
+			if (on_event(l, &events[i]))
+				goto err_load;
+	}
+	return 0;
+
+err_load:
+	complain("load on %s: %s", l->w->name, strerror(errno));
+	return -1;
+}

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: MIT
+/* Results: the JSON file, medians of several runs, and the table. */
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+#include "cmd.h"
+
+#define BYTE_HEAVY	16384
+
+/* Where a figure stands in a row and what it is called in the file. */
+static const struct figure {
+	const char *key;
+	size_t offset;
+} figures[] = {
+	{ "messages_per_second", offsetof(struct row, messages_per_second) },
+	{ "total_ns_per_message", offsetof(struct row, total_ns) },
+	{ "cpu_ns_per_message", offsetof(struct row, cpu_ns) },
+	{ "syscalls_per_message", offsetof(struct row, syscalls) },
+	{ "wakeups_per_message", offsetof(struct row, wakeups) },
+};
+
+#define FIGURES		(sizeof(figures) / sizeof(figures[0]))
+
+static double *figure_of(struct row *row, size_t i)
+{
+	return (double *)((char *)row + figures[i].offset);
+}
+
+int table_add(struct table *t, const struct row *row)
+{
+	struct row *rows = realloc(t->rows, (t->count + 1) * sizeof(*rows));
+
+	if (!rows)
+		return -1;
+	t->rows = rows;
+	rows[t->count++] = *row;
+	return 0;
+}
+
+static json_t *number(double value)
+{
+	return isnan(value) ? json_null() : json_real(value);
+}
+
+static json_t *row_to_json(struct row *row)
+{
+	json_t *o = json_pack("{s:s, s:s, s:i, s:i, s:i, s:s, s:s, s:i}",
+			      "workload", row->workload,
+			      "server", row->server,
+			      "connections", (int)row->connections,
+			      "message_bytes", (int)row->message_bytes,
+			      "in_flight", (int)row->in_flight,
+			      "clock", row->clock,
+			      "kernel", row->kernel,
+			      "runs", (int)row->runs);
+	size_t i;
+
+	for (i = 0; o && i < FIGURES; i++)
+		json_object_set_new(o, figures[i].key,
+				    number(*figure_of(row, i)));
+	return o;
+}
+
+/**
+ * table_write() - write the rows as a list of JSON objects
+ * @t: the rows
+ * @path: the file
+ *
+ * Return: 0, or -1 after saying why.
+ */
+int table_write(const struct table *t, const char *path)
+{
+	json_t *list = json_array();
+	size_t i;
+	int r;
+
+	for (i = 0; i < t->count; i++)
+		json_array_append_new(list, row_to_json(&t->rows[i]));
+	r = json_dump_file(list, path, JSON_INDENT(1) | JSON_PRESERVE_ORDER |
+			   JSON_REAL_PRECISION(7));
+	json_decref(list);
+	if (r)
+		complain("cannot write %s: %s", path, strerror(errno));
+	return r;
+}
+
+static int row_from_json(json_t *o, struct row *row)
+{
+	const char *workload, *server, *clock, *kernel;
+	size_t i;
+
+	memset(row, 0, sizeof(*row));
+	if (json_unpack(o, "{s:s, s:s, s:i, s:i, s:i, s:s, s:s, s:i}",
+			"workload", &workload, "server", &server,
+			"connections", &row->connections,
+			"message_bytes", &row->message_bytes,
+			"in_flight", &row->in_flight,
+			"clock", &clock, "kernel", &kernel,
+			"runs", &row->runs))
+		return -1;
+	snprintf(row->workload, sizeof(row->workload), "%s", workload);
+	snprintf(row->server, sizeof(row->server), "%s", server);
+	snprintf(row->clock, sizeof(row->clock), "%s", clock);
+	snprintf(row->kernel, sizeof(row->kernel), "%s", kernel);
+	for (i = 0; i < FIGURES; i++) {
+		json_t *v = json_object_get(o, figures[i].key);
+
+		*figure_of(row, i) = json_is_number(v) ?
+			json_number_value(v) : NAN;
+	}
+	return 0;
+}
+
+/**
+ * table_read() - add the rows of a file
+ * @t: the table
+ * @path: a file that table_write() has written
+ *
+ * Return: 0, or -1 after saying why.
+ */
+int table_read(struct table *t, const char *path)
+{
+	json_error_t error;
+	json_t *list = json_load_file(path, 0, &error), *o;
+	struct row row;
+	size_t i;
+	int r = 0;
+
+	if (!list) {
+		complain("%s: line %d: %s", path, error.line, error.text);
+		return -1;
+	}
+	json_array_foreach(list, i, o) {
+		if (row_from_json(o, &row) || table_add(t, &row)) {
+			complain("%s: entry %zu is not a result", path, i);
+			r = -1;
+			break;
+		}
+	}
+	json_decref(list);
+	return r;
+}
+
+static bool same_load(const struct row *a, const struct row *b)
+{
+	return !strcmp(a->workload, b->workload) &&
+	       a->connections == b->connections &&
+	       a->message_bytes == b->message_bytes &&
+	       a->in_flight == b->in_flight && !strcmp(a->clock, b->clock) &&
+	       !strcmp(a->kernel, b->kernel);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t n)
+{
+	qsort(values, n, sizeof(*values), by_value);
+	return n % 2 ? values[n / 2] :
+		(values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+/* Sets a row to the medians of itself and the rows like it behind it. */
+static int merge_row(struct table *t, size_t at)
+{
+	struct row *row = &t->rows[at];
+	size_t *like = calloc(t->count, sizeof(*like)), n = 0, i, k;
+	double *values = calloc(t->count, sizeof(*values));
+
+	if (!like || !values) {
+		free(like);
+		free(values);
+		return -1;
+	}
+	for (i = at; i < t->count; i++)
+		if (same_load(row, &t->rows[i]) &&
+		    !strcmp(row->server, t->rows[i].server))
+			like[n++] = i;
+	for (k = 0; k < FIGURES; k++) {
+		for (i = 0; i < n; i++)
+			values[i] = *figure_of(&t->rows[like[i]], k);
+		*figure_of(row, k) = median(values, n);
+	}
+	row->runs = n;
+	while (n-- > 1) {
+		memmove(&t->rows[like[n]], &t->rows[like[n] + 1],
+			(t->count - like[n] - 1) * sizeof(*row));
+		t->count--;
+	}
+	free(like);
+	free(values);
+	return 0;
+}
+
+/**
+ * table_merge() - one row for each load and server: medians of all its rows
+ * @t: the table
+ *
+ * Return: 0, or -1 with ENOMEM.
+ */
+int table_merge(struct table *t)
+{
+	size_t i;
+
+	for (i = 0; i < t->count; i++)
+		if (merge_row(t, i))
+			return -1;
+	return 0;
+}
+
+static struct row *find(const struct table *t, const struct row *like,
+			const char *server)
+{
+	size_t i;
+
+	for (i = 0; i < t->count; i++)
+		if (same_load(like, &t->rows[i]) &&
+		    !strcmp(t->rows[i].server, server))
+			return &t->rows[i];
+	return NULL;
+}
+
+static void print_ratio(double value, const struct row *base, size_t k)
+{
+	double other = base ? *figure_of((struct row *)base, k) : NAN;
+
+	if (isnan(value) || isnan(other) || other == 0)
+		printf(" %6s", "-");
+	else
+		printf(" %6.*f", value / other < 100 ? 2 : 0, value / other);
+}
+
+static void print_row(const struct table *t, struct row *row)
+{
+	const struct row *user = find(t, row, "userspace");
+	const struct row *floor_row = find(t, row, "floor");
+	size_t k;
+
+	printf("  %-14s", row->server);
+	for (k = 0; k < FIGURES; k++) {
+		double v = *figure_of(row, k);
+
+		if (k == 1)
+			continue;
+		if (isnan(v))
+			printf(" %9s", "-");
+		else
+			printf(" %9.*f", k < 3 ? 0 : 3, v);
+		print_ratio(v, user, k);
+		print_ratio(v, floor_row, k);
+	}
+	putchar('\n');
+}
+
+static void print_size(unsigned int bytes)
+{
+	if (bytes >= 1024 && bytes % 1024 == 0)
+		printf("%u KiB", bytes / 1024);
+	else
+		printf("%u B", bytes);
+}
+
+static void print_load(const struct row *row)
+{
+	printf("\n%s, ", row->workload);
+	print_size(row->message_bytes);
+	if (row->in_flight > 1)
+		printf(", %u in flight", row->in_flight);
+	printf(", %u connection%s", row->connections,
+	       row->connections == 1 ? "" : "s");
+	printf(" [clock: %s]", row->clock);
+	if (!strcmp(row->clock, "instructions") &&
+	    row->message_bytes >= BYTE_HEAVY)
+		printf(" byte-heavy: not fair in this clock");
+	printf("\n  %-14s %9s %6s %6s %9s %6s %6s %9s %6s %6s %9s %6s %6s\n",
+	       "server", "msgs/s", "/user", "/floor", "CPU ns", "/user",
+	       "/floor", "syscalls", "/user", "/floor", "wakeups", "/user",
+	       "/floor");
+}
+
+static void print_clock(const struct row *row)
+{
+	printf("Linux %s, clock: %s, median of %u run%s.\n", row->kernel,
+	       row->clock, row->runs, row->runs == 1 ? "" : "s");
+	if (!strcmp(row->clock, "instructions"))
+		puts("1 ns is 1 instruction executed in the guest, user and kernel: msgs/s is 10^9 over\n"
+		     "the instructions of server, client and kernel together. Cache misses and stalls\n"
+		     "do not count, and a vector instruction counts as one whatever it moves: rows\n"
+		     "that move many bytes (16 KiB messages and more) are not fair in this clock.");
+	puts("CPU, syscalls and wakeups are the server's, for one message; CPU includes the\n"
+	     "soft interrupts charged to it (on loopback also a part of the client's receiving).\n"
+	     "/user and /floor: ratio to framing in user space and to a plain TCP echo of the\n"
+	     "same bytes. For msgs/s more than 1 is better, for the others less than 1.");
+}
+
+/* How kws does against the user-space baseline, the losses as well. */
+static void print_verdict(const struct table *t)
+{
+	bool begun = false;
+	size_t i;
+
+	for (i = 0; i < t->count; i++) {
+		const struct row *row = &t->rows[i];
+		const struct row *user = find(t, row, "userspace");
+		double r;
+
+		if (strcmp(row->server, "kws") || !user)
+			continue;
+		if (!begun)
+			puts("\nkws against framing in user space:");
+		begun = true;
+		r = row->cpu_ns / user->cpu_ns;
+		printf("  %-10s ", row->workload);
+		print_size(row->message_bytes);
+		if (isnan(r))
+			printf(" x %u: not known\n", row->connections);
+		else if (r > 0.995 && r < 1.005)
+			printf(" x %u: even\n", row->connections);
+		else
+			printf(" x %u: kws %s, %.2f times the CPU, %.2f times the messages/s\n",
+			       row->connections, r < 1 ? "wins" : "LOSES", r,
+			       row->messages_per_second /
+			       user->messages_per_second);
+	}
+}
+
+/**
+ * table_print() - for people, to the standard output
+ * @t: the table, all rows of a load together
+ */
+void table_print(const struct table *t)
+{
+	size_t i, k;
+
+	if (!t->count)
+		return;
+	print_clock(&t->rows[0]);
+	for (i = 0; i < t->count; i++) {
+		for (k = 0; k < i; k++)
+			if (same_load(&t->rows[k], &t->rows[i]))
+				break;
+		if (k < i)
+			continue;
+		print_load(&t->rows[i]);
+		for (k = i; k < t->count; k++)
+			if (same_load(&t->rows[k], &t->rows[i]))
+				print_row(t, &t->rows[k]);
+	}
+	print_verdict(t);
+}
