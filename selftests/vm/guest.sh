@@ -93,6 +93,8 @@ guest_options()
 		qemu_args+=(-enable-kvm -cpu host -smp "$smp")
 	else
 		accel=tcg
+		# A busy host makes an emulated processor look stalled.
+		boot_args+=" rcupdate.rcu_cpu_stall_suppress=1 watchdog_thresh=60"
 		qemu_args+=(-accel "tcg,thread=multi" -smp "$smp"
 			-cpu "Haswell-noTSX,-erms,-pcid,-invpcid,-tsc-deadline")
 	fi

@@ -59,11 +59,11 @@ need_packages()
 
 	mapfile -t list < <(missing_packages "$@")
 	[ ${#list[@]} -gt 0 ] || return 0
-	say "installing with apt-get: ${list[*]}"
 	if [ "$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then
 		die "not root, and sudo wants a password. Please run:
   sudo apt-get install ${list[*]}"
 	fi
+	say "installing with apt-get: ${list[*]}"
 	mkdir -p "$build/log"
 	if ! apt_install "${list[@]}" && ! { as_root apt-get -q update &&
 		apt_install "${list[@]}"; } >>"$build/log/apt.log" 2>&1; then
