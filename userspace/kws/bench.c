@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,17 +116,34 @@ static int add_own(struct bench *b)
 	}
 	memcpy(others, b->targets, sizeof(others));
 	b->target_count = 0;
-	if (kws_kernel_ready() == 1)
+	if (kws_kernel_ready() == 1) {
 		add_target(b, "kws", own_command(b, ""));
-	else if (chosen(b->only, "kws") && b->only)
-		complain_no_module();
-	else
+	} else if (!b->only) {
 		complain("the module ws is not loaded: no server \"kws\" in this comparison");
+	} else if (chosen(b->only, "kws")) {
+		complain_no_module();
+		return -1;
+	}
 	add_target(b, "userspace", own_command(b, "--userspace"));
 	for (i = 0; i < count; i++)
 		if (add_target(b, others[i].name, others[i].command))
 			return -1;
 	return add_target(b, "floor", own_command(b, "--raw"));
+}
+
+/*
+ * On a single processor a client like any other would go on sending while the
+ * server has to wait for its turn, and arrivals would lump together as the
+ * scheduler likes. At idle priority it lets the server have every arrival on
+ * its own, as from another machine. With many connections it may compete.
+ */
+static void be_a_client(const struct workload *w)
+{
+	struct sched_param none = { 0 };
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) == 1)
+		sched_setscheduler(0, w->connections == 1 ? SCHED_IDLE :
+				   SCHED_OTHER, &none);
 }
 
 /* How many rounds take about this long, from a first try. */
@@ -225,9 +243,11 @@ static void start_row(const struct bench *b, const struct target *t,
 
 static int bench_target(struct bench *b, struct target *t)
 {
+	struct sched_param none = { 0 };
 	int failed = 0;
 	size_t i;
 
+	sched_setscheduler(0, SCHED_OTHER, &none);
 	if (target_start(t)) {
 		target_stop(t);
 		return -1;
@@ -239,6 +259,7 @@ static int bench_target(struct bench *b, struct target *t)
 		if (!chosen(b->workload, w->name))
 			continue;
 		start_row(b, t, w, &row);
+		be_a_client(w);
 		fprintf(stderr, "%-14s %-10s %6u B x %-3u", t->name, w->name,
 			w->bytes, w->connections);
 		if (measure(b, t, w, &row) || table_add(&b->table, &row)) {

@@ -302,6 +302,14 @@ static void print_clock(const struct row *row)
 	     "same bytes. For msgs/s more than 1 is better, for the others less than 1.");
 }
 
+/* Less than 2 % is not a difference. */
+static const char *verdict(double better)
+{
+	if (isnan(better))
+		return "not known";
+	return better > 1.02 ? "win" : better < 1 / 1.02 ? "LOSS" : "even";
+}
+
 /* How kws does against the user-space baseline, the losses as well. */
 static void print_verdict(const struct table *t)
 {
@@ -319,17 +327,12 @@ static void print_verdict(const struct table *t)
 			puts("\nkws against framing in user space:");
 		begun = true;
 		r = row->cpu_ns / user->cpu_ns;
-		printf("  %-10s ", row->workload);
-		print_size(row->message_bytes);
-		if (isnan(r))
-			printf(" x %u: not known\n", row->connections);
-		else if (r > 0.995 && r < 1.005)
-			printf(" x %u: even\n", row->connections);
-		else
-			printf(" x %u: kws %s, %.2f times the CPU, %.2f times the messages/s\n",
-			       row->connections, r < 1 ? "wins" : "LOSES", r,
-			       row->messages_per_second /
-			       user->messages_per_second);
+		printf("  %-10s %7u B", row->workload, row->message_bytes);
+		printf(" x %u: %.2f times the CPU (%s), %.2f times the messages/s (%s)\n",
+		       row->connections, r, verdict(1 / r),
+		       row->messages_per_second / user->messages_per_second,
+		       verdict(row->messages_per_second /
+			       user->messages_per_second));
 	}
 }
 

@@ -5,6 +5,8 @@
  * larger than it passes through in pieces.
  */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -123,6 +125,26 @@ static enum next echo_one(struct server *s, struct peer *p, bool *empty)
 	return send_back(p, &msg, n);
 }
 
+/* Until there are no more; what is sent meanwhile shares packets. */
+static enum next echo_burst(struct server *s, struct peer *p)
+{
+	int on = 1, off = 0;
+	bool corked = p->burst, empty = false;
+	enum next next;
+	unsigned int n = 0;
+
+	if (corked)
+		setsockopt(p->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
+	do {
+		next = echo_one(s, p, &empty);
+		n += !empty;
+	} while (next == NEXT_READ && !empty);
+	if (corked && next != NEXT_CLOSE)
+		setsockopt(p->fd, IPPROTO_TCP, TCP_CORK, &off, sizeof(off));
+	p->burst = n > 1;
+	return next;
+}
+
 /*
  * Where messages come one by one, asking again only to hear EAGAIN would cost
  * a call for each: a connection is asked again as long as that pays, and from
@@ -130,21 +152,13 @@ static enum next echo_one(struct server *s, struct peer *p, bool *empty)
  */
 static enum next kernel_step(struct server *s, struct peer *p)
 {
-	bool look = p->burst || ++p->turns % LOOK_AGAIN == 0;
-	bool empty = false;
-	unsigned int n;
+	bool empty;
 
 	if (p->rest && send_rest(p) != NEXT_READ)
 		return p->rest_len ? NEXT_WRITE : NEXT_CLOSE;
-	for (n = 0; n == 0 || look; n++) {
-		enum next next = echo_one(s, p, &empty);
-
-		if (next != NEXT_READ || empty) {
-			p->burst = n > 1;
-			return next;
-		}
-	}
-	return NEXT_READ;
+	if (p->burst || ++p->turns % LOOK_AGAIN == 0)
+		return echo_burst(s, p);
+	return echo_one(s, p, &empty);
 }
 
 static void kernel_close(struct peer *p)
