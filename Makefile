@@ -23,9 +23,12 @@ modules:
 modules_install: modules
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
 
+# Of kmod/ only: kbuild looks for *.ko and *.o everywhere below, build/ too.
 clean:
 	@if [ -e $(KDIR)/Makefile ]; then \
-		$(MAKE) -C $(KDIR) M=$(CURDIR) clean; fi
+		$(MAKE) -C $(KDIR) M=$(CURDIR)/kmod clean; fi
+	rm -f modules.order Module.symvers .module-common.o
+	rm -f .*.cmd .module-common.o.d
 	rm -rf build/selftests build/userspace* build/kmod-* build/planted
 
 distclean: clean

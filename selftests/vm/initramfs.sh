@@ -15,31 +15,39 @@ pack_folder()
 		cpio --quiet -0 -o -H newc -R 0:0 --reproducible) >"$2"
 }
 
-base_modules()
+# module_files TREE RELEASE: the guest's modules and what they depend on.
+module_files()
 {
-	local dir=$1 line=$2 release root=$cache/kernel/$2 module file
+	local module
 
-	release=$(kernel_release "$line")
-	[ -d "$root/modules/kernel" ] || return 0
-	mkdir -p "$dir/lib/modules/$release"
-	[ -e "$root/depmod/lib/modules/$release/modules.dep" ] || {
-		mkdir -p "$root/depmod/lib/modules"
-		ln -sfn "$(readlink -f "$root/modules")" \
-			"$root/depmod/lib/modules/$release"
-		PATH=$PATH:/sbin:/usr/sbin depmod -b "$root/depmod" "$release"
-	}
 	for module in $guest_modules; do
-		PATH=$PATH:/sbin:/usr/sbin modprobe -S "$release" \
-			-d "$root/depmod" --show-depends "$module" 2>/dev/null |
+		modprobe -S "$2" -d "$1" --show-depends "$module" 2>/dev/null |
 			sed -n 's/^insmod \([^ ]*\).*/\1/p' || true
-	done | sort -u | while read -r file; do
-		file=${file#"$root/depmod/lib/modules/$release/"}
-		mkdir -p "$dir/lib/modules/$release/${file%/*}"
-		cp "$root/modules/$file" "$dir/lib/modules/$release/$file"
-	done
-	cp "$root"/modules/modules.{order,builtin,builtin.modinfo} \
-		"$dir/lib/modules/$release/"
-	PATH=$PATH:/sbin:/usr/sbin depmod -b "$dir" "$release"
+	done | sort -u | sed "s:^.*/lib/modules/$2/::"
+}
+
+# pack_modules LINE: the modules of the line that a guest may load, packed at
+# set-up: kbuild's "clean" of an external module deletes every *.ko below it.
+pack_modules()
+{
+	local from=$cache/kernel/$1/modules release dir to
+	local PATH=$PATH:/sbin:/usr/sbin
+
+	release=$(kernel_release "$1")
+	dir=$(mktemp -d "$cache/modules.XXXXXX")
+	to=$dir/guest/lib/modules/$release
+	mkdir -p "$dir/tree/lib/modules" "$dir/guest/lib"
+	if [ -d "$from/kernel" ]; then
+		mkdir -p "$to"
+		ln -s "$(readlink -f "$from")" "$dir/tree/lib/modules/$release"
+		depmod -b "$dir/tree" "$release"
+		module_files "$dir/tree" "$release" >"$dir/list"
+		(cd "$from" && xargs cp --parents -t "$to" modules.builtin \
+			modules.builtin.modinfo modules.order) <"$dir/list"
+		depmod -b "$dir/guest" "$release"
+	fi
+	pack_folder "$dir/guest" "$cache/kernel/$1/modules.cpio"
+	rm -rf "$dir"
 }
 
 # base_initramfs LINE: makes it when missing or old; prints its path.
@@ -49,9 +57,10 @@ base_initramfs()
 
 	if [ ! -e "$file" ] || [ "$vm/init" -nt "$file" ] ||
 		[ "$vm/exit.c" -nt "$file" ] ||
-		[ "$vm/initramfs.sh" -nt "$file" ]; then
+		[ "$vm/initramfs.sh" -nt "$file" ] ||
+		[ "$cache/kernel/$1/modules.cpio" -nt "$file" ]; then
 		dir=$(mktemp -d "$build/base.XXXXXX")
-		mkdir -p "$dir"/{bin,sbin,usr,proc,sys,dev,tmp,etc,root,run,lib}
+		mkdir -p "$dir"/{bin,sbin,usr,proc,sys,dev,tmp,etc,root,run}
 		ln -s ../bin "$dir/usr/bin"
 		ln -s ../sbin "$dir/usr/sbin"
 		cp "$cache/busybox/bin/busybox" "$dir/bin/"
@@ -63,8 +72,9 @@ base_initramfs()
 		gcc -Os -Wall -Werror -static -nostdlib -ffreestanding -fno-pie \
 			-no-pie -fno-stack-protector -o "$dir/bin/vm-exit" \
 			"$vm/exit.c"
-		base_modules "$dir" "$1"
-		pack_folder "$dir" "$file.$$"
+		pack_folder "$dir" "$dir.cpio"
+		cat "$cache/kernel/$1/modules.cpio" "$dir.cpio" >"$file.$$"
+		rm "$dir.cpio"
 		mv "$file.$$" "$file"
 		rm -rf "$dir"
 	fi

@@ -40,6 +40,7 @@ setup_kernel()
 	7.x) "$vm/kernel-chroot" ;;
 	debug) "$vm/kernel-debug" ;;
 	esac
+	pack_modules "$1"
 	: >"$cache/kernel/$1/.done"
 }
 
