@@ -18,6 +18,9 @@ static struct head *head_of(llhttp_t *parser)
  */
 static void extend(struct head_text *text, const char *at, size_t n)
 {
+	/* An empty part may point anywhere, to the next line for one. */
+	if (!n)
+		return;
 	if (!text->at)
 		text->at = (char *)at;
 	text->len = at + n - text->at;
@@ -55,19 +58,18 @@ static int on_field(llhttp_t *parser, const char *at, size_t n)
 	return 0;
 }
 
+/* Not left to on_value(): an empty value has no part. */
+static int on_field_end(llhttp_t *parser)
+{
+	head_of(parser)->value_open = true;
+	return 0;
+}
+
 static int on_value(llhttp_t *parser, const char *at, size_t n)
 {
 	struct head *h = head_of(parser);
 
-	h->value_open = true;
 	extend(&h->fields[h->count - 1].value, at, n);
-	return 0;
-}
-
-static int on_value_end(llhttp_t *parser)
-{
-	/* An empty value has no part of its own. */
-	head_of(parser)->value_open = true;
 	return 0;
 }
 
@@ -84,8 +86,8 @@ static const llhttp_settings_t settings = {
 	.on_message_begin = on_begin,
 	.on_url = on_url,
 	.on_header_field = on_field,
+	.on_header_field_complete = on_field_end,
 	.on_header_value = on_value,
-	.on_header_value_complete = on_value_end,
 	.on_headers_complete = on_headers,
 };
 
@@ -154,10 +156,14 @@ static int finish(struct head *h)
 		return -1;
 	if (!end_string(&h->target))
 		return -1;
-	for (i = 0; i < h->count; i++)
-		if (!end_string(&h->fields[i].name) ||
-		    !end_string(&h->fields[i].value))
+	for (i = 0; i < h->count; i++) {
+		struct head_text *name = &h->fields[i].name;
+
+		/* RFC 9112 section 5.1: no white space before the colon */
+		if (!name->len || strchr(" \t", name->at[name->len - 1]) ||
+		    !end_string(name) || !end_string(&h->fields[i].value))
 			return -1;
+	}
 	h->done = true;
 	return 1;
 }
