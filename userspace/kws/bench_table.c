@@ -292,10 +292,10 @@ static void print_clock(const struct row *row)
 	printf("Linux %s, clock: %s, median of %u run%s.\n", row->kernel,
 	       row->clock, row->runs, row->runs == 1 ? "" : "s");
 	if (!strcmp(row->clock, "instructions"))
-		puts("1 ns is 1 instruction executed in the guest, user and kernel: msgs/s is 10^9 over\n"
-		     "the instructions of server, client and kernel together. Cache misses and stalls\n"
-		     "do not count, and a vector instruction counts as one whatever it moves: rows\n"
-		     "that move many bytes (16 KiB messages and more) are not fair in this clock.");
+		puts("1 ns is 1 instruction executed in the guest, user and kernel: msgs/s is 10^9\n"
+		     "over the instructions of server, client and kernel together. Cache misses and\n"
+		     "stalls do not count, and a vector instruction counts as one whatever it moves:\n"
+		     "rows that move many bytes (16 KiB messages and more) are not fair in this clock.");
 	puts("CPU, syscalls and wakeups are the server's, for one message; CPU includes the\n"
 	     "soft interrupts charged to it (on loopback also a part of the client's receiving).\n"
 	     "/user and /floor: ratio to framing in user space and to a plain TCP echo of the\n"
@@ -319,7 +319,7 @@ static void print_verdict(const struct table *t)
 	for (i = 0; i < t->count; i++) {
 		const struct row *row = &t->rows[i];
 		const struct row *user = find(t, row, "userspace");
-		double r;
+		double r, speed;
 
 		if (strcmp(row->server, "kws") || !user)
 			continue;
@@ -328,11 +328,10 @@ static void print_verdict(const struct table *t)
 		begun = true;
 		r = row->cpu_ns / user->cpu_ns;
 		printf("  %-10s %7u B", row->workload, row->message_bytes);
-		printf(" x %u: %.2f times the CPU (%s), %.2f times the messages/s (%s)\n",
-		       row->connections, r, verdict(1 / r),
-		       row->messages_per_second / user->messages_per_second,
-		       verdict(row->messages_per_second /
-			       user->messages_per_second));
+		speed = row->messages_per_second / user->messages_per_second;
+		printf(" x %-3u %5.2f times the CPU (%s), %5.2f times the messages/s (%s)\n",
+		       row->connections, r, verdict(1 / r), speed,
+		       verdict(speed));
 	}
 }
 

@@ -92,6 +92,7 @@ static void test_fragments(void)
 
 static void test_refused(void)
 {
+	static const char zeros[200];
 	static const struct {
 		const char *name;
 		struct ws_msg msg;
@@ -102,7 +103,7 @@ static void test_refused(void)
 	} cases[] = {
 		{ "opcode 3", { .opcode = 3 }, "", 0, 0, EINVAL },
 		{ "opcode 11", { .opcode = 11 }, "", 0, 0, EINVAL },
-		{ "PING of 126", { .opcode = WS_OP_PING }, NULL, 126, 0,
+		{ "PING of 126", { .opcode = WS_OP_PING }, zeros, 126, 0,
 		  EMSGSIZE },
 		{ "PING with MSG_MORE", { .opcode = WS_OP_PING }, "", 0,
 		  MSG_MORE, EINVAL },
@@ -111,20 +112,18 @@ static void test_refused(void)
 		{ "a reason without a code", { .opcode = WS_OP_CLOSE }, "a",
 		  1, 0, EINVAL },
 		{ "a reason of 124", { .opcode = WS_OP_CLOSE, .code = 1000 },
-		  NULL, 124, 0, EMSGSIZE },
+		  zeros, 124, 0, EMSGSIZE },
 		{ "a reason not UTF-8",
 		  { .opcode = WS_OP_CLOSE, .code = 1000 }, "\xff", 1, 0,
 		  EILSEQ },
 	};
-	static const char zeros[200];
 	struct pair p;
 	size_t i;
 
 	open_pair(&p);
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		result(kws_send(p.server, &cases[i].msg, cases[i].data ?
-				cases[i].data : zeros, cases[i].len,
-				cases[i].flags) == -1 &&
+		result(kws_send(p.server, &cases[i].msg, cases[i].data,
+				cases[i].len, cases[i].flags) == -1 &&
 		       errno == cases[i].error && !kws_pending(p.server),
 		       "refused: %s", cases[i].name);
 	result(arrives(p.server, p.client, WS_OP_TEXT, 5),
