@@ -22,8 +22,9 @@
 #define WS_PONG_MAX	64
 /* Payload of one frame at most; a longer message goes out in fragments. */
 #define WS_FRAME_MAX	(256 * 1024)
-/* What a non-blocking send may queue beyond the send buffer's limit. */
+/* What a send may take although the send buffer has less room. */
 #define WS_FRAME_MIN	(64 * 1024)
+#define WS_FRAME_MIN_NB	4096
 /* Page runs of one frame; 64 KiB fit even where only single pages are left. */
 #define WS_FRAME_SEGS	18
 
@@ -75,10 +76,9 @@ enum ws_stop {
  * @close_code: of the Close frame that ends at @scan, for WS_STOP_CLOSE
  * @close_key: mask of its reason
  * @close_len: length of its reason
+ * @growing: ws_lower_grow() is at work
  * @cramped: ws_rx_relieve() found no memory and must be tried again
  * @started: the parser runs; before that the role may still change
- * @announced: the reader was told of what is readable and has not yet taken
- *	all of it
  */
 struct ws_rx {
 	struct ws_cursor scan;
@@ -99,9 +99,9 @@ struct ws_rx {
 	u8 utf8;
 	u8 stop;
 	u8 rule;
+	bool growing;
 	bool cramped;
 	bool started;
-	bool announced;
 };
 
 /**
@@ -116,13 +116,15 @@ struct ws_rx {
  * @close_code: of the Close to send
  * @close: WS_CLOSE_*
  * @fin: WS_FIN_*
- * @busy: a sendmsg() between two frames of its message has dropped the lock
+ * @busy: a sendmsg() sleeps that must be the next to send: it waits for room,
+ *	or is between two frames of its message
  * @waiters: how many wait for @busy to end
  */
 struct ws_tx {
 	struct bio_vec *seg;
 	struct bio_vec one;
 	struct list_head pongs;
+	unsigned int waiters;
 	u16 close_code;
 	u8 nseg;
 	u8 cur;
@@ -131,7 +133,6 @@ struct ws_tx {
 	u8 close;
 	u8 fin;
 	bool busy;
-	u16 waiters;
 };
 
 enum {
@@ -187,7 +188,7 @@ struct ws_ctx {
 	const struct ws_slot *slot;
 	void (*data_ready)(struct sock *sk);
 	void (*write_space)(struct sock *sk);
-	struct work_struct work;
+	struct delayed_work work;
 	struct ws_rx rx;
 	struct ws_tx tx;
 	struct ws_config cfg;

@@ -116,7 +116,7 @@ bool ws_ctrl_pending(const struct ws_ctx *ctx)
 void ws_ctrl_kick(struct ws_ctx *ctx)
 {
 	if (ws_ctrl_pending(ctx))
-		queue_work(ws_wq, &ctx->work);
+		queue_delayed_work(ws_wq, &ctx->work, 0);
 }
 
 /**
@@ -127,27 +127,31 @@ void ws_ctrl_kick(struct ws_ctx *ctx)
  */
 void ws_ctrl_work(struct work_struct *work)
 {
-	struct ws_ctx *ctx = container_of(work, struct ws_ctx, work);
+	struct ws_ctx *ctx = container_of(to_delayed_work(work),
+					  struct ws_ctx, work);
 	struct sock *sk = ctx->sk;
-	long timeo = HZ / 10;
+	bool retry;
+
+	/* An owner can hold the lock for long, over a fault of its memory. */
+	local_bh_disable();
+	bh_lock_sock(sk);
+	retry = sock_owned_by_user(sk);
+	bh_unlock_sock(sk);
+	local_bh_enable();
+	if (retry) {
+		queue_delayed_work(ws_wq, &ctx->work, 1);
+		return;
+	}
 
 	lock_sock(sk);
-	if (ws_ctx_get(sk) != ctx)
-		goto out;
 	if (ctx->rx.cramped)
 		ws_rx_relieve(ctx);
-	if ((ws_tx_flush(ctx) == -EAGAIN && sk_stream_memory_free(sk)) ||
-	    ctx->rx.cramped) {
-		/*
-		 * It is memory that lacks, not room: no ACK will wake us.
-		 * Close waits for this work, hence the limit.
-		 */
-		sk_stream_wait_memory(sk, &timeo);
-		if (ws_ctx_get(sk) == ctx)
-			ws_ctrl_kick(ctx);
-	}
-out:
+	/* When it is memory that lacks, not room, no ACK will call us. */
+	retry = (ws_tx_flush(ctx) == -EAGAIN && sk_stream_memory_free(sk)) ||
+		ctx->rx.cramped;
 	release_sock(sk);
+	if (retry)
+		queue_delayed_work(ws_wq, &ctx->work, HZ / 10);
 }
 
 /**
@@ -205,6 +209,7 @@ int ws_ctrl_shutdown(struct socket *sock, int how)
 	if (how == SHUT_RDWR)
 		ws_ctrl_fin(ctx);
 	ws_tx_flush(ctx);
+	ws_ctrl_kick(ctx);
 	/* Sleepers in sendmsg() and poll() look again. */
 	sk->sk_state_change(sk);
 	release_sock(sk);

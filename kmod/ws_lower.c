@@ -232,6 +232,19 @@ int ws_lower_peek(const struct ws_ctx *ctx, struct sk_buff **hint, u32 seq,
 	return ws_lower_walk(ctx, hint, seq, n, peek_actor, &buf);
 }
 
+static void read_done(struct ws_ctx *ctx, u32 len)
+{
+	struct tcp_sock *tp = tcp_sk(ctx->sk);
+
+	tcp_read_done(ctx->sk, len);
+	ctx->rx.copied = tp->copied_seq;
+	/* Nobody else takes note that an urgent byte has been read. */
+	if (unlikely(tp->urg_data) && after(tp->copied_seq, tp->urg_seq)) {
+		WRITE_ONCE(tp->urg_data, 0);
+		tcp_fast_path_check(ctx->sk);
+	}
+}
+
 /**
  * ws_lower_grow() - let the receive buffer hold a frame that was announced
  * @ctx: the socket
@@ -240,17 +253,22 @@ int ws_lower_peek(const struct ws_ctx *ctx, struct sk_buff **hint, u32 seq,
  * By TCP's answer to SO_RCVLOWAT, which any application may ask for: up to
  * half of tcp_rmem[2], and not at all when SO_RCVBUF was set. Memory is used
  * only for bytes that the peer really sends. Any context that has the socket
- * lock; may call sk_data_ready.
+ * lock.
  */
 void ws_lower_grow(struct ws_ctx *ctx, u64 len)
 {
 	struct sock *sk = ctx->sk;
 
-	ctx->rx.grown = min_t(u64, len, INT_MAX / 2);
+	if (len <= ctx->rx.grown)
+		return;
+	ctx->rx.grown = min_t(u64, len, U32_MAX);
 	if (!ctx->slot->lower_ops->set_rcvlowat ||
 	    (sk->sk_userlocks & SOCK_RCVBUF_LOCK))
 		return;
-	ctx->slot->lower_ops->set_rcvlowat(sk, ctx->rx.grown);
+	/* It calls sk_data_ready, from which we may have come. */
+	ctx->rx.growing = true;
+	ctx->slot->lower_ops->set_rcvlowat(sk, min_t(u64, len, INT_MAX / 2));
+	ctx->rx.growing = false;
 	WRITE_ONCE(sk->sk_rcvlowat, 1);
 }
 
@@ -277,8 +295,8 @@ void ws_lower_consume(struct ws_ctx *ctx, u32 seq)
 		from = rx->base;
 	if (!after(seq, from))
 		return;
-	tcp_read_done(ctx->sk, seq - from);
-	rx->copied = tcp_sk(ctx->sk)->copied_seq;
+	rx->base = seq;
+	read_done(ctx, seq - from);
 }
 
 /**
@@ -319,8 +337,7 @@ int ws_lower_stash(struct ws_ctx *ctx, u32 end)
 	if (before(from, rx->base))
 		from = rx->base;
 	rx->base = end;
-	tcp_read_done(ctx->sk, end - from);
-	rx->copied = tcp_sk(ctx->sk)->copied_seq;
+	read_done(ctx, end - from);
 	return 0;
 }
 

@@ -39,13 +39,15 @@ static int next_frame(const struct ws_ctx *ctx, struct ws_cursor *cur,
 	size = ws_hdr_parse(buf, avail, &hdr);
 	if (size <= 0)
 		return -EIO;
-	if (ws_op_is_control(hdr.opcode)) {
+	if (hdr.opcode >= WS_OP_CLOSE && hdr.opcode <= WS_OP_PONG) {
 		if (hdr.len > limit - cur->seq - size)
 			return -EIO;
 		cur->seq += size + hdr.len;
 		return 0;
 	}
-	if (hdr.opcode != WS_OP_CONT)
+	if (hdr.opcode > WS_OP_BINARY || !hdr.opcode != !!cur->opcode)
+		return -EIO;
+	if (hdr.opcode)
 		cur->opcode = hdr.opcode;
 	cur->seq += size;
 	cur->left = hdr.len;
@@ -217,6 +219,15 @@ static int recv_data(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 	return 0;
 }
 
+static bool shows_cmsg(const struct msghdr *msg, int flags)
+{
+	size_t head = flags & MSG_CMSG_COMPAT ? 3 * sizeof(u32) :
+						sizeof(struct cmsghdr);
+
+	return msg->msg_control &&
+	       msg->msg_controllen >= head + sizeof(struct ws_msg);
+}
+
 /*
  * The peer's Close, given to a reader that takes control messages; a plain
  * read() sees the end of the file. The answer goes out now and not when the
@@ -226,8 +237,7 @@ static int recv_close(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		      struct got *got)
 {
 	struct ws_rx *rx = &ctx->rx;
-	bool shown = msg->msg_control &&
-		     msg->msg_controllen >= CMSG_LEN(sizeof(struct ws_msg));
+	bool shown = shows_cmsg(msg, flags);
 	bool first = rx->head.opcode != WS_OP_CLOSE;
 	struct piece pc = { .cur = rx->head, .opcode = WS_OP_CLOSE };
 
@@ -310,7 +320,6 @@ static int wait_readable(struct ws_ctx *ctx, long *timeo)
 		ws_rx_scan(ctx);
 		if (ws_rx_readable(ctx))
 			return 1;
-		ctx->rx.announced = false;
 		if (sk->sk_err)
 			return sock_error(sk);
 		if (sock_flag(sk, SOCK_DONE) ||
@@ -327,6 +336,7 @@ static int wait_readable(struct ws_ctx *ctx, long *timeo)
 			return sock_intr_errno(*timeo);
 
 		ws_tx_flush(ctx);
+		ws_ctrl_kick(ctx);
 		add_wait_queue(sk_sleep(sk), &wait);
 		sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
 		sk_wait_event(sk, timeo,
@@ -341,6 +351,7 @@ static int recv_locked(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		       long timeo, struct got *got)
 {
 	struct ws_rx *rx = &ctx->rx;
+	u64 at = 0;
 	bool any = false;
 
 	for (;;) {
@@ -348,6 +359,9 @@ static int recv_locked(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 
 		if (ret <= 0)
 			return any ? 1 : ret;
+		/* Another reader took what comes next. */
+		if (any && rx->consumed != at)
+			return 1;
 		if (!rx->complete && rx->stop != WS_STOP_NONE) {
 			if (any)
 				return 1;
@@ -363,6 +377,7 @@ static int recv_locked(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		if (ret)
 			return any ? 1 : ret;
 		any = true;
+		at = rx->consumed;
 		if (got->end || !msg_data_left(msg) ||
 		    (flags & (MSG_WAITALL | MSG_PEEK)) != MSG_WAITALL)
 			return 1;
@@ -403,10 +418,10 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 		put_msg(msg, &got);
 		ret = got.len;
 	}
-	ctx->rx.announced = ws_rx_readable(ctx);
 	if (msg->msg_get_inq)
-		msg->msg_inq = ctx->rx.announced;
+		msg->msg_inq = ws_rx_readable(ctx);
 	ws_tx_flush(ctx);
+	ws_ctrl_kick(ctx);
 	release_sock(sk);
 	return ret;
 }

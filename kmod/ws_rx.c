@@ -284,8 +284,7 @@ void ws_rx_scan(struct ws_ctx *ctx)
 	if (sock_flag(ctx->sk, SOCK_DONE) &&
 	    (rx->scan.frame || rx->seq.opcode || rx->scan.seq != end))
 		ws_rx_fault(ctx, WS_RULE_TRUNCATED);
-	if (rx->scan.left > rx->grown)
-		ws_lower_grow(ctx, rx->scan.left);
+	ws_lower_grow(ctx, min_t(u64, rx->scan.left, U32_MAX));
 	ws_rx_trim(ctx);
 	ws_rx_relieve(ctx);
 }
@@ -339,15 +338,16 @@ void ws_rx_data_ready(struct sock *sk)
 	u32 complete = rx->complete;
 	u8 stop = rx->stop;
 
-	if (!rx->started) {
+	if (unlikely(!rx->started)) {
 		ctx->data_ready(sk);
 		return;
 	}
+	if (unlikely(rx->growing))
+		return;
 	ws_rx_scan(ctx);
 	if (rx->complete != complete || rx->stop != stop ||
 	    sock_flag(sk, SOCK_DONE) ||
-	    (!rx->announced && ws_rx_readable(ctx))) {
-		rx->announced = true;
+	    (!complete && stop == WS_STOP_NONE && ws_rx_readable(ctx))) {
 		ctx->info.wakeups++;
 		ctx->data_ready(sk);
 	}

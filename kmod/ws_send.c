@@ -80,31 +80,68 @@ static int tx_state(const struct ws_ctx *ctx)
 	return 0;
 }
 
-static int wait_not_busy(struct ws_ctx *ctx, long *timeo)
+/*
+ * Sleep until @ctx->tx.busy ends or, if the caller set it, until TCP has room.
+ * Also ends when nothing can be sent any more, and after a while when it is
+ * memory that lacks. Return: 0 to look again, -EAGAIN or a signal's errno.
+ */
+static int tx_sleep(struct ws_ctx *ctx, bool mine, long *timeo)
 {
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 	struct sock *sk = ctx->sk;
-	int err = 0;
+	bool lack = mine && sk_stream_memory_free(sk);
+	long slice = lack ? min(*timeo, (long)HZ / 10) : *timeo;
+	long rest = slice;
+
+	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+	if (!*timeo)
+		return -EAGAIN;
+	if (signal_pending(current))
+		return sock_intr_errno(*timeo);
 
 	add_wait_queue(sk_sleep(sk), &wait);
 	ctx->tx.waiters++;
-	while (ctx->tx.busy && !err) {
-		if (!*timeo) {
-			set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-			err = -EAGAIN;
-		} else if (signal_pending(current)) {
-			err = sock_intr_errno(*timeo);
-		} else {
-			sk_wait_event(sk, timeo, !READ_ONCE(ctx->tx.busy),
-				      &wait);
-		}
-	}
+	sk_wait_event(sk, &rest, tx_state(ctx) ||
+		      (mine ? !lack && sk_stream_memory_free(sk) :
+			      !READ_ONCE(ctx->tx.busy)), &wait);
 	ctx->tx.waiters--;
 	remove_wait_queue(sk_sleep(sk), &wait);
-	return err;
+	if (*timeo != MAX_SCHEDULE_TIMEOUT)
+		*timeo -= slice - rest;
+	return 0;
 }
 
-/* Another sender may follow; wake it only if there is one. */
+/*
+ * Wait until it is our turn, nothing is under way, and the send buffer has
+ * room. Whoever sleeps for room here is next: it sets busy, and *@mine.
+ */
+static int wait_room(struct ws_ctx *ctx, bool *mine, long *timeo)
+{
+	struct ws_tx *tx = &ctx->tx;
+
+	for (;;) {
+		int err = tx_state(ctx);
+
+		if (err)
+			return err;
+		if (!tx->busy || *mine) {
+			err = ws_tx_flush(ctx);
+			if (!err && sk_stream_memory_free(ctx->sk))
+				return tx_state(ctx);
+			if (err && err != -EAGAIN)
+				return err;
+			if (*timeo) {
+				WRITE_ONCE(tx->busy, true);
+				*mine = true;
+			}
+		}
+		err = tx_sleep(ctx, *mine, timeo);
+		if (err)
+			return err;
+	}
+}
+
+/* Only for who has set it. */
 static void not_busy(struct ws_ctx *ctx)
 {
 	WRITE_ONCE(ctx->tx.busy, false);
@@ -113,33 +150,12 @@ static void not_busy(struct ws_ctx *ctx)
 	ws_tx_wake(ctx);
 }
 
-/*
- * Wait until nothing is under way and the send buffer has room. Drops the
- * lock while it sleeps.
- */
-static int wait_room(struct ws_ctx *ctx, long *timeo)
-{
-	for (;;) {
-		int err = ws_tx_flush(ctx);
-
-		if (!err && sk_stream_memory_free(ctx->sk))
-			return tx_state(ctx);
-		if (err && err != -EAGAIN)
-			return err;
-		err = sk_stream_wait_memory(ctx->sk, timeo);
-		if (err)
-			return err;
-	}
-}
-
 /* Payload of the next frame of a message that has @left bytes to go. */
 static size_t frame_size(const struct ws_ctx *ctx, size_t left, long timeo)
 {
-	int room = WS_FRAME_MAX;
+	int room = clamp(sk_stream_wspace(ctx->sk),
+			 timeo ? WS_FRAME_MIN : WS_FRAME_MIN_NB, WS_FRAME_MAX);
 
-	if (!timeo)
-		room = clamp(sk_stream_wspace(ctx->sk), WS_FRAME_MIN,
-			     WS_FRAME_MAX);
 	return min_t(size_t, left, room);
 }
 
@@ -177,89 +193,16 @@ static ssize_t send_frame(struct ws_ctx *ctx, struct msghdr *msg, size_t left,
 	return err && err != -EAGAIN ? err : hdr.len;
 }
 
-/* A blocking call returns when TCP has its last byte. */
-static int wait_sent(struct ws_ctx *ctx, long *timeo)
+/*
+ * A blocking call returns when TCP has its last byte, so that a fast sender
+ * is slowed; not when a Close follows, which goes out in the background.
+ */
+static void wait_sent(struct ws_ctx *ctx, long *timeo)
 {
-	int err = 0;
-
-	while (*timeo && !err && ctx->tx.nseg) {
-		err = sk_stream_wait_memory(ctx->sk, timeo);
-		if (!err)
-			err = ws_tx_flush(ctx);
-		if (err == -EAGAIN && *timeo)
-			err = 0;
-	}
-	if (ctx->tx.nseg)
-		ws_ctrl_kick(ctx);
-	return err;
-}
-
-static ssize_t send_data(struct ws_ctx *ctx, struct msghdr *msg,
-			 const struct request *req, long *timeo)
-{
-	struct ws_tx *tx = &ctx->tx;
-	size_t done = 0;
-	ssize_t n;
-
-	do {
-		n = wait_room(ctx, timeo);
-		if (n)
-			break;
-		n = send_frame(ctx, msg, req->len - done, req, *timeo);
-		if (n < 0)
-			break;
-		done += n;
-		if (done < req->len)
-			WRITE_ONCE(tx->busy, true);
-	} while (done < req->len);
-
-	if (n >= 0)
-		wait_sent(ctx, timeo);
-	else if (tx->nseg)
-		ws_ctrl_kick(ctx);
-	if (tx->busy)
-		not_busy(ctx);
-	return done || n >= 0 ? done : n;
-}
-
-static int send_control(struct ws_ctx *ctx, struct msghdr *msg,
-			const struct request *req, long *timeo)
-{
-	struct ws_hdr hdr = { .fin = true, .opcode = req->opcode };
-	u8 body[WS_CTRL_MAX];
-	struct kvec kv = { .iov_base = body };
-	struct iov_iter from;
-	int err, code = 0;
-
-	if (req->opcode == WS_OP_CLOSE && req->code && req->code != 1005) {
-		body[0] = req->code >> 8;
-		body[1] = req->code;
-		code = 2;
-	}
-	if (copy_from_iter(body + code, req->len, &msg->msg_iter) != req->len)
-		return -EFAULT;
-	if (code && ws_utf8(WS_UTF8_OK, body + 2, req->len, 0) != WS_UTF8_OK)
-		return -EILSEQ;
-
-	err = wait_room(ctx, timeo);
-	if (err)
-		return err;
-	hdr.len = req->len + code;
-	kv.iov_len = hdr.len;
-	iov_iter_kvec(&from, WRITE, &kv, 1, kv.iov_len);
-	err = ws_tx_build(ctx, &hdr, &from);
-	if (err)
-		return err;
-
-	if (req->opcode == WS_OP_CLOSE) {
-		ws_ctrl_close(ctx, code ? req->code : 1005);
-		/* This frame is it. */
-		ctx->tx.close = WS_CLOSE_SENT;
-		ws_stats_inc(ctx->sk, WS_MIB_TX_CLOSE);
-	}
-	ws_tx_flush(ctx);
-	wait_sent(ctx, timeo);
-	return req->len;
+	while (*timeo && ctx->tx.nseg && !tx_state(ctx) &&
+	       !tx_sleep(ctx, true, timeo))
+		ws_tx_flush(ctx);
+	ws_ctrl_kick(ctx);
 }
 
 /* A message that MSG_MORE left open is continued, not replaced. */
@@ -272,6 +215,81 @@ static int choose_opcode(const struct ws_ctx *ctx, struct request *req)
 	else if (open && req->opcode != open)
 		return -EINVAL;
 	return 0;
+}
+
+static ssize_t send_data(struct ws_ctx *ctx, struct msghdr *msg,
+			 struct request *req, long *timeo)
+{
+	struct ws_tx *tx = &ctx->tx;
+	bool mine = false;
+	size_t done = 0;
+	ssize_t n;
+
+	do {
+		n = wait_room(ctx, &mine, timeo);
+		if (!n && !done)
+			n = choose_opcode(ctx, req);
+		if (n)
+			break;
+		n = send_frame(ctx, msg, req->len - done, req, *timeo);
+		if (n < 0)
+			break;
+		done += n;
+		if (done < req->len && *timeo) {
+			WRITE_ONCE(tx->busy, true);
+			mine = true;
+		}
+	} while (done < req->len);
+
+	if (mine)
+		not_busy(ctx);
+	if (n >= 0)
+		wait_sent(ctx, timeo);
+	else
+		ws_ctrl_kick(ctx);
+	return done || n >= 0 ? done : n;
+}
+
+static int send_control(struct ws_ctx *ctx, struct msghdr *msg,
+			const struct request *req, long *timeo)
+{
+	struct ws_hdr hdr = { .fin = true, .opcode = req->opcode };
+	u8 body[WS_CTRL_MAX];
+	struct kvec kv = { .iov_base = body };
+	struct iov_iter from;
+	bool mine = false;
+	int err, code = 0;
+
+	if (req->opcode == WS_OP_CLOSE && req->code && req->code != 1005) {
+		body[0] = req->code >> 8;
+		body[1] = req->code;
+		code = 2;
+	}
+	if (copy_from_iter(body + code, req->len, &msg->msg_iter) != req->len)
+		return -EFAULT;
+	if (code && ws_utf8(WS_UTF8_OK, body + 2, req->len, 0) != WS_UTF8_OK)
+		return -EILSEQ;
+
+	hdr.len = req->len + code;
+	kv.iov_len = hdr.len;
+	iov_iter_kvec(&from, WRITE, &kv, 1, kv.iov_len);
+	err = wait_room(ctx, &mine, timeo);
+	if (!err)
+		err = ws_tx_build(ctx, &hdr, &from);
+	if (mine)
+		not_busy(ctx);
+	if (err)
+		return err;
+
+	if (req->opcode == WS_OP_CLOSE) {
+		ws_ctrl_close(ctx, code ? req->code : 1005);
+		/* This frame is it. */
+		ctx->tx.close = WS_CLOSE_SENT;
+		ws_stats_inc(ctx->sk, WS_MIB_TX_CLOSE);
+	}
+	ws_tx_flush(ctx);
+	wait_sent(ctx, timeo);
+	return req->len;
 }
 
 /**
@@ -303,16 +321,10 @@ int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	lock_sock(sk);
 	ws_rx_start(ctx);
 	timeo = sock_sndtimeo(sk, flags & MSG_DONTWAIT);
-	ret = ctx->tx.busy ? wait_not_busy(ctx, &timeo) : 0;
-	if (!ret)
-		ret = tx_state(ctx);
-	if (!ret && ws_op_is_control(req.opcode)) {
+	if (ws_op_is_control(req.opcode))
 		ret = send_control(ctx, msg, &req, &timeo);
-	} else if (!ret) {
-		ret = choose_opcode(ctx, &req);
-		if (!ret)
-			ret = send_data(ctx, msg, &req, &timeo);
-	}
+	else
+		ret = send_data(ctx, msg, &req, &timeo);
 	if (ret == -EPIPE)
 		ret = sk_stream_error(sk, flags, ret);
 	release_sock(sk);
@@ -327,7 +339,10 @@ int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
  */
 void ws_splice_eof(struct socket *sock)
 {
-	struct msghdr msg = { .msg_flags = MSG_NOSIGNAL };
+	bool nonblock = sock->file && (sock->file->f_flags & O_NONBLOCK);
+	struct msghdr msg = {
+		.msg_flags = MSG_NOSIGNAL | (nonblock ? MSG_DONTWAIT : 0),
+	};
 	struct ws_ctx *ctx = ws_ctx_get(sock->sk);
 	struct kvec none = {};
 

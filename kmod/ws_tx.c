@@ -144,13 +144,21 @@ int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
 int ws_tx_push(struct ws_ctx *ctx, bool more)
 {
 	struct ws_tx *tx = &ctx->tx;
+	struct sock *sk = ctx->sk;
 
 	ws_owned_by_me(ctx);
+	/* TCP would take sk_err from the reader or writer it is meant for. */
+	if (frame_pending(tx) &&
+	    (sk->sk_err || (sk->sk_shutdown & SEND_SHUTDOWN) ||
+	     !((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)))) {
+		frame_free(tx);
+		return -EPIPE;
+	}
 	while (frame_pending(tx)) {
 		struct bio_vec *bv = &tx->seg[tx->cur];
 		int n;
 
-		n = ws_compat_tcp_send_page(ctx->sk, bv->bv_page,
+		n = ws_compat_tcp_send_page(sk, bv->bv_page,
 					    bv->bv_offset, bv->bv_len, more,
 					    tx->cur + 1 == tx->nseg);
 		if (n == -EAGAIN || n == -ENOMEM || n == -ENOBUFS || !n)

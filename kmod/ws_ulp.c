@@ -124,7 +124,7 @@ static void init_ctx(struct ws_ctx *ctx, struct sock *sk,
 	ctx->slot = slot;
 	ctx->data_ready = sk->sk_data_ready;
 	ctx->write_space = sk->sk_write_space;
-	INIT_WORK(&ctx->work, ws_ctrl_work);
+	INIT_DELAYED_WORK(&ctx->work, ws_ctrl_work);
 	INIT_LIST_HEAD(&ctx->tx.pongs);
 	ws_config_default(&ctx->cfg);
 
@@ -184,11 +184,13 @@ static int ws_disconnect(struct sock *sk, int flags)
 /*
  * What was accepted from the application must not be lost because the send
  * buffer is full: let TCP have it and go on in the background, as it does
- * with its own. At most a frame and WS_PONG_MAX PONGs.
+ * with its own. At most a frame and WS_PONG_MAX PONGs. If even that fails, the
+ * peer must not take the end of a cut frame for an orderly one: RST.
  */
 static void flush_for_close(struct ws_ctx *ctx)
 {
 	struct sock *sk = ctx->sk;
+	int sndbuf = sk->sk_sndbuf;
 
 	if (ctx->rx.stop == WS_STOP_CLOSE && !ctx->rx.complete)
 		ws_ctrl_close(ctx, ctx->rx.close_code);
@@ -197,8 +199,13 @@ static void flush_for_close(struct ws_ctx *ctx)
 	else
 		ws_ctrl_close(ctx, 1001);
 	WRITE_ONCE(sk->sk_sndbuf, INT_MAX / 2);
-	ws_tx_flush(ctx);
+	WRITE_ONCE(tcp_sk(sk)->notsent_lowat, UINT_MAX);
+	if (ws_tx_flush(ctx) == -EAGAIN) {
+		sock_set_flag(sk, SOCK_LINGER);
+		sk->sk_lingertime = 0;
+	}
 	ws_tx_abort(ctx);
+	WRITE_ONCE(sk->sk_sndbuf, sndbuf);
 	/* Unread bytes would make TCP send RST, which overtakes the Close. */
 	ws_lower_consume(ctx, ws_lower_end(ctx));
 }
@@ -225,7 +232,7 @@ static void ws_close(struct sock *sk, long timeout)
 	release_sock(sk);
 
 	/* Both callbacks that queue it are gone, see ws_ctrl_write_space(). */
-	cancel_work_sync(&ctx->work);
+	cancel_delayed_work_sync(&ctx->work);
 	kfree(ctx->rx.prefix);
 	kfree(ctx);
 	/* The owner of our ops is put for us; this one was its predecessor. */

@@ -52,9 +52,14 @@ static inline void ws_compat_no_sendpage(struct proto *prot,
 {
 #ifdef WS_HAVE_SENDPAGE
 	prot->sendpage = NULL;
+	/*
+	 * Not ops->sendmsg_locked: tcp_sendpage_locked() falls back to it for
+	 * routes without scatter-gather.
+	 */
 	ops->sendpage_locked = NULL;
-#endif
+#else
 	ops->sendmsg_locked = NULL;
+#endif
 }
 
 /* MSG_SENDPAGE_NOTLAST: more of the same file follows (sendfile). */
