@@ -35,8 +35,7 @@ FIXTURE_VARIANT_ADD(attach, ipv6)
 
 FIXTURE_SETUP(attach)
 {
-	ASSERT_TRUE(pair_connect(&self->p, variant->family, WS_ROLE_SERVER,
-				 0));
+	ASSERT_TRUE(pair_connect(&self->p, variant->family, WS_ROLE_SERVER));
 }
 
 FIXTURE_TEARDOWN(attach)

@@ -264,6 +264,48 @@ TEST_F(close, by_close)
 	EXPECT_TRUE(expect_fin(p));
 }
 
+/* SO_LINGER: for a while, if so asked; or an abort, which says nothing. */
+TEST_F(close, by_close_with_linger)
+{
+	struct linger l = { .l_onoff = 1, .l_linger = 1 };
+	struct pair *p = &self->p;
+	uint64_t begin = now_ms();
+	struct pair q;
+
+	ASSERT_EQ(0, setsockopt(p->ws, SOL_SOCKET, SO_LINGER, &l, sizeof(l)));
+	ASSERT_EQ(0, close(p->ws));
+	p->ws = -1;
+	EXPECT_GT(5000, now_ms() - begin);
+	EXPECT_TRUE(expect_close(p, 1001, ""));
+	EXPECT_TRUE(expect_fin(p));
+
+	ASSERT_TRUE(pair_open(&q, variant->family, variant->role));
+	l.l_linger = 0;
+	ASSERT_EQ(0, setsockopt(q.ws, SOL_SOCKET, SO_LINGER, &l, sizeof(l)));
+	ASSERT_EQ(0, close(q.ws));
+	q.ws = -1;
+	EXPECT_TRUE(poll_for(q.raw, POLLHUP, WS_TEST_MS));
+	pair_close(&q);
+}
+
+/* The peer reads nothing: close() does not wait for it. */
+TEST_F(close, by_close_with_a_full_buffer)
+{
+	struct pair *p = &self->p;
+	uint64_t begin;
+	ssize_t n;
+
+	do {
+		n = ws_send(p->ws, WS_OP_BINARY, pattern(0, 60000), 60000,
+			    MSG_DONTWAIT);
+	} while (n > 0);
+	ASSERT_EQ(-EAGAIN, n);
+	begin = now_ms();
+	ASSERT_EQ(0, close(p->ws));
+	p->ws = -1;
+	EXPECT_GT(3000, now_ms() - begin);
+}
+
 /* The Close is not said twice. */
 TEST_F(close, by_close_after_a_close)
 {

@@ -54,7 +54,7 @@ static const struct offence offences[] = {
 	{ PROTO("close 1005", CLOSE_CODE, "CloseCode"), .first = CLOSE,
 	  .len = 2, .body = "\x03\xed" },
 	{ PROTO("close 1006", CLOSE_CODE, "CloseCode"), .first = CLOSE,
-	  .len = 5, .body = "\x03\xee" "abc" },
+	  .len = 5, .body = "\x03\xeexyz" },
 	{ PROTO("close 5000", CLOSE_CODE, "CloseCode"), .first = CLOSE,
 	  .len = 2, .body = "\x13\x88" },
 	{ .name = "close, bad reason", .rule = WS_RULE_CLOSE_UTF8,
@@ -62,7 +62,7 @@ static const struct offence offences[] = {
 	  .first = CLOSE, .len = 4, .body = "\x03\xe8\xc3(" },
 	{ .name = "text is not UTF-8", .rule = WS_RULE_UTF8,
 	  .code = 1007, .err = EILSEQ, .counter = "WsErrUtf8",
-	  .first = TEXT, .len = 5, .body = "ab\xff" "cd" },
+	  .first = TEXT, .len = 5, .body = "ab\xffyz" },
 	{ .name = "text ends in a character", .rule = WS_RULE_UTF8,
 	  .code = 1007, .err = EILSEQ, .counter = "WsErrUtf8",
 	  .first = TEXT, .len = 4, .body = "ab\xe2\x82" },
@@ -211,6 +211,56 @@ TEST_F_TIMEOUT(error, every_rule, 60)
 TEST_F_TIMEOUT(error, every_rule_byte_by_byte, 90)
 {
 	EXPECT_TRUE(every_offence(variant->family, variant->role, false));
+}
+
+/* Section 8.1: text is judged as it comes, not only when it is all there. */
+TEST_F(error, bad_text_is_noticed_at_once)
+{
+	struct pair *p = &self->p;
+	struct bytes b = { 0 };
+
+	bytes_frame(&b, p, TEXT, "ab\xed\xa0 and then much more", 24);
+	ASSERT_TRUE(raw_send(p, b.p, b.n - 21));
+	ASSERT_TRUE(settle(p));
+	EXPECT_EQ(0, poll_now(p->ws, POLLIN));
+	ASSERT_TRUE(raw_send(p, b.p + b.n - 21, 1));
+	bytes_free(&b);
+	EXPECT_TRUE(expect_error(p->ws, EILSEQ));
+	EXPECT_TRUE(expect_close(p, 1007, ""));
+}
+
+/* A message that will be too big is refused before its payload comes. */
+TEST_F(error, too_big_is_noticed_at_once)
+{
+	unsigned char head[14], key[4] = { 1, 2, 3, 4 };
+	struct pair *p = &self->p;
+	size_t n;
+
+	n = frame_header(head, BINARY, WS_MAX_MESSAGE_DEFAULT + 1,
+			 p->role == WS_ROLE_SERVER ? key : NULL);
+	ASSERT_TRUE(raw_send(p, head, n));
+	EXPECT_TRUE(expect_error(p->ws, EMSGSIZE));
+	EXPECT_TRUE(expect_close(p, 1009, ""));
+}
+
+/* Characters may be cut by fragments and by segments. */
+TEST_F(error, good_text_cut_anywhere)
+{
+	static const char text[] = "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80z";
+	size_t len = sizeof(text) - 1, cut, i;
+	struct pair *p = &self->p;
+
+	for (cut = 0; cut <= len; cut++) {
+		struct bytes b = { 0 };
+
+		bytes_frame(&b, p, F_TEXT, text, cut);
+		bytes_frame(&b, p, PING, "\xff", 1);
+		bytes_frame(&b, p, CONT, text + cut, len - cut);
+		for (i = 0; i < b.n; i++)
+			ASSERT_TRUE(raw_send(p, b.p + i, 1));
+		bytes_free(&b);
+		EXPECT_TRUE(expect_text(p->ws, text));
+	}
 }
 
 /* MSG_PEEK sees the error without using it up. */

@@ -34,7 +34,7 @@ FIXTURE_VARIANT_ADD(pieces, client)
 FIXTURE_SETUP(pieces)
 {
 	ASSERT_TRUE(pair_open_rcvbuf(&self->p, variant->family, variant->role,
-				     32 * 1024));
+				     32 * 1024, 0));
 }
 
 FIXTURE_TEARDOWN(pieces)
@@ -140,8 +140,9 @@ TEST_F_TIMEOUT(pieces, waitall_timeout, 60)
 
 	ASSERT_EQ(0, setsockopt(p->ws, SOL_SOCKET, SO_RCVTIMEO, &tv,
 				sizeof(tv)));
-	ASSERT_TRUE(raw_send(p, head, frame_header(head, BINARY, 200000,
-				p->role == WS_ROLE_SERVER ? key : NULL)));
+	n = frame_header(head, BINARY, 200000,
+			 p->role == WS_ROLE_SERVER ? key : NULL);
+	ASSERT_TRUE(raw_send(p, head, n));
 	/* As much as goes, but the end is missing. */
 	for (n = 0; n < 150000;) {
 		ASSERT_TRUE(raw_send(p, pattern(n, 10000), 10000));
@@ -189,6 +190,62 @@ TEST_F_TIMEOUT(pieces, poll_tells_of_pieces, 60)
 		ASSERT_EQ(at == 400000 ? MSG_EOR : 0, got.flags);
 	}
 	ASSERT_TRUE(sender_join(&s));
+}
+
+/* With no limit a message may be of any size, and end too early. */
+TEST_F_TIMEOUT(pieces, no_limit, 60)
+{
+	unsigned char head[14], key[4] = { 0 };
+	struct pair *p = &self->p;
+	uint64_t at = 0;
+	char buf[8192];
+	struct got got;
+	size_t n;
+
+	ASSERT_EQ(0, ws_set_max(p, WS_MAX_MESSAGE_NONE));
+	n = frame_header(head, BINARY, 0x7fffffffffffffffULL,
+			 p->role == WS_ROLE_SERVER ? key : NULL);
+	ASSERT_TRUE(raw_send(p, head, n));
+	for (n = 0; n < 300000; n += 10000)
+		ASSERT_TRUE(raw_send(p, pattern(n, 10000), 10000));
+	ASSERT_EQ(0, shutdown(p->raw, SHUT_WR));
+	do {
+		got = ws_recv(p->ws, buf, sizeof(buf), 0);
+		if (got.n < 0)
+			break;
+		ASSERT_LT(0, got.n);
+		ASSERT_EQ(0, got.flags);
+		ASSERT_TRUE(is_pattern(buf, at, got.n));
+		at += got.n;
+	} while (at <= 300000);
+	EXPECT_EQ(-EPROTO, got.n);
+	EXPECT_EQ(WS_RULE_TRUNCATED, ws_get_info(p->ws).rule);
+	EXPECT_TRUE(expect_eof(p->ws));
+}
+
+/* Text goes bad when some of it has been read: then the errno is next. */
+TEST_F_TIMEOUT(pieces, bad_text_behind_pieces, 60)
+{
+	static char text[200000];
+	struct pair *p = &self->p;
+	uint64_t at = 0;
+	char buf[8192];
+	struct got got;
+
+	memset(text, 'a', sizeof(text));
+	text[180000] = (char)0xff;
+	ASSERT_TRUE(raw_frame(p, TEXT, text, sizeof(text)));
+	do {
+		got = ws_recv(p->ws, buf, sizeof(buf), 0);
+		if (got.n < 0)
+			break;
+		ASSERT_LT(0, got.n);
+		ASSERT_EQ(0, got.flags);
+		at += got.n;
+	} while (at <= 180000);
+	EXPECT_EQ(-EILSEQ, got.n);
+	EXPECT_TRUE(expect_eof(p->ws));
+	EXPECT_TRUE(expect_close(p, 1007, ""));
 }
 
 /* recvmmsg(): one message each, with its own WS_MSG. */

@@ -82,13 +82,13 @@ static struct got by_recvmmsg(int fd, void *buf, size_t len)
 }
 
 /* With read() only the bytes are known. */
-static struct got take(enum how how, int fd, void *buf, size_t len)
+static struct got take(enum how call, int fd, void *buf, size_t len)
 {
 	struct got got = { 0 };
 
-	if (how == RECVMSG)
+	if (call == RECVMSG)
 		return ws_recv(fd, buf, len, 0);
-	if (how == RECVMMSG)
+	if (call == RECVMMSG)
 		return by_recvmmsg(fd, buf, len);
 	got.n = read(fd, buf, len);
 	if (got.n < 0)
@@ -97,21 +97,21 @@ static struct got take(enum how how, int fd, void *buf, size_t len)
 }
 
 /* One message in one call. */
-static bool expect(enum how how, int fd, int opcode, const void *data,
+static bool expect(enum how call, int fd, int opcode, const void *data,
 		   size_t len)
 {
 	char *buf = malloc(len + 100);
-	struct got got = take(how, fd, buf, len + 100);
+	struct got got = take(call, fd, buf, len + 100);
 	bool ok;
 
 	ok = got.n == (ssize_t)len && (!len || !memcmp(buf, data, len));
 	if (!ok)
 		complain("%zd bytes (%s), not %zu", got.n,
-			 got.n < 0 ? strerror(-got.n) : "as they should be?",
-			 len);
-	if (ok && how != READ && (got.cmsgs != 1 || got.m.opcode != opcode ||
-				  got.m.flags != WS_MSG_END ||
-				  got.m.len != len || got.flags != MSG_EOR))
+			 got.n < 0 ? strerror(-got.n) : "or others", len);
+	if (ok && call != READ &&
+	    (got.cmsgs != 1 || got.m.opcode != opcode ||
+	     got.m.flags != WS_MSG_END || got.m.len != len ||
+	     got.flags != MSG_EOR))
 		ok = complain("%d WS_MSG, opcode %x flags %x len %u, %x",
 			      got.cmsgs, got.m.opcode, got.m.flags, got.m.len,
 			      got.flags);
@@ -120,14 +120,14 @@ static bool expect(enum how how, int fd, int opcode, const void *data,
 }
 
 /* One message of the pattern, in as many pieces as it may come. */
-static bool collect(enum how how, int fd, int opcode, size_t len)
+static bool collect(enum how call, int fd, int opcode, size_t len)
 {
 	static char buf[128 * 1024];
 	size_t at = 0;
 	struct got got;
 
 	do {
-		got = take(how, fd, buf, sizeof(buf));
+		got = take(call, fd, buf, sizeof(buf));
 		if (got.n < 0)
 			return complain("after %zu of %zu: %s", at, len,
 					strerror(-got.n));
@@ -137,7 +137,7 @@ static bool collect(enum how how, int fd, int opcode, size_t len)
 		if (!got.n && at != len)
 			return complain("after %zu of %zu: the end", at, len);
 		at += got.n;
-		if (how == READ)
+		if (call == READ)
 			continue;
 		if (got.cmsgs != 1 || got.m.opcode != opcode ||
 		    got.m.len != got.n ||
@@ -147,7 +147,7 @@ static bool collect(enum how how, int fd, int opcode, size_t len)
 					got.m.flags, got.m.len, got.flags);
 		if (got.flags & MSG_EOR)
 			break;
-	} while (how != READ || at < len);
+	} while (call != READ || at < len);
 	return at == len || complain("%zu of %zu", at, len);
 }
 
@@ -384,7 +384,7 @@ TEST_F(rx, queued_before_attach)
 	struct bytes b = { 0 };
 	struct pair p;
 
-	ASSERT_TRUE(pair_connect(&p, variant->family, variant->role, 0));
+	ASSERT_TRUE(pair_connect(&p, variant->family, variant->role));
 	bytes_frame(&b, &p, TEXT, "early", 5);
 	bytes_frame(&b, &p, PING, "p", 1);
 	bytes_frame(&b, &p, BINARY, "half", 4);

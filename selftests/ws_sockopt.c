@@ -275,7 +275,7 @@ TEST_F(sockopt, prefix_before_role)
 	struct bytes b = { 0 };
 	struct pair p;
 
-	ASSERT_TRUE(pair_connect(&p, AF_INET, WS_ROLE_CLIENT, 0));
+	ASSERT_TRUE(pair_connect(&p, AF_INET, WS_ROLE_CLIENT));
 	ASSERT_EQ(0, ws_attach(p.ws));
 	bytes_frame(&b, &p, TEXT, "hello", 5);
 	ASSERT_EQ(0, ws_set(p.ws, WS_RX_PREFIX, b.p, b.n));

@@ -40,7 +40,8 @@ FIXTURE_VARIANT_ADD(stress, ipv6_small_buffers)
 FIXTURE_SETUP(stress)
 {
 	ASSERT_TRUE(pair_open_rcvbuf(&self->p, variant->family,
-				     WS_ROLE_SERVER, variant->rcvbuf));
+				     WS_ROLE_SERVER, variant->rcvbuf,
+				     variant->rcvbuf));
 	ASSERT_EQ(0, ws_attach(self->p.raw));
 	ASSERT_EQ(0, ws_set_role(self->p.raw, WS_ROLE_CLIENT));
 }
@@ -218,6 +219,61 @@ TEST_F_TIMEOUT(stress, both_ways, 120)
 		EXPECT_LT(0, info.rx_pings);
 		EXPECT_EQ(1000, info.close_received);
 	}
+}
+
+#define READERS		6
+#define MESSAGES	3000
+
+static void *read_whole_messages(void *arg)
+{
+	struct end *e = arg;
+	char buf[200];
+
+	for (;;) {
+		struct got got = ws_recv(e->fd, buf, sizeof(buf), 0);
+		uint32_t number;
+
+		if (got.m.opcode == WS_OP_CLOSE || !got.cmsgs)
+			break;
+		memcpy(&number, buf, sizeof(number));
+		if (got.n != 4 + number % 150 || got.flags != MSG_EOR ||
+		    !is_pattern(buf + 4, number, got.n - 4)) {
+			e->failed = 1;
+			complain("message %u: %zd bytes", number, got.n);
+		}
+		e->received++;
+	}
+	return NULL;
+}
+
+/* Many readers: each message goes to one of them, and whole. */
+TEST_F_TIMEOUT(stress, readers, 60)
+{
+	struct end e[READERS] = { 0 };
+	uint32_t n, received = 0;
+	int i;
+
+	for (i = 0; i < READERS; i++) {
+		e[i].fd = self->p.ws;
+		ASSERT_EQ(0, pthread_create(&e[i].receiver, NULL,
+					    read_whole_messages, &e[i]));
+	}
+	for (n = 0; n < MESSAGES; n++) {
+		size_t len = n % 150;
+		char buf[200];
+
+		memcpy(buf, &n, sizeof(n));
+		memcpy(buf + 4, pattern(n, len), len);
+		ASSERT_EQ((ssize_t)len + 4, ws_send(self->p.raw, WS_OP_BINARY,
+						    buf, len + 4, 0));
+	}
+	ASSERT_EQ(0, ws_send_close(self->p.raw, 1000, ""));
+	for (i = 0; i < READERS; i++) {
+		ASSERT_EQ(0, pthread_join(e[i].receiver, NULL));
+		EXPECT_EQ(0, e[i].failed);
+		received += e[i].received;
+	}
+	EXPECT_EQ(MESSAGES, received);
 }
 
 /* While a socket is attached the module cannot go. */

@@ -72,10 +72,16 @@ struct pair {
 };
 
 /* Connected, with TCP_NODELAY and WS_TEST_MS as timeouts; not attached. */
-bool pair_connect(struct pair *p, int family, __u32 role, int rcvbuf);
+bool pair_connect(struct pair *p, int family, __u32 role);
 /* ... and attached in this role. */
 bool pair_open(struct pair *p, int family, __u32 role);
-bool pair_open_rcvbuf(struct pair *p, int family, __u32 role, int rcvbuf);
+/*
+ * ... with SO_RCVBUF of the attached end and of its peer, 0 for the default.
+ * Set before connecting: TCP drops what it has offered too much room for, and
+ * then waits longer and longer to send it again.
+ */
+bool pair_open_rcvbuf(struct pair *p, int family, __u32 role, int rcvbuf,
+		      int peer_rcvbuf);
 void pair_close(struct pair *p);
 
 /* 0 or a negated errno. */
