@@ -44,6 +44,7 @@ pack_modules()
 		module_files "$dir/tree" "$release" >"$dir/list"
 		(cd "$from" && xargs cp --parents -t "$to" modules.builtin \
 			modules.builtin.modinfo modules.order) <"$dir/list"
+		find "$to" -name '*.ko.xz' -exec xz -d {} +
 		depmod -b "$dir/guest" "$release"
 	fi
 	pack_folder "$dir/guest" "$cache/kernel/$1/modules.cpio"
