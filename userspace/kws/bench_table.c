@@ -190,7 +190,8 @@ static int merge_row(struct table *t, size_t at)
 			values[i] = *figure_of(&t->rows[like[i]], k);
 		*figure_of(row, k) = median(values, n);
 	}
-	row->runs = n;
+	for (i = 1; i < n; i++)
+		row->runs += t->rows[like[i]].runs;
 	while (n-- > 1) {
 		memmove(&t->rows[like[n]], &t->rows[like[n] + 1],
 			(t->count - like[n] - 1) * sizeof(*row));
@@ -249,12 +250,13 @@ static void print_row(const struct table *t, struct row *row)
 	for (k = 0; k < FIGURES; k++) {
 		double v = *figure_of(row, k);
 
-		if (k == 1)
-			continue;
 		if (isnan(v))
 			printf(" %9s", "-");
 		else
 			printf(" %9.*f", k < 3 ? 0 : 3, v);
+		/* The total's ratios are those of msgs/s the other way. */
+		if (k == 1)
+			continue;
 		print_ratio(v, user, k);
 		print_ratio(v, floor_row, k);
 	}
@@ -271,6 +273,8 @@ static void print_size(unsigned int bytes)
 
 static void print_load(const struct row *row)
 {
+	bool counted = !strcmp(row->clock, "instructions");
+
 	printf("\n%s, ", row->workload);
 	print_size(row->message_bytes);
 	if (row->in_flight > 1)
@@ -278,13 +282,12 @@ static void print_load(const struct row *row)
 	printf(", %u connection%s", row->connections,
 	       row->connections == 1 ? "" : "s");
 	printf(" [clock: %s]", row->clock);
-	if (!strcmp(row->clock, "instructions") &&
-	    row->message_bytes >= BYTE_HEAVY)
+	if (counted && row->message_bytes >= BYTE_HEAVY)
 		printf(" byte-heavy: not fair in this clock");
-	printf("\n  %-14s %9s %6s %6s %9s %6s %6s %9s %6s %6s %9s %6s %6s\n",
-	       "server", "msgs/s", "/user", "/floor", "CPU ns", "/user",
-	       "/floor", "syscalls", "/user", "/floor", "wakeups", "/user",
-	       "/floor");
+	printf("\n  %-14s %9s %6s %6s %9s %9s %6s %6s %9s %6s %6s %9s %6s %6s\n",
+	       "server", "msgs/s", "/user", "/floor", counted ? "total ins" :
+	       "total ns", counted ? "CPU ins" : "CPU ns", "/user", "/floor",
+	       "syscalls", "/user", "/floor", "wakeups", "/user", "/floor");
 }
 
 static void print_clock(const struct row *row)
@@ -293,13 +296,14 @@ static void print_clock(const struct row *row)
 	       row->clock, row->runs, row->runs == 1 ? "" : "s");
 	if (!strcmp(row->clock, "instructions"))
 		puts("1 ns is 1 instruction executed in the guest, user and kernel: msgs/s is 10^9\n"
-		     "over the instructions of server, client and kernel together. Cache misses and\n"
-		     "stalls do not count, and a vector instruction counts as one whatever it moves:\n"
-		     "rows that move many bytes (16 KiB messages and more) are not fair in this clock.");
-	puts("CPU, syscalls and wakeups are the server's, for one message; CPU includes the\n"
-	     "soft interrupts charged to it (on loopback also a part of the client's receiving).\n"
-	     "/user and /floor: ratio to framing in user space and to a plain TCP echo of the\n"
-	     "same bytes. For msgs/s more than 1 is better, for the others less than 1.");
+		     "over the total, which is that of server, client and kernel. Cache misses and\n"
+		     "stalls do not count, and a vector instruction counts as one however wide: rows\n"
+		     "that move many bytes (messages of 16 KiB and more) are not fair in it.");
+	puts("All but msgs/s is for one message. Total is the time from message to message;\n"
+	     "CPU, syscalls and wakeups are the server's. CPU includes the soft interrupts\n"
+	     "charged to it (on loopback also a part of the client's receiving). /user and\n"
+	     "/floor: ratio to framing in user space and to a plain TCP echo of the same\n"
+	     "bytes. For msgs/s more than 1 is better, for the others less than 1.");
 }
 
 /* Less than 2 % is not a difference. */
