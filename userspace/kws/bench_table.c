@@ -295,10 +295,10 @@ static void print_clock(const struct row *row)
 	printf("Linux %s, clock: %s, median of %u run%s.\n", row->kernel,
 	       row->clock, row->runs, row->runs == 1 ? "" : "s");
 	if (!strcmp(row->clock, "instructions"))
-		puts("1 ns is 1 instruction executed in the guest, user and kernel: msgs/s is 10^9\n"
-		     "over the total, which is that of server, client and kernel. Cache misses and\n"
-		     "stalls do not count, and a vector instruction counts as one however wide: rows\n"
-		     "that move many bytes (messages of 16 KiB and more) are not fair in it.");
+		puts("1 ns is 1 instruction executed in the guest, user and kernel: msgs/s is\n"
+		     "10^9 over the total, which is that of server, client and kernel. Cache misses\n"
+		     "and stalls do not count, and a vector instruction counts as one however wide:\n"
+		     "rows that move many bytes (messages of 16 KiB and more) are not fair in it.");
 	puts("All but msgs/s is for one message. Total is the time from message to message;\n"
 	     "CPU, syscalls and wakeups are the server's. CPU includes the soft interrupts\n"
 	     "charged to it (on loopback also a part of the client's receiving). /user and\n"
