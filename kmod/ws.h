@@ -150,10 +150,35 @@ enum {
 	WS_FIN_SENT,
 };
 
+enum ws_mib {
+	WS_MIB_CURR,
+	WS_MIB_ATTACHED,
+	WS_MIB_RX_MESSAGES,
+	WS_MIB_RX_BYTES,
+	WS_MIB_RX_PIECES,
+	WS_MIB_RX_PING,
+	WS_MIB_RX_PONG,
+	WS_MIB_RX_CLOSE,
+	WS_MIB_TX_MESSAGES,
+	WS_MIB_TX_BYTES,
+	WS_MIB_TX_PONG,
+	WS_MIB_TX_CLOSE,
+	WS_MIB_PONG_DROPPED,
+	WS_MIB_NO_MEMORY,
+	/* One for each rule, in the order of &enum ws_rule from 1 on. */
+	WS_MIB_ERR,
+	WS_MIB_MAX = WS_MIB_ERR + WS_RULE_MAX - 1
+};
+
+struct ws_mibs {
+	unsigned long v[WS_MIB_MAX];
+};
+
 /**
  * struct ws_ctx - one attached socket
  * @sk: the socket; it does not outlive this structure's callbacks
  * @slot: the protocol tables in use and those below them
+ * @mibs: counters of the network namespace
  * @data_ready: TCP's callback, which wakes the reader
  * @write_space: TCP's callback, which wakes the writer
  * @work: sends what softirq context must not
@@ -168,7 +193,7 @@ enum {
  *  ==================  =========================  ========================
  *  field               written                    read
  *  ==================  =========================  ========================
- *  sk, slot,           at attach                  freely
+ *  sk, slot, mibs,     at attach                  freely
  *  data_ready,
  *  write_space
  *  rx, tx, cfg, info   the socket lock: by its    the same; poll() reads
@@ -186,6 +211,7 @@ enum {
 struct ws_ctx {
 	struct sock *sk;
 	const struct ws_slot *slot;
+	struct ws_mibs __percpu *mibs;
 	void (*data_ready)(struct sock *sk);
 	void (*write_space)(struct sock *sk);
 	struct delayed_work work;
@@ -227,14 +253,38 @@ int ws_ulp_init(void);
 void ws_ulp_exit(void);
 
 /* ws_lower.c */
-typedef int (*ws_actor_t)(void *arg, const u8 *p, u32 n);
+
+/**
+ * struct ws_run - bytes of the stream that lie in one piece
+ * @skb: the buffer of TCP's queue that has them, or NULL
+ * @p: the bytes
+ * @seq: sequence number of the first
+ * @len: how many
+ * @mapped: they are in a page that was mapped for it
+ */
+struct ws_run {
+	struct sk_buff *skb;
+	const u8 *p;
+	u32 seq;
+	u32 len;
+	bool mapped;
+};
+
+/* Where pages need mapping, a run maps one; see ws_compat_frag_map(). */
+static inline void ws_lower_run_end(const struct ws_run *run)
+{
+	if (IS_ENABLED(CONFIG_HIGHMEM) && run->mapped)
+		ws_compat_frag_unmap(run->p);
+}
 
 u32 ws_lower_end(const struct ws_ctx *ctx);
-int ws_lower_walk(const struct ws_ctx *ctx, struct sk_buff **hint, u32 seq,
-		  u32 n, ws_actor_t actor, void *arg);
-int ws_lower_peek(const struct ws_ctx *ctx, struct sk_buff **hint, u32 seq,
+void ws_lower_seek(const struct ws_ctx *ctx, struct ws_run *run, u32 seq);
+const u8 *ws_lower_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
+		       u32 *len);
+int ws_lower_peek(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
 		  u8 *buf, u32 n);
-struct sk_buff *ws_lower_hint(const struct ws_ctx *ctx, u32 seq);
+int ws_lower_header(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
+		    u32 avail, struct ws_hdr *hdr);
 void ws_lower_grow(struct ws_ctx *ctx, u64 len);
 void ws_lower_consume(struct ws_ctx *ctx, u32 seq);
 int ws_lower_stash(struct ws_ctx *ctx, u32 end);
@@ -299,33 +349,27 @@ int ws_getsockopt(struct sock *sk, int level, int optname, char __user *optval,
 		  int __user *optlen);
 
 /* ws_stats.c */
-enum ws_mib {
-	WS_MIB_CURR,
-	WS_MIB_ATTACHED,
-	WS_MIB_RX_MESSAGES,
-	WS_MIB_RX_BYTES,
-	WS_MIB_RX_PIECES,
-	WS_MIB_RX_PING,
-	WS_MIB_RX_PONG,
-	WS_MIB_RX_CLOSE,
-	WS_MIB_TX_MESSAGES,
-	WS_MIB_TX_BYTES,
-	WS_MIB_TX_PONG,
-	WS_MIB_TX_CLOSE,
-	WS_MIB_PONG_DROPPED,
-	WS_MIB_NO_MEMORY,
-	/* One for each rule, in the order of &enum ws_rule from 1 on. */
-	WS_MIB_ERR,
-	WS_MIB_MAX = WS_MIB_ERR + WS_RULE_MAX - 1
-};
-
 int ws_stats_init(void);
 void ws_stats_exit(void);
-void ws_stats_add(const struct sock *sk, enum ws_mib mib, long n);
+struct ws_mibs __percpu *ws_stats_of(const struct sock *sk);
 
-static inline void ws_stats_inc(const struct sock *sk, enum ws_mib mib)
+/**
+ * ws_stats_add() - count something
+ * @ctx: the socket it happened to
+ * @mib: what
+ * @n: how much; WS_MIB_CURR also goes down
+ *
+ * Any context.
+ */
+static inline void ws_stats_add(const struct ws_ctx *ctx, enum ws_mib mib,
+				long n)
 {
-	ws_stats_add(sk, mib, 1);
+	this_cpu_add(ctx->mibs->v[mib], n);
+}
+
+static inline void ws_stats_inc(const struct ws_ctx *ctx, enum ws_mib mib)
+{
+	ws_stats_add(ctx, mib, 1);
 }
 
 #endif /* _WS_H */

@@ -24,8 +24,8 @@ void ws_ctrl_ping(struct ws_ctx *ctx, const u8 *p, u8 len)
 	pong = kmalloc(struct_size(pong, data, len),
 		       GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT);
 	if (!pong) {
-		ws_stats_inc(ctx->sk, WS_MIB_NO_MEMORY);
-		ws_stats_inc(ctx->sk, WS_MIB_PONG_DROPPED);
+		ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
+		ws_stats_inc(ctx, WS_MIB_PONG_DROPPED);
 		return;
 	}
 	pong->len = len;
@@ -37,7 +37,7 @@ void ws_ctrl_ping(struct ws_ctx *ctx, const u8 *p, u8 len)
 	list_del(&pong->node);
 	kfree(pong);
 	tx->npong--;
-	ws_stats_inc(ctx->sk, WS_MIB_PONG_DROPPED);
+	ws_stats_inc(ctx, WS_MIB_PONG_DROPPED);
 }
 
 /**

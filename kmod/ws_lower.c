@@ -13,8 +13,6 @@
  *
  * All of it needs the socket lock; no pointer into the queue outlives it.
  */
-#include <linux/highmem.h>
-
 #include "ws.h"
 
 /**
@@ -42,194 +40,191 @@ static struct sk_buff *queue_next(const struct sock *sk, struct sk_buff *skb)
 }
 
 /**
- * ws_lower_hint() - a place to start a walk near the end of the queue
+ * ws_lower_seek() - start a walk near the end of the queue
  * @ctx: the socket
- * @seq: where the walk will start
+ * @run: a walk that has not begun
+ * @seq: where it will start
  *
  * New bytes are at the tail, so the scanner looks for its place from there.
- *
- * Return: a buffer at or before the one that has @seq, or NULL.
  */
-struct sk_buff *ws_lower_hint(const struct ws_ctx *ctx, u32 seq)
+void ws_lower_seek(const struct ws_ctx *ctx, struct ws_run *run, u32 seq)
 {
 	const struct sk_buff_head *queue = &ctx->sk->sk_receive_queue;
-	struct sk_buff *skb, *found = NULL;
+	struct sk_buff *skb;
 
 	skb_queue_reverse_walk(queue, skb) {
-		if (found && !after(TCP_SKB_CB(skb)->seq + skb->len, seq))
+		if (run->skb && !after(TCP_SKB_CB(skb)->seq + skb->len, seq))
 			break;
 		if (!after(TCP_SKB_CB(skb)->seq, seq))
-			found = skb;
+			run->skb = skb;
 	}
-	return found;
 }
 
-static int page_walk(struct page *page, u32 off, u32 n, ws_actor_t actor,
-		     void *arg)
-{
-	int err = 0;
-
-	while (n && !err) {
-		u32 part = min_t(u32, n, PAGE_SIZE - off);
-		void *p = kmap_local_page(page);
-
-		err = actor(arg, p + off, part);
-		kunmap_local(p);
-		n -= part;
-		page++;
-		off = 0;
-	}
-	return err;
-}
-
-/* Pages of low memory need no mapping: a whole fragment at a time. */
-static int frag_walk(const skb_frag_t *frag, u32 off, u32 n, ws_actor_t actor,
-		     void *arg)
-{
-	off += skb_frag_off(frag);
-	if (IS_ENABLED(CONFIG_HIGHMEM))
-		return page_walk(skb_frag_page(frag) + (off >> PAGE_SHIFT),
-				 offset_in_page(off), n, actor, arg);
-	return actor(arg, page_address(skb_frag_page(frag)) + off, n);
-}
-
-/* Like skb_copy_bits() for an actor that may sleep on user memory. */
-static int skb_walk(const struct sk_buff *skb, u32 off, u32 n,
-		    ws_actor_t actor, void *arg)
+/*
+ * The run of @skb's bytes that has its byte @off: in the linear part, in a
+ * page fragment, or the same in one of the buffers that hang off it. @off is
+ * made relative to the run.
+ */
+static bool skb_run(const struct sk_buff *skb, struct ws_run *run, u32 *off)
 {
 	const struct sk_buff *part;
-	u32 size = skb_headlen(skb);
-	int i, err;
+	u32 at = *off, size = skb_headlen(skb);
+	int i;
 
 	if (!ws_compat_skb_readable(skb))
-		return -EIO;
-	for (i = 0; n; i++) {
-		const skb_frag_t *frag = NULL;
-
-		if (i) {
-			if (i > skb_shinfo(skb)->nr_frags)
-				break;
-			frag = &skb_shinfo(skb)->frags[i - 1];
-			size = skb_frag_size(frag);
-		}
-		if (off < size) {
-			u32 len = min(n, size - off);
-
-			err = frag ? frag_walk(frag, off, len, actor, arg) :
-				     actor(arg, skb->data + off, len);
-			if (err)
-				return err;
-			n -= len;
-			off = 0;
-		} else {
-			off -= size;
-		}
+		return false;
+	if (at < size) {
+		run->p = skb->data;
+		run->len = size;
+		*off = at;
+		return true;
 	}
+	at -= size;
+	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
+		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
 
+		size = skb_frag_size(frag);
+		if (at < size) {
+			run->p = ws_compat_frag_map(frag, &at, &size);
+			run->len = size;
+			run->mapped = IS_ENABLED(CONFIG_HIGHMEM);
+			*off = at;
+			return true;
+		}
+		at -= size;
+	}
 	skb_walk_frags(skb, part) {
-		if (!n)
-			break;
-		if (off < part->len) {
-			u32 len = min(n, part->len - off);
-
-			err = skb_walk(part, off, len, actor, arg);
-			if (err)
-				return err;
-			n -= len;
-			off = 0;
-		} else {
-			off -= part->len;
+		if (at < part->len) {
+			*off = at;
+			return skb_run(part, run, off);
 		}
+		at -= part->len;
 	}
-	return n ? -EIO : 0;
+	return false;
+}
+
+static bool queue_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq)
+{
+	const struct sock *sk = ctx->sk;
+	struct sk_buff *skb = run->skb;
+
+	if (!skb)
+		skb = skb_peek(&sk->sk_receive_queue);
+	for (; skb; skb = queue_next(sk, skb)) {
+		u32 off = seq - TCP_SKB_CB(skb)->seq;
+
+		if (off >= skb->len)
+			continue;
+		run->skb = skb;
+		if (!skb_run(skb, run, &off))
+			return false;
+		run->seq = seq - off;
+		return true;
+	}
+	return false;
 }
 
 /**
- * ws_lower_walk() - show a stretch of the stream to a function
+ * ws_lower_run() - bytes of the stream that lie in one piece
  * @ctx: the socket
- * @hint: a buffer at or before the place, or NULL for the queue's first; left
- *	at the one that has @seq, as the next walk may start anywhere behind
- *	it. Valid as long as the lock is held and nothing is consumed.
- * @seq: where to start, not before @ctx->rx.head.seq
- * @n: bytes
- * @actor: called with each run of bytes in turn; ends the walk with an error
- * @arg: for @actor
+ * @run: where the last call was, or all zero; never at a later place than
+ *	@seq. Valid as long as the lock is held and nothing is consumed;
+ *	ends with ws_lower_run_end().
+ * @seq: which byte, not before @ctx->rx.head.seq
+ * @len: set to how many bytes are there
  *
- * Sleeps if @actor does.
+ * Any context that has the socket lock.
  *
- * Return: 0, what @actor returned, or -EIO when the bytes are not there or
- * cannot be read.
+ * Return: the bytes, never to be written to, or NULL if there are none or
+ * they cannot be read.
  */
-int ws_lower_walk(const struct ws_ctx *ctx, struct sk_buff **hint, u32 seq,
-		  u32 n, ws_actor_t actor, void *arg)
+const u8 *ws_lower_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
+		       u32 *len)
 {
 	const struct ws_rx *rx = &ctx->rx;
-	struct sk_buff *skb = *hint;
-	bool first = true;
-	int err;
+	u32 off = seq - run->seq;
 
-	if (n && before(seq, rx->base)) {
-		u32 part = min(n, rx->base - seq);
-
-		if (rx->base - seq > rx->prefix_len)
-			return -EIO;
-		err = actor(arg, rx->prefix + rx->prefix_len -
-				 (rx->base - seq), part);
-		if (err)
-			return err;
-		seq += part;
-		n -= part;
-	}
-
-	if (n && !skb)
-		skb = skb_peek(&ctx->sk->sk_receive_queue);
-	while (n && skb) {
-		u32 off = seq - TCP_SKB_CB(skb)->seq;
-
-		if (off < skb->len) {
-			u32 part = min(n, skb->len - off);
-
-			if (first)
-				*hint = skb;
-			first = false;
-			err = skb_walk(skb, off, part, actor, arg);
-			if (err)
-				return err;
-			seq += part;
-			n -= part;
-			if (!n)
-				break;
+	if (off >= run->len) {
+		ws_lower_run_end(run);
+		run->mapped = false;
+		run->len = 0;
+		if (before(seq, rx->base)) {
+			if (rx->base - seq > rx->prefix_len)
+				return NULL;
+			run->p = rx->prefix;
+			run->seq = rx->base - rx->prefix_len;
+			run->len = rx->prefix_len;
+		} else if (!queue_run(ctx, run, seq)) {
+			return NULL;
 		}
-		skb = queue_next(ctx->sk, skb);
+		off = seq - run->seq;
 	}
-	return n ? -EIO : 0;
-}
-
-static int peek_actor(void *arg, const u8 *p, u32 n)
-{
-	u8 **to = arg;
-
-	memcpy(*to, p, n);
-	*to += n;
-	return 0;
+	*len = run->len - off;
+	return run->p + off;
 }
 
 /**
  * ws_lower_peek() - copy a few bytes of the stream
  * @ctx: the socket
- * @hint: as for ws_lower_walk()
+ * @run: as for ws_lower_run()
  * @seq: where
  * @buf: where to
  * @n: how many
  *
+ * @run stays at the first of them, as the next place may lie among them.
  * Any context that has the socket lock.
  *
  * Return: 0 or -EIO.
  */
-int ws_lower_peek(const struct ws_ctx *ctx, struct sk_buff **hint, u32 seq,
+int ws_lower_peek(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
 		  u8 *buf, u32 n)
 {
-	return ws_lower_walk(ctx, hint, seq, n, peek_actor, &buf);
+	struct ws_run next = { .skb = run->skb };
+	const u8 *p;
+	u32 len;
+
+	p = n ? ws_lower_run(ctx, run, seq, &len) : NULL;
+	if (!next.skb)
+		next.skb = run->skb;
+	while (n && p) {
+		len = min(n, len);
+		memcpy(buf, p, len);
+		buf += len;
+		seq += len;
+		n -= len;
+		if (n)
+			p = ws_lower_run(ctx, &next, seq, &len);
+	}
+	ws_lower_run_end(&next);
+	return n ? -EIO : 0;
+}
+
+/**
+ * ws_lower_header() - parse the frame header at a place
+ * @ctx: the socket
+ * @run: as for ws_lower_run()
+ * @seq: where
+ * @avail: how many bytes there are
+ * @hdr: as for ws_hdr_parse()
+ *
+ * Return: as ws_hdr_parse(), or -WS_RULE_STREAM.
+ */
+int ws_lower_header(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
+		    u32 avail, struct ws_hdr *hdr)
+{
+	u8 buf[WS_HDR_MAX];
+	const u8 *p;
+	u32 len;
+
+	avail = min_t(u32, avail, WS_HDR_MAX);
+	p = ws_lower_run(ctx, run, seq, &len);
+	if (!p)
+		return -WS_RULE_STREAM;
+	if (likely(len >= avail))
+		return ws_hdr_parse(p, avail, hdr);
+	if (ws_lower_peek(ctx, run, seq, buf, avail))
+		return -WS_RULE_STREAM;
+	return ws_hdr_parse(buf, avail, hdr);
 }
 
 static void read_done(struct ws_ctx *ctx, u32 len)
@@ -310,22 +305,23 @@ void ws_lower_consume(struct ws_ctx *ctx, u32 seq)
  * unread. So the few bytes become the prefix. Any context that has the socket
  * lock.
  *
- * Return: 0, -ENOMEM, or -EIO as for ws_lower_walk().
+ * Return: 0, -ENOMEM, or -EIO as for ws_lower_peek().
  */
 int ws_lower_stash(struct ws_ctx *ctx, u32 end)
 {
 	struct ws_rx *rx = &ctx->rx;
 	u32 from = rx->head.seq, len = end - from;
-	struct sk_buff *hint = NULL;
+	struct ws_run run = {};
 	u8 *bytes;
 	int err;
 
 	bytes = kmalloc(len, GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT);
 	if (!bytes) {
-		ws_stats_inc(ctx->sk, WS_MIB_NO_MEMORY);
+		ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
 		return -ENOMEM;
 	}
-	err = ws_lower_peek(ctx, &hint, from, bytes, len);
+	err = ws_lower_peek(ctx, &run, from, bytes, len);
+	ws_lower_run_end(&run);
 	if (err) {
 		kfree(bytes);
 		return err;

@@ -7,18 +7,27 @@
  */
 #include "ws.h"
 
-struct copy_arg {
-	struct iov_iter *to;
-	u32 key;
-};
-
-static int copy_actor(void *arg, const u8 *p, u32 n)
+/* Return: 0, -EFAULT, or -EIO when the stream has no such bytes any more. */
+static int copy_out(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
+		    u32 n, u32 key, struct iov_iter *to)
 {
-	struct copy_arg *c = arg;
-	int err = ws_copy_unmask(c->to, p, n, c->key);
+	while (n) {
+		const u8 *p;
+		u32 len;
+		int err;
 
-	c->key = ws_key_rotate(c->key, n);
-	return err;
+		p = ws_lower_run(ctx, run, seq, &len);
+		if (!p)
+			return -EIO;
+		len = min(len, n);
+		err = ws_copy_unmask(to, p, len, key);
+		if (err)
+			return err;
+		key = ws_key_rotate(key, len);
+		seq += len;
+		n -= len;
+	}
+	return 0;
 }
 
 /*
@@ -27,16 +36,12 @@ static int copy_actor(void *arg, const u8 *p, u32 n)
  * for granted here but that @limit may not be passed.
  */
 static int next_frame(const struct ws_ctx *ctx, struct ws_cursor *cur,
-		      struct sk_buff **hint, u32 limit)
+		      struct ws_run *run, u32 limit)
 {
-	u32 avail = min_t(u32, limit - cur->seq, WS_HDR_MAX);
-	u8 buf[WS_HDR_MAX];
 	struct ws_hdr hdr;
 	int size;
 
-	if (ws_lower_peek(ctx, hint, cur->seq, buf, avail))
-		return -EIO;
-	size = ws_hdr_parse(buf, avail, &hdr);
+	size = ws_lower_header(ctx, run, cur->seq, limit - cur->seq, &hdr);
 	if (size <= 0)
 		return -EIO;
 	if (hdr.opcode >= WS_OP_CLOSE && hdr.opcode <= WS_OP_PONG) {
@@ -75,19 +80,19 @@ static int read_piece(const struct ws_ctx *ctx, struct iov_iter *to,
 {
 	u32 limit = ctx->rx.scan.seq;
 	struct ws_cursor *cur = &pc->cur;
-	struct sk_buff *hint = NULL;
+	struct ws_run run = {};
+	int err = 0;
 
 	for (;;) {
 		size_t room = to ? iov_iter_count(to) : 0;
 		u32 n, copy;
-		int err;
 
 		if (!cur->frame) {
 			if (cur->seq == limit)
-				return 0;
-			err = next_frame(ctx, cur, &hint, limit);
+				break;
+			err = next_frame(ctx, cur, &run, limit);
 			if (err)
-				return err;
+				break;
 			pc->opcode = cur->opcode;
 			continue;
 		}
@@ -95,12 +100,10 @@ static int read_piece(const struct ws_ctx *ctx, struct iov_iter *to,
 		n = min_t(u64, cur->left, limit - cur->seq);
 		copy = min_t(size_t, n, room);
 		if (copy) {
-			struct copy_arg c = { .to = to, .key = cur->key };
-
-			err = ws_lower_walk(ctx, &hint, cur->seq, copy,
-					    copy_actor, &c);
+			err = copy_out(ctx, &run, cur->seq, copy, cur->key,
+				       to);
 			if (err)
-				return err;
+				break;
 			pc->copied += copy;
 		}
 		if (!whole)
@@ -110,14 +113,16 @@ static int read_piece(const struct ws_ctx *ctx, struct iov_iter *to,
 		cur->key = ws_key_rotate(cur->key, n);
 		pc->len += n;
 		if (cur->left)
-			return 0;
+			break;
 		cur->frame = false;
 		if (cur->fin) {
 			pc->end = true;
 			cur->opcode = 0;
-			return 0;
+			break;
 		}
 	}
+	ws_lower_run_end(&run);
+	return err;
 }
 
 /* What one recvmsg() has got so far, of one message. */
@@ -169,17 +174,16 @@ static void stream_fault(struct ws_ctx *ctx)
 static void commit(struct ws_ctx *ctx, const struct piece *pc)
 {
 	struct ws_rx *rx = &ctx->rx;
-	const struct sock *sk = ctx->sk;
 
 	WRITE_ONCE(rx->payload, rx->payload - pc->len);
 	ctx->info.rx_bytes += pc->len;
-	ws_stats_add(sk, WS_MIB_RX_BYTES, pc->len);
+	ws_stats_add(ctx, WS_MIB_RX_BYTES, pc->len);
 	if (pc->end) {
 		WRITE_ONCE(rx->complete, rx->complete - 1);
 		ctx->info.rx_messages++;
-		ws_stats_inc(sk, WS_MIB_RX_MESSAGES);
+		ws_stats_inc(ctx, WS_MIB_RX_MESSAGES);
 	} else {
-		ws_stats_inc(sk, WS_MIB_RX_PIECES);
+		ws_stats_inc(ctx, WS_MIB_RX_PIECES);
 	}
 	ws_lower_consume(ctx, pc->cur.seq);
 	rx->head = pc->cur;
@@ -209,7 +213,8 @@ static int recv_data(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		broken = !pc.end && (whole || pc.copied < room);
 	else
 		broken = pc.end || (!pc.len && room);
-	if (err || broken || pc.len > ctx->rx.payload) {
+	if (err || broken || pc.len > ctx->rx.payload ||
+	    tcp_sk(ctx->sk)->copied_seq != ctx->rx.copied) {
 		stream_fault(ctx);
 		return -EAGAIN;
 	}
@@ -317,7 +322,9 @@ static int wait_readable(struct ws_ctx *ctx, long *timeo)
 	for (;;) {
 		DEFINE_WAIT_FUNC(wait, woken_wake_function);
 
-		ws_rx_scan(ctx);
+		/* What is complete was looked at when it came. */
+		if (!ctx->rx.complete)
+			ws_rx_scan(ctx);
 		if (ws_rx_readable(ctx))
 			return 1;
 		if (sk->sk_err)
@@ -420,8 +427,10 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	}
 	if (msg->msg_get_inq)
 		msg->msg_inq = ws_rx_readable(ctx);
-	ws_tx_flush(ctx);
-	ws_ctrl_kick(ctx);
+	if (ws_ctrl_pending(ctx)) {
+		ws_tx_flush(ctx);
+		ws_ctrl_kick(ctx);
+	}
 	release_sock(sk);
 	return ret;
 }

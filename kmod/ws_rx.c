@@ -28,17 +28,17 @@ void ws_rx_fault(struct ws_ctx *ctx, enum ws_rule rule)
 	rx->rule = rule;
 	rx->fault_offset = rx->consumed + (rx->scan.seq - rx->head.seq);
 	WRITE_ONCE(rx->stop, WS_STOP_FAULT);
-	ws_stats_inc(ctx->sk, WS_MIB_ERR + rule - 1);
+	ws_stats_inc(ctx, WS_MIB_ERR + rule - 1);
 }
 
-static void scan_control(struct ws_ctx *ctx, struct sk_buff **hint,
+static void scan_control(struct ws_ctx *ctx, struct ws_run *run,
 			 const struct ws_hdr *hdr, u32 seq)
 {
 	struct ws_rx *rx = &ctx->rx;
 	u8 body[WS_CTRL_MAX];
 	enum ws_rule rule;
 
-	if (ws_lower_peek(ctx, hint, seq, body, hdr->len)) {
+	if (ws_lower_peek(ctx, run, seq, body, hdr->len)) {
 		ws_rx_fault(ctx, WS_RULE_STREAM);
 		return;
 	}
@@ -47,12 +47,12 @@ static void scan_control(struct ws_ctx *ctx, struct sk_buff **hint,
 	switch (hdr->opcode) {
 	case WS_OP_PING:
 		ctx->info.rx_pings++;
-		ws_stats_inc(ctx->sk, WS_MIB_RX_PING);
+		ws_stats_inc(ctx, WS_MIB_RX_PING);
 		ws_ctrl_ping(ctx, body, hdr->len);
 		break;
 	case WS_OP_PONG:
 		ctx->info.rx_pongs++;
-		ws_stats_inc(ctx->sk, WS_MIB_RX_PONG);
+		ws_stats_inc(ctx, WS_MIB_RX_PONG);
 		break;
 	case WS_OP_CLOSE:
 		rule = ws_close_parse(body, hdr->len, &rx->close_code);
@@ -63,30 +63,22 @@ static void scan_control(struct ws_ctx *ctx, struct sk_buff **hint,
 		rx->close_len = hdr->len > 2 ? hdr->len - 2 : 0;
 		rx->close_key = ws_key_rotate(hdr->key, 2);
 		WRITE_ONCE(rx->stop, WS_STOP_CLOSE);
-		ws_stats_inc(ctx->sk, WS_MIB_RX_CLOSE);
+		ws_stats_inc(ctx, WS_MIB_RX_CLOSE);
 		break;
 	}
 	rx->scan.seq = seq + hdr->len;
 }
 
 /* Return: false when more bytes are needed or the stream has ended. */
-static bool scan_header(struct ws_ctx *ctx, struct sk_buff **hint, u32 end)
+static bool scan_header(struct ws_ctx *ctx, struct ws_run *run, u32 end)
 {
 	struct ws_rx *rx = &ctx->rx;
-	u32 avail = end - rx->scan.seq;
-	u8 buf[WS_HDR_MAX];
 	struct ws_hdr hdr;
 	enum ws_rule rule;
 	int size;
 
-	if (!*hint)
-		*hint = ws_lower_hint(ctx, rx->scan.seq);
-	avail = min_t(u32, avail, WS_HDR_MAX);
-	if (ws_lower_peek(ctx, hint, rx->scan.seq, buf, avail)) {
-		ws_rx_fault(ctx, WS_RULE_STREAM);
-		return false;
-	}
-	size = ws_hdr_parse(buf, avail, &hdr);
+	size = ws_lower_header(ctx, run, rx->scan.seq, end - rx->scan.seq,
+			       &hdr);
 	if (!size)
 		return false;
 	if (size < 0) {
@@ -104,7 +96,7 @@ static bool scan_header(struct ws_ctx *ctx, struct sk_buff **hint, u32 end)
 
 		if (end - rx->scan.seq < total)
 			return false;
-		scan_control(ctx, hint, &hdr, rx->scan.seq + size);
+		scan_control(ctx, run, &hdr, rx->scan.seq + size);
 		return rx->stop == WS_STOP_NONE;
 	}
 
@@ -121,40 +113,45 @@ static bool scan_header(struct ws_ctx *ctx, struct sk_buff **hint, u32 end)
 	return true;
 }
 
-struct utf8_arg {
-	u32 key;
-	u8 state;
-};
-
-static int utf8_actor(void *arg, const u8 *p, u32 n)
+/* Return: WS_RULE_NONE or the rule that the next @n bytes of text break. */
+static enum ws_rule scan_text(struct ws_ctx *ctx, struct ws_run *run, u32 n)
 {
-	struct utf8_arg *u = arg;
+	struct ws_rx *rx = &ctx->rx;
+	u32 seq = rx->scan.seq;
+	u32 key = rx->scan.key;
 
-	u->state = ws_utf8(u->state, p, n, u->key);
-	u->key = ws_key_rotate(u->key, n);
-	return u->state == WS_UTF8_BAD ? -EILSEQ : 0;
+	while (n) {
+		const u8 *p;
+		u32 len;
+
+		p = ws_lower_run(ctx, run, seq, &len);
+		if (!p)
+			return WS_RULE_STREAM;
+		len = min(len, n);
+		rx->utf8 = ws_utf8(rx->utf8, p, len, key);
+		if (rx->utf8 == WS_UTF8_BAD)
+			return WS_RULE_UTF8;
+		key = ws_key_rotate(key, len);
+		seq += len;
+		n -= len;
+	}
+	return WS_RULE_NONE;
 }
 
 /* Return: false when more bytes are needed or the stream has ended. */
-static bool scan_payload(struct ws_ctx *ctx, struct sk_buff **hint, u32 end)
+static bool scan_payload(struct ws_ctx *ctx, struct ws_run *run, u32 end)
 {
 	struct ws_rx *rx = &ctx->rx;
 	struct ws_cursor *scan = &rx->scan;
 	u32 n = min_t(u64, scan->left, end - scan->seq);
 
-	if (n && scan->opcode == WS_OP_TEXT) {
-		struct utf8_arg u = { .key = scan->key, .state = rx->utf8 };
-		int err;
+	if (scan->opcode == WS_OP_TEXT) {
+		enum ws_rule rule = scan_text(ctx, run, n);
 
-		if (!*hint)
-			*hint = ws_lower_hint(ctx, scan->seq);
-		err = ws_lower_walk(ctx, hint, scan->seq, n, utf8_actor, &u);
-		if (err) {
-			ws_rx_fault(ctx, err == -EILSEQ ? WS_RULE_UTF8 :
-							  WS_RULE_STREAM);
+		if (rule) {
+			ws_rx_fault(ctx, rule);
 			return false;
 		}
-		rx->utf8 = u.state;
 	}
 	scan->seq += n;
 	scan->left -= n;
@@ -259,7 +256,7 @@ static void drain(struct ws_ctx *ctx)
 void ws_rx_scan(struct ws_ctx *ctx)
 {
 	struct ws_rx *rx = &ctx->rx;
-	struct sk_buff *hint = NULL;
+	struct ws_run run = {};
 	bool more = true;
 	u32 end;
 
@@ -275,12 +272,15 @@ void ws_rx_scan(struct ws_ctx *ctx)
 	}
 
 	end = ws_lower_end(ctx);
+	if (rx->scan.seq != end)
+		ws_lower_seek(ctx, &run, rx->scan.seq);
 	while (more && rx->scan.seq != end)
-		more = rx->scan.frame ? scan_payload(ctx, &hint, end) :
-					scan_header(ctx, &hint, end);
+		more = rx->scan.frame ? scan_payload(ctx, &run, end) :
+					scan_header(ctx, &run, end);
 	/* A frame of no bytes ends where its header does. */
 	if (more && rx->scan.frame && !rx->scan.left)
-		scan_payload(ctx, &hint, end);
+		scan_payload(ctx, &run, end);
+	ws_lower_run_end(&run);
 	if (sock_flag(ctx->sk, SOCK_DONE) &&
 	    (rx->scan.frame || rx->seq.opcode || rx->scan.seq != end))
 		ws_rx_fault(ctx, WS_RULE_TRUNCATED);

@@ -125,7 +125,7 @@ static int wait_room(struct ws_ctx *ctx, bool *mine, long *timeo)
 		if (err)
 			return err;
 		if (!tx->busy || *mine) {
-			err = ws_tx_flush(ctx);
+			err = ws_ctrl_pending(ctx) ? ws_tx_flush(ctx) : 0;
 			if (!err && sk_stream_memory_free(ctx->sk))
 				return tx_state(ctx);
 			if (err && err != -EAGAIN)
@@ -184,10 +184,10 @@ static ssize_t send_frame(struct ws_ctx *ctx, struct msghdr *msg, size_t left,
 	if (hdr.fin) {
 		tx->opcode = 0;
 		ctx->info.tx_messages++;
-		ws_stats_inc(ctx->sk, WS_MIB_TX_MESSAGES);
+		ws_stats_inc(ctx, WS_MIB_TX_MESSAGES);
 	}
 	ctx->info.tx_bytes += hdr.len;
-	ws_stats_add(ctx->sk, WS_MIB_TX_BYTES, hdr.len);
+	ws_stats_add(ctx, WS_MIB_TX_BYTES, hdr.len);
 	/* What TCP does not take now it takes later, before anything else. */
 	err = ws_tx_push(ctx, !hdr.fin && req->more);
 	return err && err != -EAGAIN ? err : hdr.len;
@@ -285,7 +285,7 @@ static int send_control(struct ws_ctx *ctx, struct msghdr *msg,
 		ws_ctrl_close(ctx, code ? req->code : 1005);
 		/* This frame is it. */
 		ctx->tx.close = WS_CLOSE_SENT;
-		ws_stats_inc(ctx->sk, WS_MIB_TX_CLOSE);
+		ws_stats_inc(ctx, WS_MIB_TX_CLOSE);
 	}
 	ws_tx_flush(ctx);
 	wait_sent(ctx, timeo);

@@ -8,10 +8,6 @@
 
 #include "ws.h"
 
-struct ws_mibs {
-	unsigned long v[WS_MIB_MAX];
-};
-
 struct ws_net {
 	struct ws_mibs __percpu *mibs;
 };
@@ -36,18 +32,14 @@ static const char * const ws_mib_names[WS_MIB_ERR] = {
 };
 
 /**
- * ws_stats_add() - count something
- * @sk: the socket it happened to
- * @mib: what
- * @n: how much; WS_MIB_CURR also goes down
- *
- * Any context.
+ * ws_stats_of() - where the events of a socket are counted
+ * @sk: the socket, which keeps its network namespace
  */
-void ws_stats_add(const struct sock *sk, enum ws_mib mib, long n)
+struct ws_mibs __percpu *ws_stats_of(const struct sock *sk)
 {
 	struct ws_net *wn = net_generic(sock_net(sk), ws_net_id);
 
-	this_cpu_add(wn->mibs->v[mib], n);
+	return wn->mibs;
 }
 
 static int ws_stats_show(struct seq_file *seq, void *unused)

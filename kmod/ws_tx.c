@@ -29,13 +29,13 @@ static void frame_free(struct ws_tx *tx)
 }
 
 /* Bytes of room in the current page fragment; -ENOMEM if there is none. */
-static int frag_room(struct sock *sk, struct page_frag *pfrag, size_t want)
+static int frag_room(struct ws_ctx *ctx, struct page_frag *pfrag, size_t want)
 {
 	if (want > PAGE_SIZE)
 		want = WS_HDR_MAX;
 	if (!skb_page_frag_refill(max_t(size_t, want, 32), pfrag,
-				  sk->sk_allocation)) {
-		ws_stats_inc(sk, WS_MIB_NO_MEMORY);
+				  ctx->sk->sk_allocation)) {
+		ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
 		return -ENOMEM;
 	}
 	return pfrag->size - pfrag->offset;
@@ -50,7 +50,7 @@ static int fill(struct ws_ctx *ctx, struct bio_vec *seg, int max, size_t want,
 	size_t head = WS_HDR_MAX;
 
 	do {
-		int room = frag_room(ctx->sk, pfrag, head + want);
+		int room = frag_room(ctx, pfrag, head + want);
 		u8 *to;
 		size_t n;
 
@@ -206,7 +206,7 @@ static int push_pong(struct ws_ctx *ctx)
 	kfree(pong);
 	tx->npong--;
 	ctx->info.tx_pongs++;
-	ws_stats_inc(ctx->sk, WS_MIB_TX_PONG);
+	ws_stats_inc(ctx, WS_MIB_TX_PONG);
 	return err;
 }
 
@@ -221,7 +221,7 @@ static int push_close(struct ws_ctx *ctx)
 	if (err == -ENOMEM)
 		return -EAGAIN;
 	tx->close = WS_CLOSE_SENT;
-	ws_stats_inc(ctx->sk, WS_MIB_TX_CLOSE);
+	ws_stats_inc(ctx, WS_MIB_TX_CLOSE);
 	return err;
 }
 

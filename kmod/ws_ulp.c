@@ -122,6 +122,7 @@ static void init_ctx(struct ws_ctx *ctx, struct sock *sk,
 
 	ctx->sk = sk;
 	ctx->slot = slot;
+	ctx->mibs = ws_stats_of(sk);
 	ctx->data_ready = sk->sk_data_ready;
 	ctx->write_space = sk->sk_write_space;
 	INIT_DELAYED_WORK(&ctx->work, ws_ctrl_work);
@@ -171,8 +172,8 @@ static int ws_init_sk(struct sock *sk)
 	/* Urgent bytes are part of the stream; every byte must be told of. */
 	sock_set_flag(sk, SOCK_URGINLINE);
 	WRITE_ONCE(sk->sk_rcvlowat, 1);
-	ws_stats_inc(sk, WS_MIB_ATTACHED);
-	ws_stats_inc(sk, WS_MIB_CURR);
+	ws_stats_inc(ctx, WS_MIB_ATTACHED);
+	ws_stats_inc(ctx, WS_MIB_CURR);
 	return 0;
 }
 
@@ -228,7 +229,7 @@ static void ws_close(struct sock *sk, long timeout)
 	WRITE_ONCE(sk->sk_prot, slot->lower_prot);
 	rcu_assign_sk_user_data(sk, NULL);
 	write_unlock_bh(&sk->sk_callback_lock);
-	ws_stats_add(sk, WS_MIB_CURR, -1);
+	ws_stats_add(ctx, WS_MIB_CURR, -1);
 	release_sock(sk);
 
 	/* Both callbacks that queue it are gone, see ws_ctrl_write_space(). */

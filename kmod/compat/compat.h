@@ -8,6 +8,7 @@
 
 #include <asm/ioctls.h>
 #include <linux/bvec.h>
+#include <linux/highmem.h>
 #include <linux/sockios.h>
 #include <linux/uio.h>
 #include <net/sock.h>
@@ -153,6 +154,30 @@ static inline u8 __user *ws_compat_iter_user(const struct iov_iter *iter,
 	}
 	*len = min(*len, min(run, iov_iter_count(iter)));
 	return *len ? base : NULL;
+}
+
+/*
+ * Byte @*off of a page fragment of *@size bytes. Where pages need mapping, one
+ * page is mapped; *@off and *@size are then made those of that page's share.
+ */
+static inline const u8 *ws_compat_frag_map(const skb_frag_t *frag, u32 *off,
+					   u32 *size)
+{
+	u32 at = skb_frag_off(frag) + *off;
+	u32 left = *size - *off;
+
+	if (!IS_ENABLED(CONFIG_HIGHMEM))
+		return (u8 *)page_address(skb_frag_page(frag)) +
+		       skb_frag_off(frag);
+	*off = 0;
+	*size = min_t(u32, left, PAGE_SIZE - offset_in_page(at));
+	return (u8 *)kmap_local_page(skb_frag_page(frag) +
+				     (at >> PAGE_SHIFT)) + offset_in_page(at);
+}
+
+static inline void ws_compat_frag_unmap(const u8 *p)
+{
+	kunmap_local(p);
 }
 
 /* False for device memory, which no copy can read. */
