@@ -52,6 +52,7 @@ pack_modules()
 }
 
 # base_initramfs LINE: makes it when missing or old; prints its path.
+# Works in the folder $tmp of "run".
 base_initramfs()
 {
 	local file=$cache/kernel/$1/base.cpio dir
@@ -60,7 +61,7 @@ base_initramfs()
 		[ "$vm/exit.c" -nt "$file" ] ||
 		[ "$vm/initramfs.sh" -nt "$file" ] ||
 		[ "$cache/kernel/$1/modules.cpio" -nt "$file" ]; then
-		dir=$(mktemp -d "$build/base.XXXXXX")
+		dir=$(mktemp -d "$tmp/base.XXXXXX")
 		mkdir -p "$dir"/{bin,sbin,usr,proc,sys,dev,tmp,etc,root,run}
 		ln -s ../bin "$dir/usr/bin"
 		ln -s ../sbin "$dir/usr/sbin"
