@@ -402,5 +402,6 @@ int cmd_echo(int argc, char **argv)
 			(unsigned long long)s.accepted,
 			(unsigned long long)s.messages,
 			(unsigned long long)s.bytes);
+	free(s.buffer);
 	return 0;
 }
