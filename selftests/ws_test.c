@@ -69,7 +69,7 @@ static bool connect_rcvbuf(struct pair *p, int family, __u32 role, int rcvbuf,
 			   int peer_rcvbuf)
 {
 	bool server_role = role == WS_ROLE_SERVER;
-	int listener, client, server = -1;
+	int listener, client, server = -1, mss = 1448;
 	struct sockaddr_storage ss;
 	socklen_t len;
 
@@ -82,6 +82,10 @@ static bool connect_rcvbuf(struct pair *p, int family, __u32 role, int rcvbuf,
 	client = socket(family, SOCK_STREAM, 0);
 	set_rcvbuf(listener, server_role ? rcvbuf : peer_rcvbuf);
 	set_rcvbuf(client, server_role ? peer_rcvbuf : rcvbuf);
+	if (peer_rcvbuf) {
+		setsockopt(listener, SOL_TCP, TCP_MAXSEG, &mss, sizeof(mss));
+		setsockopt(client, SOL_TCP, TCP_MAXSEG, &mss, sizeof(mss));
+	}
 	if (!bind(listener, (void *)&ss, len) && !listen(listener, 1) &&
 	    !getsockname(listener, (void *)&ss, &len) &&
 	    !connect(client, (void *)&ss, len))
