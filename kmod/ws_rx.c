@@ -192,26 +192,26 @@ void ws_rx_trim(struct ws_ctx *ctx)
 
 /*
  * A message that the receive buffer cannot hold whole must be read in pieces,
- * or the peer's window stays shut for ever. So pieces it is when the buffer
- * is nearly full; when the window that the next ACK can offer is too small
- * for the peer to go on; and when half of the buffer is used and the rest of
- * the message will not fit, as a peer may wait for that much room.
+ * or the peer's window stays shut for ever: so pieces it is when the buffer is
+ * nearly full, or the window too small for the peer to go on.
+ *
+ * A peer waits until it can send a full segment, or half of the largest window
+ * it has been offered (RFC 9293 section 3.8.6.2.1); the timer that would break
+ * the tie starts anew with every ACK. The window that the next ACK offers is
+ * the one it has unless a full segment can be added (section 3.8.6.2.2).
  */
 static bool under_pressure(const struct ws_ctx *ctx)
 {
-	const struct ws_cursor *scan = &ctx->rx.scan;
 	const struct sock *sk = ctx->sk;
 	const struct tcp_sock *tp = tcp_sk(sk);
+	u32 window = tcp_receive_window(tp);
 	u32 space = max(tcp_space(sk), 0);
-	u32 window = max(tcp_receive_window(tp), min(space, tp->rcv_ssthresh));
 
-	if (tcp_rmem_pressure(sk) ||
-	    window <= inet_csk(sk)->icsk_ack.rcv_mss)
+	if (tcp_rmem_pressure(sk))
 		return true;
-	if (READ_ONCE(scan->frame) && READ_ONCE(scan->fin) &&
-	    READ_ONCE(scan->left) <= space)
-		return false;
-	return space < tcp_full_space(sk) / 2;
+	if (window + inet_csk(sk)->icsk_ack.rcv_mss <= space)
+		window = max(window, min(space, tp->rcv_ssthresh));
+	return window < min_t(u32, tp->advmss, tp->rcv_ssthresh / 2);
 }
 
 /**
@@ -284,7 +284,7 @@ void ws_rx_scan(struct ws_ctx *ctx)
 	if (sock_flag(ctx->sk, SOCK_DONE) &&
 	    (rx->scan.frame || rx->seq.opcode || rx->scan.seq != end))
 		ws_rx_fault(ctx, WS_RULE_TRUNCATED);
-	ws_lower_grow(ctx, min_t(u64, rx->scan.left, U32_MAX));
+	ws_lower_grow(ctx, rx->scan.left);
 	ws_rx_trim(ctx);
 	ws_rx_relieve(ctx);
 }

@@ -133,7 +133,7 @@ static void init_ctx(struct ws_ctx *ctx, struct sock *sk,
 	rx->base = rx->copied;
 	rx->scan.seq = rx->copied;
 	rx->head.seq = rx->copied;
-	rx->grown = sk->sk_rcvbuf / 4;
+	rx->grown = sk->sk_rcvbuf / 8;
 }
 
 static int ws_init_sk(struct sock *sk)
