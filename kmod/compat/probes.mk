@@ -14,7 +14,5 @@ ccflags-y += $(call ws-probe,net/sock.h,int .karg.;,WS_HAVE_IOCTL_KARG)
 ccflags-y += $(call ws-probe,net/sock.h,int flags. int .addr_len.;,WS_HAVE_ADDR_LEN)
 # buffers whose bytes the CPU cannot read
 ccflags-y += $(call ws-probe,linux/skbuff.h,skb_frags_readable,WS_HAVE_UNREADABLE)
-# tcp_ulp_ops.get_info is told whether the reader is privileged
-ccflags-y += $(call ws-probe,net/tcp.h,get_info.*net_admin,WS_HAVE_GET_INFO_ADMIN)
 # iov_iter names its current segment
 ccflags-y += $(call ws-probe,linux/uio.h,define iter_iov_addr,WS_HAVE_ITER_IOV)
