@@ -42,9 +42,13 @@ static const struct workload workloads[] = {
 	{ "pingpong", 32, 1, 1, 0 },
 	{ "pingpong", 32, 50, 1, 0 },
 	{ "pipelined", 32, 1, 64, 0 },
+	{ "pipelined", 32, 50, 64, 0 },
 	{ "pingpong", 1024, 1, 1, 0 },
+	{ "pingpong", 1024, 50, 1, 0 },
 	{ "pingpong", 16384, 1, 1, 0 },
+	{ "pingpong", 16384, 50, 1, 0 },
 	{ "upload", 262144, 1, 1, 0 },
+	{ "upload", 262144, 50, 1, 0 },
 	{ "trickle", 65536, 1, 1, 1448 },
 };
 
