@@ -248,8 +248,8 @@ static void read_done(struct ws_ctx *ctx, u32 len)
  * With room for one more segment, or the peer might wait for that before it
  * sends the end, see under_pressure(). By TCP's answer to SO_RCVLOWAT, which
  * any application may ask for: up to half of tcp_rmem[2], and not at all when
- * SO_RCVBUF was set. Memory is used only for bytes that the peer really sends. Any context that has the socket
- * lock.
+ * SO_RCVBUF was set. Memory is used only for bytes that the peer really sends.
+ * Any context that has the socket lock.
  */
 void ws_lower_grow(struct ws_ctx *ctx, u64 len)
 {
