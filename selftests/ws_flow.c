@@ -40,7 +40,7 @@ FIXTURE_SETUP(flow)
 	int small = 16 * 1024;
 
 	ASSERT_TRUE(pair_open_rcvbuf(&self->p, variant->family, variant->role,
-				     0, small));
+				     0, small, 1448));
 	ASSERT_EQ(0, setsockopt(self->p.ws, SOL_SOCKET, SO_SNDBUF, &small,
 				sizeof(small)));
 }

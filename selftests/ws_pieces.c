@@ -34,7 +34,7 @@ FIXTURE_VARIANT_ADD(pieces, client)
 FIXTURE_SETUP(pieces)
 {
 	ASSERT_TRUE(pair_open_rcvbuf(&self->p, variant->family, variant->role,
-				     32 * 1024, 0));
+				     32 * 1024, 0, 0));
 }
 
 FIXTURE_TEARDOWN(pieces)

@@ -21,6 +21,7 @@ FIXTURE_VARIANT(stress)
 {
 	int family;
 	int rcvbuf;
+	int mss;
 	int seconds;
 };
 
@@ -34,6 +35,18 @@ FIXTURE_VARIANT_ADD(stress, ipv6_small_buffers)
 {
 	.family = AF_INET6,
 	.rcvbuf = 16 * 1024,
+	.mss = 1448,
+	.seconds = SECONDS,
+};
+
+/*
+ * A peer sends nothing before its window has room for a segment, which here
+ * is half of the largest window it has seen.
+ */
+FIXTURE_VARIANT_ADD(stress, ipv4_small_buffers_large_segments)
+{
+	.family = AF_INET,
+	.rcvbuf = 16 * 1024,
 	.seconds = SECONDS,
 };
 
@@ -41,7 +54,7 @@ FIXTURE_SETUP(stress)
 {
 	ASSERT_TRUE(pair_open_rcvbuf(&self->p, variant->family,
 				     WS_ROLE_SERVER, variant->rcvbuf,
-				     variant->rcvbuf));
+				     variant->rcvbuf, variant->mss));
 	ASSERT_EQ(0, ws_attach(self->p.raw));
 	ASSERT_EQ(0, ws_set_role(self->p.raw, WS_ROLE_CLIENT));
 }

@@ -66,10 +66,10 @@ static void set_rcvbuf(int fd, int size)
 }
 
 static bool connect_rcvbuf(struct pair *p, int family, __u32 role, int rcvbuf,
-			   int peer_rcvbuf)
+			   int peer_rcvbuf, int mss)
 {
 	bool server_role = role == WS_ROLE_SERVER;
-	int listener, client, server = -1, mss = 1448;
+	int listener, client, server = -1;
 	struct sockaddr_storage ss;
 	socklen_t len;
 
@@ -82,7 +82,7 @@ static bool connect_rcvbuf(struct pair *p, int family, __u32 role, int rcvbuf,
 	client = socket(family, SOCK_STREAM, 0);
 	set_rcvbuf(listener, server_role ? rcvbuf : peer_rcvbuf);
 	set_rcvbuf(client, server_role ? peer_rcvbuf : rcvbuf);
-	if (peer_rcvbuf) {
+	if (mss) {
 		setsockopt(listener, SOL_TCP, TCP_MAXSEG, &mss, sizeof(mss));
 		setsockopt(client, SOL_TCP, TCP_MAXSEG, &mss, sizeof(mss));
 	}
@@ -104,15 +104,15 @@ static bool connect_rcvbuf(struct pair *p, int family, __u32 role, int rcvbuf,
 
 bool pair_connect(struct pair *p, int family, __u32 role)
 {
-	return connect_rcvbuf(p, family, role, 0, 0);
+	return connect_rcvbuf(p, family, role, 0, 0, 0);
 }
 
 bool pair_open_rcvbuf(struct pair *p, int family, __u32 role, int rcvbuf,
-		      int peer_rcvbuf)
+		      int peer_rcvbuf, int mss)
 {
 	int err;
 
-	if (!connect_rcvbuf(p, family, role, rcvbuf, peer_rcvbuf))
+	if (!connect_rcvbuf(p, family, role, rcvbuf, peer_rcvbuf, mss))
 		return false;
 	err = ws_attach(p->ws);
 	if (err)
@@ -127,7 +127,7 @@ bool pair_open_rcvbuf(struct pair *p, int family, __u32 role, int rcvbuf,
 
 bool pair_open(struct pair *p, int family, __u32 role)
 {
-	return pair_open_rcvbuf(p, family, role, 0, 0);
+	return pair_open_rcvbuf(p, family, role, 0, 0, 0);
 }
 
 void pair_close(struct pair *p)

@@ -76,14 +76,14 @@ bool pair_connect(struct pair *p, int family, __u32 role);
 /* ... and attached in this role. */
 bool pair_open(struct pair *p, int family, __u32 role);
 /*
- * ... with SO_RCVBUF of the attached end and of its peer, 0 for the default.
- * Set before connecting: TCP drops what it has offered too much room for, and
- * then waits longer and longer to send it again. A small buffer of the peer
- * comes with segments of 1448 bytes; those of loopback are larger than the
- * buffer, and each would wait for a timer.
+ * ... with SO_RCVBUF of the attached end and of its peer, and TCP_MAXSEG of
+ * both; 0 for the default. Set before connecting: TCP drops what it has
+ * offered too much room for, and then waits longer and longer to send it
+ * again. Loopback's own segments are larger than a small buffer, and each may
+ * have to wait for a timer.
  */
 bool pair_open_rcvbuf(struct pair *p, int family, __u32 role, int rcvbuf,
-		      int peer_rcvbuf);
+		      int peer_rcvbuf, int mss);
 void pair_close(struct pair *p);
 
 /* 0 or a negated errno. */
