@@ -86,7 +86,7 @@ static bool scan_header(struct ws_ctx *ctx, struct ws_run *run, u32 end)
 		return false;
 	}
 	rule = ws_seq_check(&rx->seq, &hdr, ctx->cfg.role,
-			    ctx->cfg.max_message);
+			    ctx->cfg.rsv, ctx->cfg.max_message);
 	if (rule) {
 		ws_rx_fault(ctx, rule);
 		return false;

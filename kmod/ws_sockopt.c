@@ -38,7 +38,8 @@ static int copy_config(struct ws_config *cfg, sockptr_t optval,
 
 static int check_config(struct ws_config *cfg)
 {
-	if (cfg->role > WS_ROLE_CLIENT || cfg->flags || cfg->reserved)
+	if (cfg->role > WS_ROLE_CLIENT || cfg->flags ||
+	    cfg->rsv & ~WS_RSV1)
 		return -EINVAL;
 	if (!cfg->max_message)
 		cfg->max_message = WS_MAX_MESSAGE_DEFAULT;

@@ -32,10 +32,10 @@ static bool same_config(int fd, __u32 role, __u64 max, __u32 opcode)
 	struct ws_config cfg = ws_get_config(fd);
 
 	return (cfg.role == role && cfg.max_message == max &&
-		cfg.send_opcode == opcode && !cfg.flags && !cfg.reserved) ||
-	       complain("role %u max %llu opcode %x flags %x reserved %x",
+		cfg.send_opcode == opcode && !cfg.flags && !cfg.rsv) ||
+	       complain("role %u max %llu opcode %x flags %x rsv %x",
 			cfg.role, cfg.max_message, cfg.send_opcode, cfg.flags,
-			cfg.reserved);
+			cfg.rsv);
 }
 
 TEST_F(sockopt, config_defaults)
@@ -101,10 +101,10 @@ TEST_F(sockopt, config_bad_values)
 {
 	static const struct ws_config bad[] = {
 		{ .role = 2 }, { .role = ~0U }, { .flags = 1 },
-		{ .flags = 1U << 31 }, { .reserved = 1 },
+		{ .flags = 1U << 31 }, { .rsv = 1 },
 		{ .send_opcode = 3 }, { .send_opcode = WS_OP_CLOSE },
 		{ .send_opcode = WS_OP_PING }, { .send_opcode = 0x101 },
-		{ .role = 1, .max_message = 9, .reserved = 1 },
+		{ .role = 1, .max_message = 9, .rsv = 1 },
 		{ .role = 1, .max_message = 9, .send_opcode = 15 },
 	};
 	struct ws_config cfg = { .max_message = 4000,

@@ -73,6 +73,9 @@ static const struct {
 	[WS_RULE_TOO_BIG]		= { "TooBig",		1009, EMSGSIZE },
 	[WS_RULE_TRUNCATED]		= { "Truncated",	1006, EPROTO },
 	[WS_RULE_STREAM]		= { "Stream",		1011, EPROTO },
+	[WS_RULE_PING_TIMEOUT]		= { "PingTimeout",	1006, ETIMEDOUT },
+	[WS_RULE_ASSEMBLY_TIMEOUT]	= { "AssemblyTimeout",	1008, ETIMEDOUT },
+	[WS_RULE_CLOSE_TIMEOUT]		= { "CloseTimeout",	1006, ETIMEDOUT },
 };
 
 /**

@@ -68,7 +68,7 @@ struct ws_seq {
 };
 
 enum ws_rule ws_seq_check(const struct ws_seq *seq, const struct ws_hdr *hdr,
-			  u32 role, u64 max_message);
+			  u32 role, u8 rsv, u64 max_message);
 void ws_seq_frame(struct ws_seq *seq, const struct ws_hdr *hdr);
 
 u32 ws_key_rotate(u32 key, u64 n);

@@ -110,14 +110,18 @@ size_t ws_hdr_build(u8 *p, const struct ws_hdr *hdr)
  * @seq: where the direction stands
  * @hdr: a header that ws_hdr_parse() accepted
  * @role: WS_ROLE_*, of the side that receives the frame
+ * @rsv: reserved bits that the first frame of a data message may have, as
+ *	ws_config::rsv (RFC 7692 section 6.1 forbids them on all others)
  * @max_message: the largest message that is accepted, in bytes
  *
  * Return: WS_RULE_NONE, or the rule that the frame breaks.
  */
 enum ws_rule ws_seq_check(const struct ws_seq *seq, const struct ws_hdr *hdr,
-			  u32 role, u64 max_message)
+			  u32 role, u8 rsv, u64 max_message)
 {
-	if (hdr->rsv)
+	if (hdr->opcode != WS_OP_TEXT && hdr->opcode != WS_OP_BINARY)
+		rsv = 0;
+	if (hdr->rsv & ~rsv)
 		return WS_RULE_RSV;
 	if (hdr->masked && role != WS_ROLE_SERVER)
 		return WS_RULE_MASKED;

@@ -133,7 +133,7 @@ static void header(struct stream *s)
 {
 	enum ws_rule rule;
 
-	rule = ws_seq_check(&s->seq, &s->hdr, s->role, s->max_message);
+	rule = ws_seq_check(&s->seq, &s->hdr, s->role, 0, s->max_message);
 	if (rule) {
 		fault(s, rule);
 		return;

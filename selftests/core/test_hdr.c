@@ -255,7 +255,7 @@ static void seq_check__every_combination(void)
 				u32 role = bits & 4 ? WS_ROLE_CLIENT
 						    : WS_ROLE_SERVER;
 
-				CHECK_MSG(ws_seq_check(&seq, &hdr, role, 100) ==
+				CHECK_MSG(ws_seq_check(&seq, &hdr, role, 0, 100) ==
 					  expected_rule(&seq, &hdr, role),
 					  "op %u rsv %u bits %u", op, rsv[i],
 					  bits);
@@ -307,13 +307,13 @@ static void seq_check__limit(void)
 		enum ws_rule want = cases[i].ok ? WS_RULE_NONE
 						: WS_RULE_TOO_BIG;
 
-		CHECK_MSG(ws_seq_check(&seq, &hdr, WS_ROLE_SERVER,
+		CHECK_MSG(ws_seq_check(&seq, &hdr, WS_ROLE_SERVER, 0,
 				       cases[i].max) == want, "case %zu", i);
 		if (cases[i].have)
 			continue;
 		seq.opcode = 0;
 		hdr.opcode = WS_OP_TEXT;
-		CHECK_MSG(ws_seq_check(&seq, &hdr, WS_ROLE_SERVER,
+		CHECK_MSG(ws_seq_check(&seq, &hdr, WS_ROLE_SERVER, 0,
 				       cases[i].max) == want, "case %zu", i);
 	}
 }
@@ -324,7 +324,7 @@ static void seq_check__control_has_no_limit(void)
 	struct ws_seq seq = { .len = 9, .opcode = WS_OP_TEXT };
 	struct ws_hdr hdr = { .len = 125, .opcode = WS_OP_PING, .fin = true };
 
-	CHECK(!ws_seq_check(&seq, &hdr, WS_ROLE_CLIENT, 10));
+	CHECK(!ws_seq_check(&seq, &hdr, WS_ROLE_CLIENT, 0, 10));
 }
 
 static void seq_frame__message(void)

@@ -49,6 +49,7 @@
 
 /* Flags of struct ws_msg. */
 #define WS_MSG_END		0x01
+#define WS_MSG_RSV1		0x02
 
 /**
  * struct ws_msg - one message, or one piece of one
@@ -59,6 +60,9 @@
  * @flags: WS_MSG_END on receive: this piece ends the message (as MSG_EOR in
  *	msg_flags does). Ignored by sendmsg(), so that what was received can
  *	be passed back as it is; the MSG_MORE flag says that a message goes on.
+ *	WS_MSG_RSV1: the first frame of the message has the first reserved bit
+ *	set, which means that it is compressed (RFC 7692 section 6); the same
+ *	for every piece of a message. Only with WS_RSV1 in ws_config::rsv.
  * @code: for WS_OP_CLOSE the status code, RFC 6455 section 7.4; on receive
  *	1005 when the peer gave none. On send 0 and 1005 both mean none.
  *	0 for every other opcode; ignored on send for every other opcode.
@@ -74,8 +78,15 @@ struct ws_msg {
 #define WS_ROLE_SERVER		0
 #define WS_ROLE_CLIENT		1
 
+/* ws_config::rsv: the bit that permessage-deflate uses, RFC 7692. */
+#define WS_RSV1			0x40
+
 #define WS_MAX_MESSAGE_DEFAULT	(64ULL << 20)
 #define WS_MAX_MESSAGE_NONE	(~0ULL)
+
+#define WS_CLOSE_TIMEOUT_DEFAULT 10000
+/* The longest time that WS_CONFIG takes: a day. */
+#define WS_TIME_MAX		86400000
 
 /**
  * struct ws_config - the settings of one socket
@@ -89,7 +100,28 @@ struct ws_msg {
  *	kernel's. Applies from the next frame on.
  * @send_opcode: WS_OP_TEXT or WS_OP_BINARY for messages that are sent without
  *	a control message; 0 means WS_OP_BINARY.
- * @reserved: must be 0.
+ * @rsv: reserved bits that data messages may carry: 0 or WS_RSV1. A message
+ *	that carries it is passed on as it is, with WS_MSG_RSV1 and its text
+ *	not checked for UTF-8. A bit that is not allowed here ends the
+ *	connection with 1002, as it does on every continuation and control
+ *	frame. Applies from the next frame on.
+ * @ping_interval: send a PING when nothing has come from the peer for so many
+ *	milliseconds, less up to an eighth of it, by chance, so that many
+ *	connections do not ping at once. 0 (default): never.
+ * @ping_timeout: when nothing comes from the peer for so many milliseconds
+ *	after a PING, it is dead: TCP is reset and the error is ETIMEDOUT.
+ *	0 (default): as long as @ping_interval. A peer that this socket does not
+ *	let send, because nobody reads here, is not judged.
+ * @assembly_timeout: how many milliseconds a message may take from its first
+ *	byte to its last; one that takes longer ends the connection with 1008
+ *	and ETIMEDOUT. 0 (default): for ever. Time in which the peer could not
+ *	send because nobody reads here does not count.
+ * @close_timeout: how many milliseconds after our Close the peer's must come,
+ *	and after both Closes and close() the end of TCP, before TCP is ended
+ *	without. 0 means %WS_CLOSE_TIMEOUT_DEFAULT.
+ *
+ * Times are %WS_TIME_MAX at most; they start anew when they are set. They are
+ * kept to within an eighth or 20 ms, whichever is more.
  *
  * setsockopt() takes any size: missing trailing members read as 0, unknown
  * trailing bytes must be 0 (else E2BIG). All members are checked before any
@@ -104,7 +136,11 @@ struct ws_config {
 	__u32 flags;
 	__u64 max_message;
 	__u32 send_opcode;
-	__u32 reserved;
+	__u32 rsv;
+	__u32 ping_interval;
+	__u32 ping_timeout;
+	__u32 assembly_timeout;
+	__u32 close_timeout;
 };
 
 /**
@@ -129,6 +165,9 @@ struct ws_config {
  * @WS_RULE_TRUNCATED: TCP ended inside a frame or a message, 1006
  * @WS_RULE_STREAM: something other than this socket's own calls took or
  *	changed bytes of the stream, 1011
+ * @WS_RULE_PING_TIMEOUT: nothing came after our PING in time, no Close is sent
+ * @WS_RULE_ASSEMBLY_TIMEOUT: a message took too long, 1008
+ * @WS_RULE_CLOSE_TIMEOUT: no Close came after ours in time
  * @WS_RULE_MAX: the number of rules this header knows
  */
 enum ws_rule {
@@ -149,6 +188,9 @@ enum ws_rule {
 	WS_RULE_TOO_BIG,
 	WS_RULE_TRUNCATED,
 	WS_RULE_STREAM,
+	WS_RULE_PING_TIMEOUT,
+	WS_RULE_ASSEMBLY_TIMEOUT,
+	WS_RULE_CLOSE_TIMEOUT,
 	WS_RULE_MAX
 };
 
@@ -177,6 +219,8 @@ enum ws_rule {
  * @tx_pongs: PONGs sent by the kernel
  * @rx_pongs: PONGs received and dropped
  * @wakeups: how often the socket became readable and its sleepers were told
+ * @tx_pings: PINGs sent by the kernel
+ * @reserved: 0
  *
  * getsockopt() fills as much as fits and returns that size; later kernels may
  * know more members.
@@ -196,6 +240,8 @@ struct ws_info {
 	__u32 tx_pongs;
 	__u32 rx_pongs;
 	__u32 wakeups;
+	__u32 tx_pings;
+	__u32 reserved;
 };
 
 #endif /* _UAPI_LINUX_WS_H */

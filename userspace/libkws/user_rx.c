@@ -56,7 +56,7 @@ static enum parsed start_frame(struct kws_conn *c)
 		return fault(c, -n);
 	if (!n)
 		return MORE;
-	rule = ws_seq_check(&c->rx_seq, &c->hdr, c->role, c->max_message);
+	rule = ws_seq_check(&c->rx_seq, &c->hdr, c->role, 0, c->max_message);
 	if (rule)
 		return fault(c, rule);
 	b->from += n;
