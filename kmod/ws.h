@@ -34,6 +34,7 @@
  * @seq: TCP sequence number of the next byte
  * @key: mask of the frame at hand, rotated to the byte at @seq
  * @opcode: of the message at hand, 0 between messages
+ * @rsv: WS_RSV1 or 0, of the message at hand
  * @frame: @seq is inside a data frame; else at a frame boundary
  * @fin: the frame at hand is the message's last
  */
@@ -42,6 +43,7 @@ struct ws_cursor {
 	u32 seq;
 	u32 key;
 	u8 opcode;
+	u8 rsv;
 	bool frame;
 	bool fin;
 };
@@ -111,6 +113,7 @@ struct ws_rx {
  * @nseg: how many runs, 0 when no frame is under way
  * @cur: the run that TCP takes next; its offset and length are what is left
  * @opcode: of the message that MSG_MORE left open, or 0
+ * @rsv: WS_RSV1 or 0, of that message
  * @npong: length of @pongs
  * @pongs: PONGs to send, &struct ws_pong, oldest first
  * @close_code: of the Close to send
@@ -129,6 +132,7 @@ struct ws_tx {
 	u8 nseg;
 	u8 cur;
 	u8 opcode;
+	u8 rsv;
 	u8 npong;
 	u8 close;
 	u8 fin;

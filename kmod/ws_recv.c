@@ -52,8 +52,10 @@ static int next_frame(const struct ws_ctx *ctx, struct ws_cursor *cur,
 	}
 	if (hdr.opcode > WS_OP_BINARY || !hdr.opcode != !!cur->opcode)
 		return -EIO;
-	if (hdr.opcode)
+	if (hdr.opcode) {
 		cur->opcode = hdr.opcode;
+		cur->rsv = hdr.rsv & WS_RSV1;
+	}
 	cur->seq += size;
 	cur->left = hdr.len;
 	cur->key = hdr.key;
@@ -67,6 +69,7 @@ struct piece {
 	u64 len;		/* payload bytes passed over */
 	size_t copied;		/* of which so many were copied */
 	u8 opcode;		/* of its message */
+	u8 rsv;			/* the same */
 	bool end;		/* it ends its message */
 };
 
@@ -94,6 +97,7 @@ static int read_piece(const struct ws_ctx *ctx, struct iov_iter *to,
 			if (err)
 				break;
 			pc->opcode = cur->opcode;
+			pc->rsv = cur->rsv;
 			continue;
 		}
 
@@ -131,6 +135,7 @@ struct got {
 	size_t copied;
 	u16 code;
 	u8 opcode;
+	u8 rsv;
 	bool end;
 };
 
@@ -139,6 +144,7 @@ static void got_piece(struct got *got, const struct piece *pc)
 	got->len += pc->len;
 	got->copied += pc->copied;
 	got->opcode = pc->opcode;
+	got->rsv = pc->rsv;
 	got->end = pc->end;
 }
 
@@ -147,7 +153,8 @@ static void put_msg(struct msghdr *msg, const struct got *got)
 	struct ws_msg m = {
 		.len = got->copied,
 		.opcode = got->opcode,
-		.flags = got->end ? WS_MSG_END : 0,
+		.flags = (got->end ? WS_MSG_END : 0) |
+			 (got->rsv ? WS_MSG_RSV1 : 0),
 		.code = got->code,
 	};
 
@@ -199,7 +206,8 @@ static int recv_data(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		     struct got *got)
 {
 	struct piece pc = { .cur = ctx->rx.head,
-			    .opcode = ctx->rx.head.opcode };
+			    .opcode = ctx->rx.head.opcode,
+			    .rsv = ctx->rx.head.rsv };
 	size_t room = msg_data_left(msg);
 	bool whole = flags & MSG_TRUNC;
 	bool complete = ctx->rx.complete;

@@ -102,6 +102,7 @@ static bool scan_header(struct ws_ctx *ctx, struct ws_run *run, u32 end)
 
 	if (hdr.opcode != WS_OP_CONT) {
 		rx->scan.opcode = hdr.opcode;
+		rx->scan.rsv = hdr.rsv;
 		rx->utf8 = WS_UTF8_OK;
 	}
 	ws_seq_frame(&rx->seq, &hdr);
@@ -111,6 +112,12 @@ static bool scan_header(struct ws_ctx *ctx, struct ws_run *run, u32 end)
 	rx->scan.fin = hdr.fin;
 	rx->scan.frame = true;
 	return true;
+}
+
+/* What is compressed is text only once it is inflated, RFC 7692 section 7.2.2. */
+static bool is_text(const struct ws_cursor *cur)
+{
+	return cur->opcode == WS_OP_TEXT && !cur->rsv;
 }
 
 /* Return: WS_RULE_NONE or the rule that the next @n bytes of text break. */
@@ -145,7 +152,7 @@ static bool scan_payload(struct ws_ctx *ctx, struct ws_run *run, u32 end)
 	struct ws_cursor *scan = &rx->scan;
 	u32 n = min_t(u64, scan->left, end - scan->seq);
 
-	if (scan->opcode == WS_OP_TEXT) {
+	if (is_text(scan)) {
 		enum ws_rule rule = scan_text(ctx, run, n);
 
 		if (rule) {
@@ -163,7 +170,7 @@ static bool scan_payload(struct ws_ctx *ctx, struct ws_run *run, u32 end)
 	scan->frame = false;
 	if (!scan->fin)
 		return true;
-	if (scan->opcode == WS_OP_TEXT && rx->utf8 != WS_UTF8_OK) {
+	if (is_text(scan) && rx->utf8 != WS_UTF8_OK) {
 		ws_rx_fault(ctx, WS_RULE_UTF8);
 		return false;
 	}

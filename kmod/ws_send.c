@@ -7,6 +7,7 @@ struct request {
 	size_t len;
 	u16 code;
 	u8 opcode;
+	u8 rsv;
 	bool more;
 };
 
@@ -27,6 +28,7 @@ static int parse_cmsg(struct msghdr *msg, struct request *req)
 		memcpy(&m, CMSG_DATA(cmsg), sizeof(m));
 		req->opcode = m.opcode;
 		req->code = m.code;
+		req->rsv = m.flags & WS_MSG_RSV1 ? WS_RSV1 : 0;
 		seen = true;
 	}
 	return 0;
@@ -34,7 +36,7 @@ static int parse_cmsg(struct msghdr *msg, struct request *req)
 
 static int check_control(const struct request *req)
 {
-	if (req->more)
+	if (req->more || req->rsv)
 		return -EINVAL;
 	if (req->opcode != WS_OP_CLOSE)
 		return req->len > WS_CTRL_MAX ? -EMSGSIZE : 0;
@@ -171,6 +173,7 @@ static ssize_t send_frame(struct ws_ctx *ctx, struct msghdr *msg, size_t left,
 	struct ws_hdr hdr = {
 		.len = frame_size(ctx, left, timeo),
 		.opcode = tx->opcode ? WS_OP_CONT : req->opcode,
+		.rsv = tx->opcode ? 0 : req->rsv,
 	};
 	int err;
 
@@ -179,8 +182,10 @@ static ssize_t send_frame(struct ws_ctx *ctx, struct msghdr *msg, size_t left,
 	if (err)
 		return err;
 
-	if (!tx->opcode)
+	if (!tx->opcode) {
 		tx->opcode = req->opcode;
+		tx->rsv = req->rsv;
+	}
 	if (hdr.fin) {
 		tx->opcode = 0;
 		ctx->info.tx_messages++;
@@ -205,11 +210,16 @@ static void wait_sent(struct ws_ctx *ctx, long *timeo)
 	ws_ctrl_kick(ctx);
 }
 
-/* A message that MSG_MORE left open is continued, not replaced. */
+/*
+ * A message that MSG_MORE left open is continued, not replaced; only its first
+ * frame says that it is compressed.
+ */
 static int choose_opcode(const struct ws_ctx *ctx, struct request *req)
 {
 	u8 open = ctx->tx.opcode;
 
+	if (req->rsv & ~(open ? ctx->tx.rsv : ctx->cfg.rsv))
+		return -EINVAL;
 	if (req->opcode == WS_OP_CONT)
 		req->opcode = open ? open : ctx->cfg.send_opcode;
 	else if (open && req->opcode != open)

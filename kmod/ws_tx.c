@@ -79,7 +79,7 @@ static int fill(struct ws_ctx *ctx, struct bio_vec *seg, int max, size_t want,
 /**
  * ws_tx_build() - make a frame ready for ws_tx_push()
  * @ctx: the socket; no frame may be under way
- * @hdr: opcode, fin, and the payload wanted in len, at most WS_FRAME_MAX; on
+ * @hdr: opcode, rsv, fin, and the payload wanted in len, WS_FRAME_MAX at most; on
  *	return len is what the frame has. It is less, and fin then cleared,
  *	when memory is short; never for a control frame.
  * @from: where the payload comes from; left after what was taken
@@ -96,7 +96,6 @@ int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
 	int max = 1, err, i;
 
 	ws_owned_by_me(ctx);
-	hdr->rsv = 0;
 	hdr->masked = ctx->cfg.role == WS_ROLE_CLIENT;
 	hdr->key = hdr->masked ? get_random_u32() : 0;
 
