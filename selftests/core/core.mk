@@ -8,6 +8,7 @@ core_sources := $(wildcard $(top)/kmod/core/*.c $(top)/selftests/core/*.c)
 core_headers := $(wildcard $(top)/kmod/core/*.h $(top)/selftests/core/*.h \
 	$(top)/uapi/linux/*.h)
 core_flags := -std=gnu11 -O1 -g -Wall -Wextra -Werror -Wno-sign-compare \
+	-Wno-missing-field-initializers \
 	-fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer -I$(top)/uapi -I$(top)/kmod/core
 

@@ -3,6 +3,7 @@
  * The receiver of stream.h. Its log is a line of words:
  *
  *	text(Hello) binary[300] ping(a) pong() close:1000(bye) !Rsv@12 ...
+ *	text+rsv1(Hello)
  *
  * Long payloads show as their length, with a checksum unless all bytes are
  * 'x'. A fault shows as its rule and where the frame began.
@@ -15,7 +16,7 @@
 __printf(2, 3)
 static void put(struct stream *s, const char *fmt, ...)
 {
-	char word[64];
+	char word[256];
 	va_list ap;
 	int n;
 
@@ -38,14 +39,22 @@ static void put_payload(struct stream *s, const u8 *p, size_t n)
 {
 	bool filler = true;
 	u32 sum = 0;
-	size_t i;
+	size_t i, k;
 
 	if (n <= 64) {
-		put(s, "(");
-		for (i = 0; i < n; i++)
-			put(s, p[i] < 0x20 || p[i] > 0x7e ? "\\%02x" : "%c",
-			    p[i]);
-		put(s, ")");
+		char text[64 * 3 + 1];
+
+		for (i = 0, k = 0; i < n; i++) {
+			if (p[i] >= 0x20 && p[i] <= 0x7e) {
+				text[k++] = p[i];
+				continue;
+			}
+			text[k++] = '\\';
+			text[k++] = "0123456789abcdef"[p[i] >> 4];
+			text[k++] = "0123456789abcdef"[p[i] & 15];
+		}
+		text[k] = '\0';
+		put(s, "(%s)", text);
 		return;
 	}
 	for (i = 0; i < n; i++) {
@@ -63,8 +72,17 @@ static void word(struct stream *s, const char *name)
 	put(s, "%s%s", s->log_len ? " " : "", name);
 }
 
+void stream_log(struct stream *s, const char *name, const u8 *p, size_t n)
+{
+	word(s, name);
+	put_payload(s, p, n);
+	s->log_good = s->log_len;
+}
+
 static void fault(struct stream *s, enum ws_rule rule)
 {
+	s->rule = rule;
+	s->log_good = s->log_len;
 	word(s, "!");
 	put(s, "%s@%llu", ws_rule_name(rule), s->frame_at + 0ULL);
 	s->over = true;
@@ -86,16 +104,15 @@ static void control_end(struct stream *s)
 {
 	size_t n = s->hdr.len;
 	enum ws_rule rule;
+	char name[16];
 	u16 code;
 
 	switch (s->hdr.opcode) {
 	case WS_OP_PING:
-		word(s, "ping");
-		put_payload(s, s->control, n);
+		stream_log(s, "ping", s->control, n);
 		break;
 	case WS_OP_PONG:
-		word(s, "pong");
-		put_payload(s, s->control, n);
+		stream_log(s, "pong", s->control, n);
 		break;
 	case WS_OP_CLOSE:
 		rule = ws_close_parse(s->control, n, &code);
@@ -103,37 +120,51 @@ static void control_end(struct stream *s)
 			fault(s, rule);
 			break;
 		}
-		word(s, "close");
-		put(s, ":%u", code);
-		put_payload(s, s->control + 2, n ? n - 2 : 0);
+		snprintf(name, sizeof(name), "close:%u", code);
+		stream_log(s, name, s->control + 2, n ? n - 2 : 0);
 		s->over = true;
 		break;
 	}
+}
+
+/* What is compressed is not text yet, RFC 7692 section 7.2.2. */
+static bool is_text(const struct stream *s)
+{
+	return s->opcode == WS_OP_TEXT && !s->message_rsv;
+}
+
+static void message_end(struct stream *s)
+{
+	char name[16];
+
+	if (is_text(s) && s->utf8 != WS_UTF8_OK) {
+		fault(s, WS_RULE_UTF8);
+		return;
+	}
+	snprintf(name, sizeof(name), "%s%s",
+		 s->opcode == WS_OP_TEXT ? "text" : "binary",
+		 s->message_rsv ? "+rsv1" : "");
+	stream_log(s, name, s->data, s->data_len);
+	s->data_len = 0;
 }
 
 static void frame_end(struct stream *s)
 {
 	s->in_payload = false;
 	s->head_len = 0;
-	if (ws_op_is_control(s->hdr.opcode)) {
+	if (ws_op_is_control(s->hdr.opcode))
 		control_end(s);
-	} else if (s->hdr.fin) {
-		if (s->opcode == WS_OP_TEXT && s->utf8 != WS_UTF8_OK) {
-			fault(s, WS_RULE_UTF8);
-			return;
-		}
-		word(s, s->opcode == WS_OP_TEXT ? "text" : "binary");
-		put_payload(s, s->data, s->data_len);
-		s->data_len = 0;
-	}
-	s->frame_at = s->taken;
+	else if (s->hdr.fin)
+		message_end(s);
+	if (!s->over)
+		s->frame_at = s->taken;
 }
 
 static void header(struct stream *s)
 {
 	enum ws_rule rule;
 
-	rule = ws_seq_check(&s->seq, &s->hdr, s->role, 0, s->max_message);
+	rule = ws_seq_check(&s->seq, &s->hdr, s->role, s->rsv, s->max_message);
 	if (rule) {
 		fault(s, rule);
 		return;
@@ -141,6 +172,7 @@ static void header(struct stream *s)
 	ws_seq_frame(&s->seq, &s->hdr);
 	if (!ws_op_is_control(s->hdr.opcode) && s->hdr.opcode != WS_OP_CONT) {
 		s->opcode = s->hdr.opcode;
+		s->message_rsv = s->hdr.rsv;
 		s->utf8 = WS_UTF8_OK;
 	}
 	s->key = s->hdr.key;
@@ -183,7 +215,7 @@ static size_t feed_payload(struct stream *s, const u8 *p, size_t n)
 	if (ws_op_is_control(s->hdr.opcode)) {
 		ws_mask_copy(s->control + (s->hdr.len - s->left), p, n, s->key);
 	} else {
-		if (s->opcode == WS_OP_TEXT) {
+		if (is_text(s)) {
 			s->utf8 = ws_utf8(s->utf8, p, n, s->key);
 			if (s->utf8 == WS_UTF8_BAD) {
 				fault(s, WS_RULE_UTF8);
@@ -200,10 +232,11 @@ static size_t feed_payload(struct stream *s, const u8 *p, size_t n)
 	return n;
 }
 
-void stream_init(struct stream *s, u32 role, u64 max_message)
+void stream_init(struct stream *s, u32 role, u8 rsv, u64 max_message)
 {
 	memset(s, 0, sizeof(*s));
 	s->role = role;
+	s->rsv = rsv;
 	s->max_message = max_message;
 	put(s, "%s", "");
 }

@@ -10,6 +10,7 @@
 
 struct stream {
 	u32 role;
+	u8 rsv;			/* bits that are allowed */
 	u64 max_message;
 
 	u8 head[WS_HDR_MAX];
@@ -20,9 +21,11 @@ struct stream {
 	u32 key;		/* as it stands at the next payload byte */
 	struct ws_seq seq;
 	u8 opcode;		/* of the message */
+	u8 message_rsv;
 	u8 utf8;
 	u8 control[WS_CTRL_MAX];
 	bool over;		/* Close or a fault: what follows is ignored */
+	enum ws_rule rule;	/* the fault */
 
 	u64 taken;		/* bytes of the stream */
 	u64 frame_at;		/* where the frame began */
@@ -31,12 +34,15 @@ struct stream {
 	size_t data_len, data_room;
 	char *log;
 	size_t log_len, log_room;
+	size_t log_good;	/* without the fault */
 };
 
-void stream_init(struct stream *s, u32 role, u64 max_message);
+void stream_init(struct stream *s, u32 role, u8 rsv, u64 max_message);
 void stream_feed(struct stream *s, const u8 *p, size_t n);
 /* The log, ended by " ..." when the stream stops inside something. */
 const char *stream_end(struct stream *s);
 void stream_free(struct stream *s);
+/* One event in the log's notation, for others who keep such a log. */
+void stream_log(struct stream *s, const char *name, const u8 *p, size_t n);
 
 #endif /* _WS_CORE_STREAM_H */

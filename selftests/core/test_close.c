@@ -121,6 +121,9 @@ static const struct {
 	{ WS_RULE_TOO_BIG, 1009, -EMSGSIZE, "TooBig" },
 	{ WS_RULE_TRUNCATED, 1006, -EPROTO, "Truncated" },
 	{ WS_RULE_STREAM, 1011, -EPROTO, "Stream" },
+	{ WS_RULE_PING_TIMEOUT, 1006, -ETIMEDOUT, "PingTimeout" },
+	{ WS_RULE_ASSEMBLY_TIMEOUT, 1008, -ETIMEDOUT, "AssemblyTimeout" },
+	{ WS_RULE_CLOSE_TIMEOUT, 1006, -ETIMEDOUT, "CloseTimeout" },
 };
 
 static void rule_code__all(void)

@@ -216,9 +216,11 @@ static void op_is_control__all(void)
 
 /* The sections' rules in the order in which one after the other applies. */
 static enum ws_rule expected_rule(const struct ws_seq *seq,
-				  const struct ws_hdr *hdr, u32 role)
+				  const struct ws_hdr *hdr, u32 role, u8 rsv)
 {
-	if (hdr->rsv)
+	bool first = hdr->opcode == 1 || hdr->opcode == 2;
+
+	if (hdr->rsv & ~(first ? rsv : 0))
 		return WS_RULE_RSV;
 	if (role == WS_ROLE_SERVER && !hdr->masked)
 		return WS_RULE_UNMASKED;
@@ -235,33 +237,38 @@ static enum ws_rule expected_rule(const struct ws_seq *seq,
 	return WS_RULE_NONE;
 }
 
+static void every_bit(u8 op, u8 rsv, u8 allowed)
+{
+	unsigned int bits;
+
+	for (bits = 0; bits < 32; bits++) {
+		struct ws_hdr hdr = {
+			.len = 3, .opcode = op, .rsv = rsv,
+			.fin = bits & 1, .masked = bits & 2,
+		};
+		struct ws_seq seq = {
+			.len = bits & 8 ? 7 : 0,
+			.opcode = bits & 8 ? 1 + !!(bits & 16) : 0,
+		};
+		u32 role = bits & 4 ? WS_ROLE_CLIENT : WS_ROLE_SERVER;
+
+		CHECK_MSG(ws_seq_check(&seq, &hdr, role, allowed, 100) ==
+			  expected_rule(&seq, &hdr, role, allowed),
+			  "op %u rsv %02x of %02x bits %u", op, rsv, allowed,
+			  bits);
+	}
+}
+
+/* RFC 7692 section 6: RSV1 on the first frame of a message, nowhere else. */
 static void seq_check__every_combination(void)
 {
-	static const u8 rsv[] = { 0, 0x10, 0x20, 0x40, 0x70 };
-	unsigned int op, i, bits;
+	unsigned int op, rsv, allowed;
 
-	for (op = 0; op < 16; op++) {
-		for (i = 0; i < ARRAY_SIZE(rsv); i++) {
-			for (bits = 0; bits < 32; bits++) {
-				struct ws_hdr hdr = {
-					.len = 3, .opcode = op, .rsv = rsv[i],
-					.fin = bits & 1, .masked = bits & 2,
-				};
-				struct ws_seq seq = {
-					.len = bits & 8 ? 7 : 0,
-					.opcode = bits & 8 ? 1 + !!(bits & 16)
-							   : 0,
-				};
-				u32 role = bits & 4 ? WS_ROLE_CLIENT
-						    : WS_ROLE_SERVER;
-
-				CHECK_MSG(ws_seq_check(&seq, &hdr, role, 0, 100) ==
-					  expected_rule(&seq, &hdr, role),
-					  "op %u rsv %u bits %u", op, rsv[i],
-					  bits);
-			}
-		}
-	}
+	for (op = 0; op < 16; op++)
+		for (rsv = 0; rsv <= WS_RSV_MASK; rsv += 0x10)
+			for (allowed = 0; allowed <= WS_RSV_MASK;
+			     allowed += 0x10)
+				every_bit(op, rsv, allowed);
 }
 
 /* The limit is on the whole message, and no sum wraps around. */

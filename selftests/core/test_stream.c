@@ -59,7 +59,7 @@ static u8 *vector_bytes(const struct vector *v, size_t *n)
 
 static void start(struct stream *s, const struct vector *v)
 {
-	stream_init(s, v->role,
+	stream_init(s, v->role, v->rsv,
 		    v->max_message ? v->max_message : WS_MAX_MESSAGE_DEFAULT);
 }
 
@@ -135,6 +135,23 @@ static void stream__vectors_every_cut(void)
 	}
 }
 
+static void stream__vectors_break_every_rule(void)
+{
+	size_t i, k;
+
+	for (i = 0; i < ARRAY_SIZE(rules_of_streams); i++) {
+		enum ws_rule rule = rules_of_streams[i];
+		unsigned int found = 0;
+		char word[32];
+
+		snprintf(word, sizeof(word), "!%s@", ws_rule_name(rule));
+		for (k = 0; k < ARRAY_SIZE(vectors); k++)
+			if (strstr(vectors[k].want, word))
+				found++;
+		CHECK_MSG(found, "%s", word);
+	}
+}
+
 /* Small numbers that repeat: failures can be run again. */
 static u32 next(u32 *seed)
 {
@@ -198,7 +215,7 @@ static void stream__random_there_and_back(void)
 					   &seed);
 			log_len += strlen(want + log_len);
 		}
-		stream_init(&s, role, WS_MAX_MESSAGE_DEFAULT);
+		stream_init(&s, role, 0, WS_MAX_MESSAGE_DEFAULT);
 		while (at < n) {
 			size_t take = next(&seed) % 40;
 
@@ -220,6 +237,7 @@ const struct core_test stream_tests[] = {
 	T(stream__vectors_whole),
 	T(stream__vectors_byte_by_byte),
 	T(stream__vectors_every_cut),
+	T(stream__vectors_break_every_rule),
 	T(stream__random_there_and_back),
 	{ NULL, NULL },
 };

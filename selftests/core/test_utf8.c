@@ -125,17 +125,57 @@ static void utf8__every_sequence(void)
 	}
 }
 
+/* RFC 3629 section 4, from the text's start: one character, or none. */
+static size_t character(const u8 *p, size_t n)
+{
+	u8 want[4];
+	size_t len, i;
+	u32 c;
+
+	len = p[0] < 0x80 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+	if (len > n)
+		return 0;
+	c = len == 1 ? p[0] : p[0] & (0x7f >> len);
+	for (i = 1; i < len; i++)
+		c = c << 6 | (p[i] & 0x3f);
+	if (c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+		return 0;
+	return encode(want, c) == len && !memcmp(p, want, len) ? len : 0;
+}
+
+/* All two and three bytes, whatever the first of them are. */
+static void utf8__every_two_and_three_bytes(void)
+{
+	size_t at, n, len;
+	u32 c;
+
+	for (n = 2; n <= 3; n++) {
+		for (c = 0; c < 1u << 8 * n; c++) {
+			u8 p[3] = { c >> 8 * (n - 1), c >> 8 * (n - 2), c };
+
+			for (at = 0; at < n; at += len) {
+				len = character(p + at, n - at);
+				if (!len)
+					break;
+			}
+			CHECK_MSG((ws_utf8(WS_UTF8_OK, p, n, 0) ==
+				   WS_UTF8_OK) == (at == n), "%06x", c);
+		}
+	}
+}
+
 /* The other way round: no character is refused, wherever it is cut. */
 static void utf8__every_character_every_cut(void)
 {
 	u32 c;
 
-	for (c = 0; c <= 0x10ffff; c++) {
+	/* The 21 bits of the longest form, beyond Unicode's end. */
+	for (c = 0; c < 1 << 21; c++) {
 		size_t n, cut;
 		u8 p[4];
 
 		n = encode(p, c);
-		if (c >= 0xd800 && c <= 0xdfff) {
+		if ((c >= 0xd800 && c <= 0xdfff) || c > 0x10ffff) {
 			CHECK(ws_utf8(WS_UTF8_OK, p, n, 0) == WS_UTF8_BAD);
 			continue;
 		}
@@ -251,6 +291,7 @@ static void utf8__mixed_text(void)
 
 const struct core_test utf8_tests[] = {
 	T(utf8__every_sequence),
+	T(utf8__every_two_and_three_bytes),
 	T(utf8__every_character_every_cut),
 	T(utf8__bad_stays_bad),
 	T(utf8__odd_one_at_every_place),

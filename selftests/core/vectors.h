@@ -12,6 +12,7 @@ struct vector {
 	u64 max_message;	/* 0: the default */
 	const char *in;
 	const char *want;
+	u8 rsv;			/* bits that are allowed */
 };
 
 #define CLIENT	WS_ROLE_CLIENT
@@ -282,4 +283,69 @@ static const struct vector vectors[] = {
 	{ "a ping is no part of it", CLIENT, 4,
 	  "02 03 'abc' 89 06 'longer' 80 01 'd'",
 	  "ping(longer) binary(abcd)" },
+
+	/* RFC 7692: the bit that an extension uses. */
+	{ "rsv1 on a text is allowed and not checked", CLIENT, 0,
+	  "c1 02 ff c0",
+	  "text+rsv1(\\ff\\c0)", WS_RSV1 },
+	{ "rsv1 on a binary, masked", SERVER, 0,
+	  "c2 81 00 00 00 00 'a'",
+	  "binary+rsv1(a)", WS_RSV1 },
+	{ "rsv1 is of the message, not of the next one", CLIENT, 0,
+	  "41 01 c3 80 01 '(' 81 01 'b' 81 01 ff",
+	  "text+rsv1(\\c3() text(b) !Utf8@9", WS_RSV1 },
+	{ "rsv1 on a continuation", CLIENT, 0,
+	  "41 01 'a' c0 01 'b'",
+	  "!Rsv@3", WS_RSV1 },
+	{ "rsv1 on a continuation of a plain message", CLIENT, 0,
+	  "01 01 'a' c0 01 'b'",
+	  "!Rsv@3", WS_RSV1 },
+	{ "rsv1 on a ping", CLIENT, 0,
+	  "c1 01 'a' c9 01 'b'",
+	  "text+rsv1(a) !Rsv@3", WS_RSV1 },
+	{ "rsv1 on a pong between fragments, masked", SERVER, 0,
+	  "41 81 00 00 00 00 'a' ca 80 00 00 00 00",
+	  "!Rsv@7", WS_RSV1 },
+	{ "rsv1 on a close", CLIENT, 0,
+	  "c8 00",
+	  "!Rsv@0", WS_RSV1 },
+	{ "rsv1 on a reserved opcode", CLIENT, 0,
+	  "c3 00",
+	  "!Rsv@0", WS_RSV1 },
+	{ "rsv1 and rsv2", CLIENT, 0,
+	  "e1 01 'a'",
+	  "!Rsv@0", WS_RSV1 },
+	{ "rsv3 where rsv1 is allowed", CLIENT, 0,
+	  "91 01 'a'",
+	  "!Rsv@0", WS_RSV1 },
+	{ "rsv1 comes before the mask", SERVER, 0,
+	  "c0 00",
+	  "!Rsv@0", WS_RSV1 },
+
+	/* Opcodes and codes next to the ones above. */
+	{ "opcode 4", CLIENT, 0, "84 00", "!Opcode@0" },
+	{ "opcode 5 with a payload", CLIENT, 0, "85 01 'a'", "!Opcode@0" },
+	{ "opcode 6, FIN clear", CLIENT, 0, "06 00", "!Opcode@0" },
+	{ "opcode 12", CLIENT, 0, "8c 00", "!Opcode@0" },
+	{ "opcode 13, masked", SERVER, 0,
+	  "8d 80 00 00 00 00",
+	  "!Opcode@0" },
+	{ "opcode 14 of 126", CLIENT, 0, "8e 7e 00 7e", "!ControlLength@0" },
+	{ "close 1003", CLIENT, 0, "88 02 03 eb", "close:1003()" },
+	{ "close 1004", CLIENT, 0, "88 02 03 ec", "!CloseCode@0" },
+	{ "close 1007", CLIENT, 0, "88 02 03 ef", "close:1007()" },
+	{ "close 1012", CLIENT, 0, "88 02 03 f4", "close:1012()" },
+	{ "close 1014", CLIENT, 0, "88 02 03 f6", "close:1014()" },
+	{ "close 1016", CLIENT, 0, "88 02 03 f8", "!CloseCode@0" },
+	{ "close 3000", CLIENT, 0, "88 02 0b b8", "close:3000()" },
+	{ "close 0", CLIENT, 0, "88 02 00 00", "!CloseCode@0" },
+	{ "close 65535", CLIENT, 0, "88 02 ff ff", "!CloseCode@0" },
+};
+
+/* Rules that a stream alone can break: each must stand in a vector. */
+static const enum ws_rule rules_of_streams[] = {
+	WS_RULE_RSV, WS_RULE_OPCODE, WS_RULE_LENGTH, WS_RULE_UNMASKED,
+	WS_RULE_MASKED, WS_RULE_CONTROL_LENGTH, WS_RULE_CONTROL_FRAGMENT,
+	WS_RULE_CONTINUATION, WS_RULE_INTERLEAVED, WS_RULE_CLOSE_LENGTH,
+	WS_RULE_CLOSE_CODE, WS_RULE_CLOSE_UTF8, WS_RULE_UTF8, WS_RULE_TOO_BIG,
 };
