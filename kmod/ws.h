@@ -27,6 +27,8 @@
 #define WS_FRAME_MIN_NB	4096
 /* Page runs of one frame; 64 KiB fit even where only single pages are left. */
 #define WS_FRAME_SEGS	18
+/* More jiffies than any limit has. */
+#define WS_TIME_NEVER	U32_MAX
 
 /**
  * struct ws_cursor - a place in the received stream and what it is inside of
@@ -81,6 +83,7 @@ enum ws_stop {
  * @growing: ws_lower_grow() is at work
  * @cramped: ws_rx_relieve() found no memory and must be tried again
  * @started: the parser runs; before that the role may still change
+ * @open: a frame or a message has begun and is not complete
  */
 struct ws_rx {
 	struct ws_cursor scan;
@@ -104,6 +107,7 @@ struct ws_rx {
 	bool growing;
 	bool cramped;
 	bool started;
+	bool open;
 };
 
 /**
@@ -154,6 +158,37 @@ enum {
 	WS_FIN_SENT,
 };
 
+/**
+ * struct ws_time - what ws_timer.c goes by, in tcp_jiffies32
+ * @base: nothing that came before this tells that the peer lives
+ * @interval: milliseconds of silence until the next PING
+ * @asked: when the PING was wanted that has not been answered
+ * @una: what TCP's peer had acknowledged when that was last looked at
+ * @ping_end: sequence number behind the PING
+ * @open: since when ws_rx::open is set
+ * @close: since when the Close is wanted
+ * @ping: WS_PING_*
+ * @behind: the PING waited behind other bytes at the last look
+ */
+struct ws_time {
+	u32 base;
+	u32 interval;
+	u32 asked;
+	u32 una;
+	u32 ping_end;
+	u32 open;
+	u32 close;
+	u8 ping;
+	bool behind;
+};
+
+enum {
+	WS_PING_NONE,
+	WS_PING_WANTED,
+	/* In TCP's hands. */
+	WS_PING_SENT,
+};
+
 enum ws_mib {
 	WS_MIB_CURR,
 	WS_MIB_ATTACHED,
@@ -165,10 +200,13 @@ enum ws_mib {
 	WS_MIB_RX_CLOSE,
 	WS_MIB_TX_MESSAGES,
 	WS_MIB_TX_BYTES,
+	WS_MIB_TX_PING,
 	WS_MIB_TX_PONG,
 	WS_MIB_TX_CLOSE,
 	WS_MIB_PONG_DROPPED,
 	WS_MIB_NO_MEMORY,
+	WS_MIB_LINGER,
+	WS_MIB_LINGER_DROPPED,
 	/* One for each rule, in the order of &enum ws_rule from 1 on. */
 	WS_MIB_ERR,
 	WS_MIB_MAX = WS_MIB_ERR + WS_RULE_MAX - 1
@@ -185,11 +223,15 @@ struct ws_mibs {
  * @mibs: counters of the network namespace
  * @data_ready: TCP's callback, which wakes the reader
  * @write_space: TCP's callback, which wakes the writer
- * @work: sends what softirq context must not
+ * @state_change: TCP's callback, while it is ws_linger.c's
+ * @work: sends what softirq context must not, and looks at the time
  * @rx: the receiving direction
  * @tx: the sending direction
+ * @time: keepalive and limits
  * @cfg: WS_CONFIG, defaults filled in
  * @info: WS_INFO, as far as it is counted
+ * @lingers: nobody reads any more but ws_linger.c
+ * @detached: it has no file any more; @work is to close it
  *
  * Found through sk_user_data, which changes under sk_callback_lock and the
  * socket lock both. Who writes what, and under which lock:
@@ -200,10 +242,10 @@ struct ws_mibs {
  *  sk, slot, mibs,     at attach                  freely
  *  data_ready,
  *  write_space
- *  rx, tx, cfg, info   the socket lock: by its    the same; poll() reads
- *                      owner, or in softirq with  rx.complete, rx.stop,
- *                      bh_lock_sock() and no      rx.payload, rx.started,
- *                      owner                      tx.nseg and tx.busy
+ *  rx, tx, time, cfg,  the socket lock: by its    the same; poll() reads
+ *  info, lingers,      owner, or in softirq with  rx.complete, rx.stop,
+ *  detached,           bh_lock_sock() and no      rx.payload, rx.started,
+ *  state_change        owner                      tx.nseg and tx.busy
  *                                                 without, as hints
  *  ==================  =========================  ========================
  *
@@ -218,11 +260,15 @@ struct ws_ctx {
 	struct ws_mibs __percpu *mibs;
 	void (*data_ready)(struct sock *sk);
 	void (*write_space)(struct sock *sk);
+	void (*state_change)(struct sock *sk);
 	struct delayed_work work;
 	struct ws_rx rx;
 	struct ws_tx tx;
+	struct ws_time time;
 	struct ws_config cfg;
 	struct ws_info info;
+	bool lingers;
+	bool detached;
 };
 
 /**
@@ -255,6 +301,7 @@ static inline void ws_owned_by_me(const struct ws_ctx *ctx)
 extern struct workqueue_struct *ws_wq;
 int ws_ulp_init(void);
 void ws_ulp_exit(void);
+void ws_ulp_end(struct ws_ctx *ctx, long timeout);
 
 /* ws_lower.c */
 
@@ -300,6 +347,8 @@ void ws_rx_scan(struct ws_ctx *ctx);
 void ws_rx_trim(struct ws_ctx *ctx);
 void ws_rx_relieve(struct ws_ctx *ctx);
 void ws_rx_fault(struct ws_ctx *ctx, enum ws_rule rule);
+void ws_rx_closed(struct ws_ctx *ctx);
+void ws_rx_wake(struct ws_ctx *ctx);
 bool ws_rx_readable(const struct ws_ctx *ctx);
 void ws_rx_data_ready(struct sock *sk);
 
@@ -338,6 +387,21 @@ void ws_ctrl_kick(struct ws_ctx *ctx);
 void ws_ctrl_work(struct work_struct *work);
 void ws_ctrl_write_space(struct sock *sk);
 int ws_ctrl_shutdown(struct socket *sock, int how);
+
+/* ws_timer.c */
+u32 ws_timer_left(u32 since, u32 limit);
+enum ws_rule ws_timer_run(struct ws_ctx *ctx, u32 *next);
+void ws_timer_opened(struct ws_ctx *ctx);
+void ws_timer_closing(struct ws_ctx *ctx);
+void ws_timer_start(struct ws_ctx *ctx);
+
+/* ws_linger.c */
+bool ws_linger_over(const struct ws_ctx *ctx);
+bool ws_linger_start(struct ws_ctx *ctx);
+long ws_linger_wait(struct ws_ctx *ctx, long timeout);
+void ws_linger_detach(struct ws_ctx *ctx);
+void ws_linger_stop(struct ws_ctx *ctx);
+u32 ws_linger_left(struct ws_ctx *ctx);
 
 /* ws_poll.c */
 __poll_t ws_poll(struct file *file, struct socket *sock,

@@ -62,6 +62,8 @@ void ws_ctrl_close(struct ws_ctx *ctx, u16 code)
 	tx->close_code = code;
 	ctx->info.state |= WS_STATE_CLOSE_SENT;
 	ctx->info.close_sent = code;
+	if (!(ctx->info.state & (WS_STATE_CLOSE_RECEIVED | WS_STATE_FAILED)))
+		ws_timer_closing(ctx);
 }
 
 /**
@@ -101,7 +103,9 @@ bool ws_ctrl_pending(const struct ws_ctx *ctx)
 {
 	const struct ws_tx *tx = &ctx->tx;
 
-	return READ_ONCE(ctx->rx.cramped) || READ_ONCE(tx->nseg) || READ_ONCE(tx->npong) ||
+	return READ_ONCE(ctx->rx.cramped) || READ_ONCE(tx->nseg) ||
+	       READ_ONCE(tx->npong) ||
+	       READ_ONCE(ctx->time.ping) == WS_PING_WANTED ||
 	       READ_ONCE(tx->close) == WS_CLOSE_WANTED ||
 	       (READ_ONCE(tx->fin) == WS_FIN_WANTED &&
 		READ_ONCE(tx->close) == WS_CLOSE_SENT);
@@ -116,42 +120,70 @@ bool ws_ctrl_pending(const struct ws_ctx *ctx)
 void ws_ctrl_kick(struct ws_ctx *ctx)
 {
 	if (ws_ctrl_pending(ctx))
-		queue_delayed_work(ws_wq, &ctx->work, 0);
+		mod_delayed_work(ws_wq, &ctx->work, 0);
+}
+
+/*
+ * What no system call will do. Return: jiffies until there is more of it, or
+ * WS_TIME_NEVER; @dead is set when TCP must be ended.
+ */
+static u32 work_locked(struct ws_ctx *ctx, bool *dead)
+{
+	u32 next = WS_TIME_NEVER;
+
+	if (ctx->rx.cramped)
+		ws_rx_relieve(ctx);
+	*dead = ws_timer_run(ctx, &next);
+	/* When it is memory that lacks, not room, no ACK will call us. */
+	if ((ws_tx_flush(ctx) == -EAGAIN && sk_stream_memory_free(ctx->sk)) ||
+	    ctx->rx.cramped)
+		next = min_t(u32, next, HZ / 10);
+	return next;
 }
 
 /**
- * ws_ctrl_work() - do what no system call will: send, or find memory
+ * ws_ctrl_work() - do what no system call will: send, find memory, give up
  * @work: &ws_ctx::work
  *
- * Process context. ws_ulp.c cancels it before the context goes.
+ * Process context. ws_ulp.c cancels it before the context goes; the context
+ * of a socket without a file goes here.
  */
 void ws_ctrl_work(struct work_struct *work)
 {
 	struct ws_ctx *ctx = container_of(to_delayed_work(work),
 					  struct ws_ctx, work);
 	struct sock *sk = ctx->sk;
-	bool retry;
+	bool busy, dead;
+	u32 next;
 
 	/* An owner can hold the lock for long, over a fault of its memory. */
 	local_bh_disable();
 	bh_lock_sock(sk);
-	retry = sock_owned_by_user(sk);
+	busy = sock_owned_by_user(sk);
 	bh_unlock_sock(sk);
 	local_bh_enable();
-	if (retry) {
+	if (busy) {
 		queue_delayed_work(ws_wq, &ctx->work, 1);
 		return;
 	}
 
 	lock_sock(sk);
-	if (ctx->rx.cramped)
-		ws_rx_relieve(ctx);
-	/* When it is memory that lacks, not room, no ACK will call us. */
-	retry = (ws_tx_flush(ctx) == -EAGAIN && sk_stream_memory_free(sk)) ||
-		ctx->rx.cramped;
+	next = work_locked(ctx, &dead);
+	if (ctx->detached) {
+		u32 left = ws_linger_left(ctx);
+
+		if (!left) {
+			ws_ulp_end(ctx, 0);
+			return;
+		}
+		next = min(next, left);
+	}
 	release_sock(sk);
-	if (retry)
-		queue_delayed_work(ws_wq, &ctx->work, HZ / 10);
+	/* As sock_diag does it: RST to the peer, the error to the reader. */
+	if (dead)
+		ctx->slot->lower_prot->diag_destroy(sk, ETIMEDOUT);
+	else if (next != WS_TIME_NEVER)
+		queue_delayed_work(ws_wq, &ctx->work, next);
 }
 
 /**

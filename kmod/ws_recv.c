@@ -279,14 +279,8 @@ static int recv_close(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 	if (flags & MSG_PEEK)
 		return shown;
 
-	if (first) {
-		ctx->info.state |= WS_STATE_CLOSE_RECEIVED;
-		ctx->info.close_received = rx->close_code;
-		WRITE_ONCE(rx->payload, 0);
-		if (ctx->cfg.role == WS_ROLE_SERVER)
-			ws_ctrl_fin(ctx);
-		ws_ctrl_close(ctx, rx->close_code);
-	}
+	if (first)
+		ws_rx_closed(ctx);
 	ws_lower_consume(ctx, pc.cur.seq);
 	rx->head = pc.cur;
 	if (pc.end) {

@@ -31,6 +31,24 @@ void ws_rx_fault(struct ws_ctx *ctx, enum ws_rule rule)
 	ws_stats_inc(ctx, WS_MIB_ERR + rule - 1);
 }
 
+/**
+ * ws_rx_closed() - the peer's Close takes effect, RFC 6455 section 7.1.3
+ * @ctx: the socket, whose @rx.stop is WS_STOP_CLOSE
+ *
+ * Any context that has the socket lock.
+ */
+void ws_rx_closed(struct ws_ctx *ctx)
+{
+	struct ws_rx *rx = &ctx->rx;
+
+	ctx->info.state |= WS_STATE_CLOSE_RECEIVED;
+	ctx->info.close_received = rx->close_code;
+	WRITE_ONCE(rx->payload, 0);
+	if (ctx->cfg.role == WS_ROLE_SERVER)
+		ws_ctrl_fin(ctx);
+	ws_ctrl_close(ctx, rx->close_code);
+}
+
 static void scan_control(struct ws_ctx *ctx, struct ws_run *run,
 			 const struct ws_hdr *hdr, u32 seq)
 {
@@ -67,6 +85,8 @@ static void scan_control(struct ws_ctx *ctx, struct ws_run *run,
 		break;
 	}
 	rx->scan.seq = seq + hdr->len;
+	if (!rx->seq.opcode)
+		rx->open = false;
 }
 
 /* Return: false when more bytes are needed or the stream has ended. */
@@ -175,6 +195,7 @@ static bool scan_payload(struct ws_ctx *ctx, struct ws_run *run, u32 end)
 		return false;
 	}
 	scan->opcode = 0;
+	rx->open = false;
 	WRITE_ONCE(rx->complete, rx->complete + 1);
 	return true;
 }
@@ -288,9 +309,12 @@ void ws_rx_scan(struct ws_ctx *ctx)
 	if (more && rx->scan.frame && !rx->scan.left)
 		scan_payload(ctx, &run, end);
 	ws_lower_run_end(&run);
-	if (sock_flag(ctx->sk, SOCK_DONE) &&
-	    (rx->scan.frame || rx->seq.opcode || rx->scan.seq != end))
-		ws_rx_fault(ctx, WS_RULE_TRUNCATED);
+	if (rx->scan.frame || rx->seq.opcode || rx->scan.seq != end) {
+		if (sock_flag(ctx->sk, SOCK_DONE) && !ctx->lingers)
+			ws_rx_fault(ctx, WS_RULE_TRUNCATED);
+		if (!rx->open)
+			ws_timer_opened(ctx);
+	}
 	ws_lower_grow(ctx, rx->scan.left);
 	ws_rx_trim(ctx);
 	ws_rx_relieve(ctx);
@@ -311,6 +335,7 @@ void ws_rx_start(struct ws_ctx *ctx)
 	if (rx->started)
 		return;
 	WRITE_ONCE(rx->started, true);
+	ws_timer_start(ctx);
 	ws_rx_scan(ctx);
 	ws_ctrl_kick(ctx);
 }
@@ -329,6 +354,18 @@ bool ws_rx_readable(const struct ws_ctx *ctx)
 	if (READ_ONCE(rx->complete) || READ_ONCE(rx->stop) != WS_STOP_NONE)
 		return true;
 	return READ_ONCE(rx->payload) && under_pressure(ctx);
+}
+
+/**
+ * ws_rx_wake() - tell the reader that there is something new
+ * @ctx: the socket
+ *
+ * Any context that has the socket lock.
+ */
+void ws_rx_wake(struct ws_ctx *ctx)
+{
+	ctx->info.wakeups++;
+	ctx->data_ready(ctx->sk);
 }
 
 /**
@@ -354,9 +391,7 @@ void ws_rx_data_ready(struct sock *sk)
 	ws_rx_scan(ctx);
 	if (rx->complete != complete || rx->stop != stop ||
 	    sock_flag(sk, SOCK_DONE) ||
-	    (!complete && stop == WS_STOP_NONE && ws_rx_readable(ctx))) {
-		ctx->info.wakeups++;
-		ctx->data_ready(sk);
-	}
+	    (!complete && stop == WS_STOP_NONE && ws_rx_readable(ctx)))
+		ws_rx_wake(ctx);
 	ws_ctrl_kick(ctx);
 }

@@ -8,6 +8,7 @@ void ws_config_default(struct ws_config *cfg)
 		.role = WS_ROLE_SERVER,
 		.max_message = WS_MAX_MESSAGE_DEFAULT,
 		.send_opcode = WS_OP_BINARY,
+		.close_timeout = WS_CLOSE_TIMEOUT_DEFAULT,
 	};
 }
 
@@ -47,6 +48,15 @@ static int check_config(struct ws_config *cfg)
 		cfg->send_opcode = WS_OP_BINARY;
 	if (cfg->send_opcode > WS_OP_BINARY)
 		return -EINVAL;
+	if (cfg->ping_interval > WS_TIME_MAX ||
+	    cfg->ping_timeout > WS_TIME_MAX ||
+	    cfg->assembly_timeout > WS_TIME_MAX ||
+	    cfg->close_timeout > WS_TIME_MAX)
+		return -EINVAL;
+	if (!cfg->ping_timeout)
+		cfg->ping_timeout = cfg->ping_interval;
+	if (!cfg->close_timeout)
+		cfg->close_timeout = WS_CLOSE_TIMEOUT_DEFAULT;
 	return 0;
 }
 
@@ -63,10 +73,13 @@ static int set_config(struct ws_ctx *ctx, sockptr_t optval,
 		return err;
 
 	lock_sock(ctx->sk);
-	if (cfg.role != ctx->cfg.role && ctx->rx.started)
+	if (cfg.role != ctx->cfg.role && ctx->rx.started) {
 		err = -EBUSY;
-	else
+	} else {
 		ctx->cfg = cfg;
+		if (ctx->rx.started)
+			ws_timer_start(ctx);
+	}
 	release_sock(ctx->sk);
 	return err;
 }

@@ -25,10 +25,13 @@ static const char * const ws_mib_names[WS_MIB_ERR] = {
 	[WS_MIB_RX_CLOSE]	= "WsRxClose",
 	[WS_MIB_TX_MESSAGES]	= "WsTxMessages",
 	[WS_MIB_TX_BYTES]	= "WsTxBytes",
+	[WS_MIB_TX_PING]	= "WsTxPing",
 	[WS_MIB_TX_PONG]	= "WsTxPong",
 	[WS_MIB_TX_CLOSE]	= "WsTxClose",
 	[WS_MIB_PONG_DROPPED]	= "WsPongDropped",
 	[WS_MIB_NO_MEMORY]	= "WsNoMemory",
+	[WS_MIB_LINGER]		= "WsCurrLingering",
+	[WS_MIB_LINGER_DROPPED]	= "WsLingerDropped",
 };
 
 /**

@@ -209,6 +209,19 @@ static int push_pong(struct ws_ctx *ctx)
 	return err;
 }
 
+static int push_ping(struct ws_ctx *ctx)
+{
+	int err = push_control(ctx, WS_OP_PING, NULL, 0);
+
+	if (err == -ENOMEM)
+		return -EAGAIN;
+	ctx->time.ping = WS_PING_SENT;
+	ctx->time.ping_end = tcp_sk(ctx->sk)->write_seq;
+	ctx->info.tx_pings++;
+	ws_stats_inc(ctx, WS_MIB_TX_PING);
+	return err;
+}
+
 static int push_close(struct ws_ctx *ctx)
 {
 	struct ws_tx *tx = &ctx->tx;
@@ -242,7 +255,7 @@ void ws_tx_wake(struct ws_ctx *ctx)
 }
 
 /**
- * ws_tx_flush() - send whatever waits: the rest of a frame, PONGs, a Close, FIN
+ * ws_tx_flush() - send what waits: rest of a frame, PONGs, PING, Close, FIN
  * @ctx: the socket
  *
  * Does not wait for room in the send buffer; what is left goes with the next
@@ -263,6 +276,8 @@ int ws_tx_flush(struct ws_ctx *ctx)
 			break;
 		if (tx->npong)
 			err = push_pong(ctx);
+		else if (ctx->time.ping == WS_PING_WANTED)
+			err = push_ping(ctx);
 		else if (tx->close == WS_CLOSE_WANTED)
 			err = push_close(ctx);
 		else

@@ -8,9 +8,10 @@
  * through the originals: few of TCP's functions are exported everywhere.
  *
  * Two references keep the module: tcp_set_ulp() takes one that is given back
- * when the TCP socket dies, which may be inside ws_close(); ours, through the
- * owner of proto_ops, is given back by the socket layer after ops->release()
- * has returned. So no code of ours runs without one.
+ * when the TCP socket dies, which may be inside ws_ulp_end(); ours, through
+ * the owner of proto_ops, is given back by the socket layer after
+ * ops->release() has returned. So no system call is in our code without one;
+ * and ws_ulp_exit() waits for the work, which closes what lingers.
  */
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -207,39 +208,70 @@ static void flush_for_close(struct ws_ctx *ctx)
 	}
 	ws_tx_abort(ctx);
 	WRITE_ONCE(sk->sk_sndbuf, sndbuf);
-	/* Unread bytes would make TCP send RST, which overtakes the Close. */
-	ws_lower_consume(ctx, ws_lower_end(ctx));
 }
 
-static void ws_close(struct sock *sk, long timeout)
+static bool asks_for_rst(const struct sock *sk)
 {
-	struct ws_ctx *ctx = ws_ctx_get(sk);
+	return sock_flag(sk, SOCK_LINGER) && !sk->sk_lingertime;
+}
+
+/**
+ * ws_ulp_end() - give the socket back to TCP and close it
+ * @ctx: the socket, which has no file any more or is about to lose it; freed
+ * @timeout: for TCP's close()
+ *
+ * Process context; takes over the socket lock from the caller.
+ */
+void ws_ulp_end(struct ws_ctx *ctx, long timeout)
+{
 	const struct ws_slot *slot = ctx->slot;
+	struct sock *sk = ctx->sk;
 
-	lock_sock(sk);
-	/* SO_LINGER with time 0 asks for RST. */
-	if (!(sock_flag(sk, SOCK_LINGER) && !sk->sk_lingertime))
-		flush_for_close(ctx);
-	else
-		ws_tx_abort(ctx);
-
+	/* Unread bytes would make TCP send RST, which overtakes the Close. */
+	if (!asks_for_rst(sk))
+		ws_lower_consume(ctx, ws_lower_end(ctx));
+	ws_linger_stop(ctx);
 	write_lock_bh(&sk->sk_callback_lock);
 	sk->sk_data_ready = ctx->data_ready;
 	sk->sk_write_space = ctx->write_space;
 	WRITE_ONCE(sk->sk_prot, slot->lower_prot);
 	rcu_assign_sk_user_data(sk, NULL);
 	write_unlock_bh(&sk->sk_callback_lock);
-	ws_stats_add(ctx, WS_MIB_CURR, -1);
 	release_sock(sk);
 
-	/* Both callbacks that queue it are gone, see ws_ctrl_write_space(). */
-	cancel_delayed_work_sync(&ctx->work);
+	/* All callbacks that queue it are gone, see ws_ctrl_write_space(). */
+	if (ctx->detached)
+		cancel_delayed_work(&ctx->work); /* we are in it */
+	else
+		cancel_delayed_work_sync(&ctx->work);
 	kfree(ctx->rx.prefix);
 	kfree(ctx);
+	slot->lower_prot->close(sk, timeout);
 	/* The owner of our ops is put for us; this one was its predecessor. */
 	module_put(slot->lower_ops->owner);
+}
 
-	slot->lower_prot->close(sk, timeout);
+static void ws_close(struct sock *sk, long timeout)
+{
+	struct ws_ctx *ctx = ws_ctx_get(sk);
+
+	lock_sock(sk);
+	ws_stats_add(ctx, WS_MIB_CURR, -1);
+	if (asks_for_rst(sk)) {
+		ws_tx_abort(ctx);
+	} else {
+		ws_rx_start(ctx);
+		flush_for_close(ctx);
+	}
+	if (!asks_for_rst(sk) && ws_linger_start(ctx)) {
+		timeout = ws_linger_wait(ctx, timeout);
+		if (!ws_linger_over(ctx)) {
+			ws_linger_detach(ctx);
+			release_sock(sk);
+			return;
+		}
+	}
+	ws_ulp_end(ctx, timeout);
 }
 
 static struct tcp_ulp_ops ws_ulp_ops __read_mostly = {

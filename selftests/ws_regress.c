@@ -136,6 +136,7 @@ TEST_F(regress, close_under_notsent_lowat)
 	}
 	EXPECT_EQ(sent, at);
 	EXPECT_TRUE(expect_close(p, 1001, ""));
+	EXPECT_EQ(0, shutdown(p->raw, SHUT_WR));
 	EXPECT_TRUE(expect_fin(p));
 }
 

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The life of a connection after close(). TCP answers bytes that come to a
+ * closed socket with RST, which can make the peer lose the Close frame that it
+ * was about to read; and the peer owes us a Close of its own (RFC 6455
+ * sections 5.5.1 and 7.1.1). So the TCP socket stays with us, as one that
+ * nobody has accepted yet would stay with its listener: what comes is thrown
+ * away, until the handshake is complete or its time is over.
+ */
+#include "ws.h"
+
+/* Sockets that may linger at a time; the next ones are closed as TCP does. */
+#define WS_LINGER_MAX	16384
+
+static atomic_t lingering = ATOMIC_INIT(0);
+
+/**
+ * ws_linger_over() - has the closing handshake come to its end?
+ * @ctx: the socket, whose Close is out
+ *
+ * The server ends TCP once both have sent a Close; the client waits for that.
+ * Any context that has the socket lock.
+ */
+bool ws_linger_over(const struct ws_ctx *ctx)
+{
+	const struct sock *sk = ctx->sk;
+
+	if (sk->sk_err || sock_flag(sk, SOCK_DONE) ||
+	    !((1 << sk->sk_state) &
+	      (TCPF_ESTABLISHED | TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2)))
+		return true;
+	return ctx->cfg.role == WS_ROLE_SERVER &&
+	       (ctx->info.state & WS_STATE_CLOSE_RECEIVED);
+}
+
+static void throw_away(struct ws_ctx *ctx)
+{
+	struct ws_rx *rx = &ctx->rx;
+
+	ws_rx_scan(ctx);
+	if (rx->stop == WS_STOP_CLOSE)
+		ws_rx_closed(ctx);
+	if (rx->stop != WS_STOP_NONE) {
+		if (rx->stop == WS_STOP_FAULT)
+			ws_ctrl_fin(ctx);
+		WRITE_ONCE(rx->stop, WS_STOP_OVER);
+		ws_rx_scan(ctx);
+		return;
+	}
+	ws_lower_consume(ctx, rx->scan.seq);
+	rx->head = rx->scan;
+	WRITE_ONCE(rx->complete, 0);
+	WRITE_ONCE(rx->payload, 0);
+}
+
+/* Softirq context with the socket lock, or the owner's. */
+static void linger_data_ready(struct sock *sk)
+{
+	struct ws_ctx *ctx = ws_ctx_get(sk);
+
+	if (ctx->rx.growing)
+		return;
+	throw_away(ctx);
+	if (ws_linger_over(ctx))
+		mod_delayed_work(ws_wq, &ctx->work, 0);
+	else
+		ws_ctrl_kick(ctx);
+	/* Somebody may still be in close(), see ws_linger_wait(). */
+	ctx->data_ready(sk);
+}
+
+static void linger_state_change(struct sock *sk)
+{
+	struct ws_ctx *ctx = ws_ctx_get(sk);
+
+	if (ws_linger_over(ctx))
+		mod_delayed_work(ws_wq, &ctx->work, 0);
+	ctx->state_change(sk);
+}
+
+/**
+ * ws_linger_start() - from now on nobody reads but us
+ * @ctx: the socket; its Close is in TCP's hands
+ *
+ * Process context, socket lock; before the socket is detached.
+ *
+ * Return: false when there is nothing to wait for, or no place to do it.
+ */
+bool ws_linger_start(struct ws_ctx *ctx)
+{
+	struct sock *sk = ctx->sk;
+
+	ws_rx_start(ctx);
+	throw_away(ctx);
+	ws_tx_flush(ctx);
+	if (ws_linger_over(ctx))
+		return false;
+	if (atomic_inc_return(&lingering) > WS_LINGER_MAX) {
+		atomic_dec(&lingering);
+		ws_stats_inc(ctx, WS_MIB_LINGER_DROPPED);
+		return false;
+	}
+	ws_stats_inc(ctx, WS_MIB_LINGER);
+	ctx->lingers = true;
+	ctx->time.close = tcp_jiffies32;
+
+	write_lock_bh(&sk->sk_callback_lock);
+	ctx->state_change = sk->sk_state_change;
+	sk->sk_data_ready = linger_data_ready;
+	sk->sk_state_change = linger_state_change;
+	write_unlock_bh(&sk->sk_callback_lock);
+	return true;
+}
+
+/**
+ * ws_linger_wait() - SO_LINGER: have close() wait for the handshake
+ * @ctx: the socket, after ws_linger_start()
+ * @timeout: for so many jiffies, and no longer than a signal allows
+ *
+ * Process context, socket lock, which is given up meanwhile.
+ *
+ * Return: jiffies of @timeout that are left.
+ */
+long ws_linger_wait(struct ws_ctx *ctx, long timeout)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	struct sock *sk = ctx->sk;
+
+	add_wait_queue(sk_sleep(sk), &wait);
+	while (timeout && !ws_linger_over(ctx) && !signal_pending(current))
+		sk_wait_event(sk, &timeout, ws_linger_over(ctx), &wait);
+	remove_wait_queue(sk_sleep(sk), &wait);
+	return timeout;
+}
+
+/**
+ * ws_linger_detach() - let go of the file
+ * @ctx: the socket, after ws_linger_start()
+ *
+ * The context and TCP's socket are the work's after this; the caller has no
+ * right to either once it releases the socket lock.
+ */
+void ws_linger_detach(struct ws_ctx *ctx)
+{
+	struct sock *sk = ctx->sk;
+
+	write_lock_bh(&sk->sk_callback_lock);
+	sk_set_socket(sk, NULL);
+	RCU_INIT_POINTER(sk->sk_wq, NULL);
+	write_unlock_bh(&sk->sk_callback_lock);
+	ctx->detached = true;
+	mod_delayed_work(ws_wq, &ctx->work, 0);
+}
+
+/**
+ * ws_linger_stop() - undo ws_linger_start()
+ * @ctx: the socket
+ *
+ * Process context, socket lock.
+ */
+void ws_linger_stop(struct ws_ctx *ctx)
+{
+	struct sock *sk = ctx->sk;
+
+	if (!ctx->lingers)
+		return;
+	ctx->lingers = false;
+	write_lock_bh(&sk->sk_callback_lock);
+	sk->sk_data_ready = ctx->data_ready;
+	sk->sk_state_change = ctx->state_change;
+	write_unlock_bh(&sk->sk_callback_lock);
+	ws_stats_add(ctx, WS_MIB_LINGER, -1);
+	atomic_dec(&lingering);
+}
+
+/**
+ * ws_linger_left() - how long a detached socket may still linger
+ * @ctx: the socket
+ *
+ * Process context, socket lock.
+ *
+ * Return: jiffies, or 0 when it is to be closed now.
+ */
+u32 ws_linger_left(struct ws_ctx *ctx)
+{
+	u32 left;
+
+	if (ws_linger_over(ctx))
+		return 0;
+	left = ws_timer_left(ctx->time.close, ctx->cfg.close_timeout);
+	if (!left)
+		ws_stats_inc(ctx, WS_MIB_ERR + WS_RULE_CLOSE_TIMEOUT - 1);
+	return left;
+}

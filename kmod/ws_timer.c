@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Time: keepalive, and the limits on messages and on the closing handshake.
+ *
+ * Nothing is armed anew when bytes come. ws_ctrl_work() runs when the earliest
+ * limit can have passed, looks at the times that TCP and the scanner noted,
+ * and comes again when the rest is due. A socket that asked for none of it
+ * has no timer. All of it needs the socket lock; times are tcp_jiffies32.
+ */
+#include <linux/random.h>
+
+#include "ws.h"
+
+static u32 jiffies_of(u32 ms)
+{
+	return max_t(u32, msecs_to_jiffies(ms), 1);
+}
+
+/**
+ * ws_timer_left() - how much is left of a time
+ * @since: when it began
+ * @limit: milliseconds
+ *
+ * Return: jiffies, 0 when it is over.
+ */
+u32 ws_timer_left(u32 since, u32 limit)
+{
+	u32 gone = tcp_jiffies32 - since;
+
+	limit = jiffies_of(limit);
+	return gone < limit ? limit - gone : 0;
+}
+
+/* A peer that has no window to send in cannot be blamed for its silence. */
+static bool peer_barred(const struct ws_ctx *ctx)
+{
+	return tcp_receive_window(tcp_sk(ctx->sk)) <
+	       inet_csk(ctx->sk)->icsk_ack.rcv_mss;
+}
+
+static void choose_interval(struct ws_ctx *ctx)
+{
+	u32 ms = ctx->cfg.ping_interval;
+
+	ctx->time.interval = ms - ((u64)(ms / 8) * get_random_u32() >> 32);
+}
+
+/*
+ * No byte came in time. While the PING waits behind data that the peer takes,
+ * however slowly, the time to answer it has not begun.
+ */
+static bool answer_may_come(struct ws_ctx *ctx)
+{
+	const struct tcp_sock *tp = tcp_sk(ctx->sk);
+	struct ws_time *time = &ctx->time;
+	bool moved = tp->snd_una != time->una;
+
+	time->una = tp->snd_una;
+	if (peer_barred(ctx))
+		return true;
+	if (time->ping == WS_PING_WANTED || before(tp->snd_una, time->ping_end)) {
+		time->behind = moved;
+		return moved;
+	}
+	if (!time->behind)
+		return false;
+	time->behind = false;
+	return true;
+}
+
+/* Return: jiffies until the next look, 0 when the peer is dead. */
+static u32 keep_alive(struct ws_ctx *ctx)
+{
+	u32 heard = inet_csk(ctx->sk)->icsk_ack.lrcvtime;
+	struct ws_time *time = &ctx->time;
+	u32 left;
+
+	if (before(heard, time->base))
+		heard = time->base;
+	if (time->ping != WS_PING_NONE && !before(heard, time->asked))
+		time->ping = WS_PING_NONE;
+
+	if (time->ping == WS_PING_NONE) {
+		left = ws_timer_left(heard, time->interval);
+		if (left)
+			return left;
+		time->ping = WS_PING_WANTED;
+		time->una = tcp_sk(ctx->sk)->snd_una;
+		time->behind = false;
+		choose_interval(ctx);
+	} else {
+		left = ws_timer_left(time->asked, ctx->cfg.ping_timeout);
+		if (left)
+			return left;
+		if (!answer_may_come(ctx))
+			return 0;
+	}
+	time->asked = tcp_jiffies32;
+	return jiffies_of(ctx->cfg.ping_timeout);
+}
+
+/* Return: jiffies until the next look, 0 when the message took too long. */
+static u32 assembly(struct ws_ctx *ctx)
+{
+	struct ws_time *time = &ctx->time;
+	u32 left = ws_timer_left(time->open, ctx->cfg.assembly_timeout);
+
+	if (!left && peer_barred(ctx)) {
+		time->open = tcp_jiffies32;
+		left = jiffies_of(ctx->cfg.assembly_timeout);
+	}
+	return left;
+}
+
+/* Return: jiffies until the next look, 0 when the peer did not answer. */
+static u32 closing(struct ws_ctx *ctx)
+{
+	struct ws_time *time = &ctx->time;
+	u32 left = ws_timer_left(time->close, ctx->cfg.close_timeout);
+
+	if (!left && peer_barred(ctx)) {
+		time->close = tcp_jiffies32;
+		left = jiffies_of(ctx->cfg.close_timeout);
+	}
+	return left;
+}
+
+static enum ws_rule expired(struct ws_ctx *ctx, enum ws_rule rule)
+{
+	const struct ws_rx *rx = &ctx->rx;
+
+	ctx->info.state |= WS_STATE_FAILED;
+	ctx->info.rule = rule;
+	ctx->info.fault_offset = rx->consumed + (rx->scan.seq - rx->head.seq);
+	ws_stats_inc(ctx, WS_MIB_ERR + rule - 1);
+	return rule;
+}
+
+/**
+ * ws_timer_run() - look at what time it is
+ * @ctx: the socket
+ * @next: lowered to the number of jiffies after which to look again
+ *
+ * May ask for a PING, which goes out with the next ws_tx_flush(), and end the
+ * received stream with WS_RULE_ASSEMBLY_TIMEOUT.
+ *
+ * Return: WS_RULE_NONE, or the limit for which the caller must end TCP.
+ */
+enum ws_rule ws_timer_run(struct ws_ctx *ctx, u32 *next)
+{
+	const struct ws_config *cfg = &ctx->cfg;
+	struct ws_rx *rx = &ctx->rx;
+	u32 left;
+
+	ws_owned_by_me(ctx);
+	if (!rx->started || rx->stop != WS_STOP_NONE || ctx->lingers ||
+	    ctx->sk->sk_err || sock_flag(ctx->sk, SOCK_DONE) ||
+	    ctx->sk->sk_state == TCP_CLOSE)
+		return WS_RULE_NONE;
+
+	if (ctx->tx.close != WS_CLOSE_NONE) {
+		left = closing(ctx);
+		if (!left)
+			return expired(ctx, WS_RULE_CLOSE_TIMEOUT);
+		*next = min(*next, left);
+		return WS_RULE_NONE;
+	}
+	if (cfg->ping_interval) {
+		left = keep_alive(ctx);
+		if (!left)
+			return expired(ctx, WS_RULE_PING_TIMEOUT);
+		*next = min(*next, left);
+	}
+	if (cfg->assembly_timeout && rx->open) {
+		left = assembly(ctx);
+		if (left) {
+			*next = min(*next, left);
+		} else {
+			ws_rx_fault(ctx, WS_RULE_ASSEMBLY_TIMEOUT);
+			ws_rx_wake(ctx);
+		}
+	} else if (cfg->assembly_timeout && *next != WS_TIME_NEVER) {
+		/* A message that begins meanwhile must not wait for a PING. */
+		*next = min(*next, jiffies_of(cfg->assembly_timeout));
+	}
+	return WS_RULE_NONE;
+}
+
+/**
+ * ws_timer_opened() - a message has begun and is not complete
+ * @ctx: the socket
+ *
+ * Any context.
+ */
+void ws_timer_opened(struct ws_ctx *ctx)
+{
+	ctx->rx.open = true;
+	ctx->time.open = tcp_jiffies32;
+	if (ctx->cfg.assembly_timeout)
+		queue_delayed_work(ws_wq, &ctx->work,
+				   jiffies_of(ctx->cfg.assembly_timeout));
+}
+
+/**
+ * ws_timer_closing() - the time for the closing handshake begins
+ * @ctx: the socket
+ *
+ * Any context.
+ */
+void ws_timer_closing(struct ws_ctx *ctx)
+{
+	ctx->time.close = tcp_jiffies32;
+	ctx->time.ping = WS_PING_NONE;
+	mod_delayed_work(ws_wq, &ctx->work, 0);
+}
+
+/**
+ * ws_timer_start() - times in WS_CONFIG begin, or begin anew
+ * @ctx: the socket
+ *
+ * Any context.
+ */
+void ws_timer_start(struct ws_ctx *ctx)
+{
+	struct ws_time *time = &ctx->time;
+
+	time->base = tcp_jiffies32;
+	time->open = tcp_jiffies32;
+	time->close = tcp_jiffies32;
+	time->ping = WS_PING_NONE;
+	choose_interval(ctx);
+	if (ctx->cfg.ping_interval || ctx->cfg.assembly_timeout ||
+	    ctx->tx.close != WS_CLOSE_NONE)
+		mod_delayed_work(ws_wq, &ctx->work, 0);
+}

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the peer sees after close(): the Close frame and an orderly end, not a
+ * reset, whatever it was sending; and for how long that is waited for.
+ */
+#include "kselftest_harness.h"
+#include "ws_test.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+FIXTURE(linger)
+{
+	struct pair p;
+	long long lingering;
+};
+
+FIXTURE_VARIANT(linger)
+{
+	int family;
+	__u32 role;
+};
+
+FIXTURE_VARIANT_ADD(linger, server)
+{
+	.family = AF_INET,
+	.role = WS_ROLE_SERVER,
+};
+
+FIXTURE_VARIANT_ADD(linger, client)
+{
+	.family = AF_INET6,
+	.role = WS_ROLE_CLIENT,
+};
+
+FIXTURE_SETUP(linger)
+{
+	ASSERT_TRUE(pair_open(&self->p, variant->family, variant->role));
+	self->lingering = ws_stat("WsCurrLingering");
+}
+
+FIXTURE_TEARDOWN(linger)
+{
+	pair_close(&self->p);
+}
+
+static void close_ws(struct pair *p)
+{
+	close(p->ws);
+	p->ws = -1;
+}
+
+static bool peer_close(struct pair *p, int code)
+{
+	struct bytes b = { 0 };
+
+	bytes_close(&b, p, code, "");
+	return raw_send_bytes(p, &b);
+}
+
+static bool stat_becomes(const char *name, long long value)
+{
+	uint64_t end = now_ms() + WS_TEST_MS;
+
+	while (ws_stat(name) != value) {
+		if (now_ms() > end)
+			return complain("%s is %lld, not %lld", name,
+					ws_stat(name), value);
+		usleep(10000);
+	}
+	return true;
+}
+
+static bool set_close_timeout(struct pair *p, __u32 ms)
+{
+	struct ws_config cfg = { .role = p->role, .close_timeout = ms };
+
+	return !ws_set(p->ws, WS_CONFIG, &cfg, sizeof(cfg));
+}
+
+/* A rule is broken, and the peer is still sending when the reader gives up. */
+TEST_F_TIMEOUT(linger, fault_and_more, 60)
+{
+	struct pair *p = &self->p;
+	int i;
+
+	ASSERT_TRUE(raw_frame(p, TEXT, "good", 4));
+	ASSERT_TRUE(raw_frame(p, 0x83, "bad", 3));
+	EXPECT_TRUE(expect_text(p->ws, "good"));
+	EXPECT_TRUE(expect_error(p->ws, EPROTO));
+	close_ws(p);
+	for (i = 0; i < 64; i++)
+		ASSERT_TRUE(raw_frame(p, BINARY, pattern(0, 16384), 16384));
+	usleep(100000);
+	EXPECT_TRUE(raw_frame(p, BINARY, "not reset", 9));
+	EXPECT_TRUE(expect_close(p, 1002, ""));
+	EXPECT_TRUE(expect_fin(p));
+	EXPECT_EQ(self->lingering + 1, ws_stat("WsCurrLingering"));
+	close(p->raw);
+	p->raw = -1;
+	EXPECT_TRUE(stat_becomes("WsCurrLingering", self->lingering));
+}
+
+/* The fault lies unread when the application closes. */
+TEST_F(linger, fault_unread)
+{
+	struct pair *p = &self->p;
+
+	ASSERT_EQ(0, poll_now(p->ws, POLLIN));
+	ASSERT_TRUE(raw_frame(p, 0x83, "bad", 3));
+	ASSERT_TRUE(raw_frame(p, TEXT, "more", 4));
+	ASSERT_TRUE(settle(p));
+	close_ws(p);
+	ASSERT_TRUE(raw_frame(p, TEXT, "and more", 8));
+	EXPECT_TRUE(expect_close(p, 1002, ""));
+}
+
+/* Unread messages, and others that come later, are thrown away. */
+TEST_F_TIMEOUT(linger, messages_and_more, 60)
+{
+	struct pair *p = &self->p;
+	int i;
+
+	ASSERT_TRUE(raw_frame(p, TEXT, "unread", 6));
+	ASSERT_TRUE(raw_frame(p, F_TEXT, "half", 4));
+	ASSERT_TRUE(settle(p));
+	close_ws(p);
+	ASSERT_TRUE(raw_frame(p, CONT, "the rest", 8));
+	for (i = 0; i < 64; i++)
+		ASSERT_TRUE(raw_frame(p, BINARY, pattern(0, 16384), 16384));
+	ASSERT_TRUE(raw_frame(p, PING, "", 0));
+	EXPECT_TRUE(expect_close(p, 1001, ""));
+	EXPECT_TRUE(expect_silence(p));
+	ASSERT_TRUE(peer_close(p, 1001));
+	if (variant->role == WS_ROLE_CLIENT)
+		shutdown(p->raw, SHUT_WR);
+	EXPECT_TRUE(expect_fin(p));
+	EXPECT_TRUE(stat_becomes("WsCurrLingering", self->lingering));
+}
+
+/* Nonsense instead of a Close ends it, with FIN. */
+TEST_F(linger, fault_after_close)
+{
+	struct pair *p = &self->p;
+
+	close_ws(p);
+	EXPECT_TRUE(expect_close(p, 1001, ""));
+	ASSERT_TRUE(raw_frame(p, 0x83, "bad", 3));
+	EXPECT_TRUE(expect_fin(p));
+	ASSERT_TRUE(raw_frame(p, TEXT, "not reset", 9));
+	usleep(50000);
+	ASSERT_TRUE(raw_frame(p, TEXT, "not reset", 9));
+}
+
+/* Who never answers is not waited for longer than the limit. */
+TEST_F(linger, time_limit)
+{
+	struct pair *p = &self->p;
+	long long limits = ws_stat("WsErrCloseTimeout");
+	uint64_t begin;
+
+	ASSERT_TRUE(set_close_timeout(p, 400));
+	begin = now_ms();
+	close_ws(p);
+	EXPECT_TRUE(expect_close(p, 1001, ""));
+	EXPECT_EQ(self->lingering + 1, ws_stat("WsCurrLingering"));
+	EXPECT_TRUE(expect_fin(p));
+	EXPECT_LE(380, now_ms() - begin);
+	EXPECT_GT(3000, now_ms() - begin);
+	EXPECT_TRUE(stat_becomes("WsCurrLingering", self->lingering));
+	EXPECT_EQ(limits + 1, ws_stat("WsErrCloseTimeout"));
+}
+
+/* ... nor one that sends all the time. */
+TEST_F_TIMEOUT(linger, time_limit_of_a_talker, 60)
+{
+	struct pair *p = &self->p;
+	uint64_t begin;
+
+	ASSERT_TRUE(set_close_timeout(p, 400));
+	ASSERT_EQ(0, poll_now(p->ws, POLLIN));
+	signal(SIGPIPE, SIG_IGN);
+	begin = now_ms();
+	close_ws(p);
+	while (now_ms() - begin < WS_TEST_MS &&
+	       raw_frame(p, BINARY, pattern(0, 1000), 1000))
+		usleep(1000);
+	EXPECT_LE(380, now_ms() - begin);
+	EXPECT_GT(5000, now_ms() - begin);
+	EXPECT_TRUE(stat_becomes("WsCurrLingering", self->lingering));
+}
+
+TEST_F(linger, reset_by_the_peer)
+{
+	struct linger hard = { .l_onoff = 1 };
+	struct pair *p = &self->p;
+
+	close_ws(p);
+	EXPECT_TRUE(expect_close(p, 1001, ""));
+	EXPECT_EQ(self->lingering + 1, ws_stat("WsCurrLingering"));
+	ASSERT_EQ(0, setsockopt(p->raw, SOL_SOCKET, SO_LINGER, &hard,
+				sizeof(hard)));
+	close(p->raw);
+	p->raw = -1;
+	EXPECT_TRUE(stat_becomes("WsCurrLingering", self->lingering));
+}
+
+/* A process that is killed says goodbye as well. */
+TEST_F(linger, killed)
+{
+	struct pair *p = &self->p;
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		close(p->raw);
+		for (;;)
+			pause();
+	}
+	close_ws(p);
+	EXPECT_TRUE(expect_silence(p));
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_TRUE(expect_close(p, 1001, ""));
+	EXPECT_TRUE(expect_silence(p));
+	ASSERT_TRUE(peer_close(p, 1001));
+	if (variant->role == WS_ROLE_CLIENT)
+		shutdown(p->raw, SHUT_WR);
+	EXPECT_TRUE(expect_fin(p));
+}
+
+/* Section 7.1.1: a client lets the server end TCP first, even after close(). */
+TEST_F(linger, after_the_handshake)
+{
+	struct pair *p = &self->p;
+
+	ASSERT_TRUE(peer_close(p, 1000));
+	EXPECT_TRUE(expect_received_close(p->ws, 1000, ""));
+	EXPECT_TRUE(expect_close(p, 1000, ""));
+	close_ws(p);
+	if (variant->role == WS_ROLE_SERVER) {
+		EXPECT_EQ(self->lingering, ws_stat("WsCurrLingering"));
+		EXPECT_TRUE(expect_fin(p));
+		return;
+	}
+	EXPECT_TRUE(expect_silence(p));
+	EXPECT_EQ(self->lingering + 1, ws_stat("WsCurrLingering"));
+	shutdown(p->raw, SHUT_WR);
+	EXPECT_TRUE(expect_fin(p));
+	EXPECT_TRUE(stat_becomes("WsCurrLingering", self->lingering));
+}
+
+static void *answer_later(void *arg)
+{
+	struct pair *p = arg;
+
+	usleep(300000);
+	if (!expect_close(p, 1001, "") || !peer_close(p, 1001))
+		return NULL;
+	shutdown(p->raw, SHUT_WR);
+	return p;
+}
+
+/* With SO_LINGER close() returns when the handshake is complete. */
+TEST_F(linger, so_linger)
+{
+	struct linger l = { .l_onoff = 1, .l_linger = 8 };
+	struct pair *p = &self->p;
+	pthread_t thread;
+	uint64_t begin;
+	void *ok;
+
+	ASSERT_EQ(0, setsockopt(p->ws, SOL_SOCKET, SO_LINGER, &l, sizeof(l)));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, answer_later, p));
+	begin = now_ms();
+	close_ws(p);
+	EXPECT_LE(280, now_ms() - begin);
+	EXPECT_GT(5000, now_ms() - begin);
+	ASSERT_EQ(0, pthread_join(thread, &ok));
+	EXPECT_NE(NULL, ok);
+	EXPECT_TRUE(expect_fin(p));
+	EXPECT_EQ(self->lingering, ws_stat("WsCurrLingering"));
+}
+
+/* Many at once, all of which end when their peers do. */
+TEST_F_TIMEOUT(linger, many, 60)
+{
+	struct pair q[200];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(q); i++)
+		ASSERT_TRUE(pair_open(&q[i], variant->family, variant->role));
+	for (i = 0; i < ARRAY_SIZE(q); i++)
+		close_ws(&q[i]);
+	EXPECT_EQ(self->lingering + (long long)ARRAY_SIZE(q),
+		  ws_stat("WsCurrLingering"));
+	for (i = 0; i < ARRAY_SIZE(q); i++)
+		pair_close(&q[i]);
+	EXPECT_TRUE(stat_becomes("WsCurrLingering", self->lingering));
+}
+
+TEST_HARNESS_MAIN
