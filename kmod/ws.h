@@ -65,6 +65,7 @@ enum ws_stop {
  * @head: how far it has been given to the reader; never beyond @scan
  * @seq: the rules' state at @scan
  * @consumed: bytes of the stream before @head.seq
+ * @frame_at: where in the stream the data frame at @scan begins
  * @fault_offset: ws_info::fault_offset
  * @prefix: bytes that come before those in the queue, from WS_RX_PREFIX or
  *	ws_lower_stash(), or NULL; they end at sequence number @base
@@ -90,6 +91,7 @@ struct ws_rx {
 	struct ws_cursor head;
 	struct ws_seq seq;
 	u64 consumed;
+	u64 frame_at;
 	u64 fault_offset;
 	u8 *prefix;
 	u32 prefix_len;
@@ -346,6 +348,7 @@ void ws_rx_start(struct ws_ctx *ctx);
 void ws_rx_scan(struct ws_ctx *ctx);
 void ws_rx_trim(struct ws_ctx *ctx);
 void ws_rx_relieve(struct ws_ctx *ctx);
+u64 ws_rx_offset(const struct ws_ctx *ctx);
 void ws_rx_fault(struct ws_ctx *ctx, enum ws_rule rule);
 void ws_rx_closed(struct ws_ctx *ctx);
 void ws_rx_wake(struct ws_ctx *ctx);

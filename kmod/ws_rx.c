@@ -13,6 +13,19 @@
 #include "ws.h"
 
 /**
+ * ws_rx_offset() - how far the stream has been scanned
+ * @ctx: the socket
+ *
+ * Return: bytes since the attach, WS_RX_PREFIX included.
+ */
+u64 ws_rx_offset(const struct ws_ctx *ctx)
+{
+	const struct ws_rx *rx = &ctx->rx;
+
+	return rx->consumed + (rx->scan.seq - rx->head.seq);
+}
+
+/**
  * ws_rx_fault() - the peer broke a rule
  * @ctx: the socket
  * @rule: which; the stream ends at @ctx->rx.scan
@@ -26,7 +39,7 @@ void ws_rx_fault(struct ws_ctx *ctx, enum ws_rule rule)
 	if (rx->stop != WS_STOP_NONE)
 		return;
 	rx->rule = rule;
-	rx->fault_offset = rx->consumed + (rx->scan.seq - rx->head.seq);
+	rx->fault_offset = rx->scan.frame ? rx->frame_at : ws_rx_offset(ctx);
 	WRITE_ONCE(rx->stop, WS_STOP_FAULT);
 	ws_stats_inc(ctx, WS_MIB_ERR + rule - 1);
 }
@@ -126,6 +139,7 @@ static bool scan_header(struct ws_ctx *ctx, struct ws_run *run, u32 end)
 		rx->utf8 = WS_UTF8_OK;
 	}
 	ws_seq_frame(&rx->seq, &hdr);
+	rx->frame_at = ws_rx_offset(ctx);
 	rx->scan.seq += size;
 	rx->scan.left = hdr.len;
 	rx->scan.key = hdr.key;
@@ -187,13 +201,13 @@ static bool scan_payload(struct ws_ctx *ctx, struct ws_run *run, u32 end)
 	if (scan->left)
 		return false;
 
-	scan->frame = false;
-	if (!scan->fin)
-		return true;
-	if (is_text(scan) && rx->utf8 != WS_UTF8_OK) {
+	if (scan->fin && is_text(scan) && rx->utf8 != WS_UTF8_OK) {
 		ws_rx_fault(ctx, WS_RULE_UTF8);
 		return false;
 	}
+	scan->frame = false;
+	if (!scan->fin)
+		return true;
 	scan->opcode = 0;
 	rx->open = false;
 	WRITE_ONCE(rx->complete, rx->complete + 1);

@@ -88,15 +88,17 @@ static u32 keep_alive(struct ws_ctx *ctx)
 		time->una = tcp_sk(ctx->sk)->snd_una;
 		time->behind = false;
 		choose_interval(ctx);
-	} else {
-		left = ws_timer_left(time->asked, ctx->cfg.ping_timeout);
-		if (left)
-			return left;
+		time->asked = tcp_jiffies32;
+	}
+	left = ws_timer_left(time->asked, ctx->cfg.ping_timeout);
+	if (!left) {
 		if (!answer_may_come(ctx))
 			return 0;
+		time->asked = tcp_jiffies32;
+		left = jiffies_of(ctx->cfg.ping_timeout);
 	}
-	time->asked = tcp_jiffies32;
-	return jiffies_of(ctx->cfg.ping_timeout);
+	/* Sooner, for an answer makes the next PING due. */
+	return min(left, jiffies_of(time->interval));
 }
 
 /* Return: jiffies until the next look, 0 when the message took too long. */
@@ -127,11 +129,9 @@ static u32 closing(struct ws_ctx *ctx)
 
 static enum ws_rule expired(struct ws_ctx *ctx, enum ws_rule rule)
 {
-	const struct ws_rx *rx = &ctx->rx;
-
 	ctx->info.state |= WS_STATE_FAILED;
 	ctx->info.rule = rule;
-	ctx->info.fault_offset = rx->consumed + (rx->scan.seq - rx->head.seq);
+	ctx->info.fault_offset = ws_rx_offset(ctx);
 	ws_stats_inc(ctx, WS_MIB_ERR + rule - 1);
 	return rule;
 }

@@ -135,7 +135,8 @@ static void add_offence(struct bytes *b, const struct pair *p,
 }
 
 /* Two messages, a PING, and then it: all of them have their effect. */
-static bool offend(struct pair *p, const struct offence *o, bool at_once)
+static bool offend(struct pair *p, const struct offence *o, bool at_once,
+		   uint64_t *at)
 {
 	long long before = ws_stat(o->counter);
 	uint64_t offset, low;
@@ -174,6 +175,7 @@ static bool offend(struct pair *p, const struct offence *o, bool at_once)
 		return complain("WS_INFO: fault at %llu, not %llu to %llu",
 				0ULL + info.fault_offset, 0ULL + low,
 				0ULL + offset);
+	*at = info.fault_offset;
 	if (ws_send(p->ws, WS_OP_TEXT, "a", 1, 0) != -EPIPE)
 		return complain("a send after the fault");
 	if (ws_stat(o->counter) != before + 1)
@@ -181,9 +183,27 @@ static bool offend(struct pair *p, const struct offence *o, bool at_once)
 	return true;
 }
 
+/* The place of the fault does not depend on how TCP cut the stream. */
+static bool same_place(int family, __u32 role, const struct offence *o,
+		       uint64_t place)
+{
+	struct pair p;
+	uint64_t at;
+	bool ok;
+
+	if (!pair_open(&p, family, role))
+		return false;
+	ok = offend(&p, o, true, &at);
+	pair_close(&p);
+	return ok && (at == place ||
+		      complain("fault at %llu or at %llu", 0ULL + at,
+			       0ULL + place));
+}
+
 static bool every_offence(int family, __u32 role, bool at_once)
 {
 	bool ok = true;
+	uint64_t at;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(offences); i++) {
@@ -196,7 +216,8 @@ static bool every_offence(int family, __u32 role, bool at_once)
 		}
 		if (!pair_open(&p, family, role))
 			return false;
-		if (!offend(&p, &o, at_once))
+		if (!offend(&p, &o, at_once, &at) ||
+		    (!at_once && !same_place(family, role, &o, at)))
 			ok = complain("^^^ %s", o.name);
 		pair_close(&p);
 	}

@@ -209,8 +209,9 @@ enum ws_rule {
  *	for no Close yet
  * @close_received: status code of the peer's Close, 1005 for one without, 0
  *	for no Close yet
- * @fault_offset: where in the received stream the rule was broken, in bytes
- *	since the attach (WS_RX_PREFIX included)
+ * @fault_offset: where in the received stream the frame begins that broke the
+ *	rule, in bytes since the attach (WS_RX_PREFIX included); the end of what
+ *	has come when it is not about a frame
  * @rx_messages: data messages given to the application
  * @rx_bytes: their payload bytes
  * @tx_messages: data messages taken from the application

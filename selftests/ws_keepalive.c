@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Time: PINGs of the kernel, dead peers, messages that take too long, and
+ * closing handshakes that nobody answers.
+ */
+#include "kselftest_harness.h"
+#include "ws_test.h"
+
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+
+FIXTURE(keepalive)
+{
+	struct pair p;
+};
+
+FIXTURE_VARIANT(keepalive)
+{
+	int family;
+	__u32 role;
+};
+
+FIXTURE_VARIANT_ADD(keepalive, server)
+{
+	.family = AF_INET,
+	.role = WS_ROLE_SERVER,
+};
+
+FIXTURE_VARIANT_ADD(keepalive, client)
+{
+	.family = AF_INET6,
+	.role = WS_ROLE_CLIENT,
+};
+
+FIXTURE_SETUP(keepalive)
+{
+	ASSERT_TRUE(pair_open(&self->p, variant->family, variant->role));
+}
+
+FIXTURE_TEARDOWN(keepalive)
+{
+	pair_close(&self->p);
+}
+
+/* The first I/O starts the clock. */
+static bool start(struct pair *p, struct ws_config cfg)
+{
+	cfg.role = p->role;
+	return !ws_set(p->ws, WS_CONFIG, &cfg, sizeof(cfg)) &&
+	       !poll_now(p->ws, POLLIN);
+}
+
+/* One PING, without payload, after @from to @to milliseconds. */
+static bool expect_ping(struct pair *p, uint64_t from, uint64_t to)
+{
+	uint64_t begin = now_ms(), took;
+
+	if (!expect_frame(p, PING, "", 0))
+		return false;
+	took = now_ms() - begin;
+	return (took >= from && took <= to) ||
+	       complain("PING after %llu ms", (unsigned long long)took);
+}
+
+static bool expect_reset(struct pair *p)
+{
+	char byte;
+
+	if (recv(p->raw, &byte, 1, 0) < 0 && errno == ECONNRESET)
+		return true;
+	return complain("no reset: %s", strerror(errno));
+}
+
+TEST_F(keepalive, config)
+{
+	static const struct ws_config bad[] = {
+		{ .ping_interval = WS_TIME_MAX + 1 },
+		{ .ping_timeout = WS_TIME_MAX + 1 },
+		{ .assembly_timeout = WS_TIME_MAX + 1 },
+		{ .close_timeout = ~0U },
+	};
+	struct ws_config cfg = ws_get_config(self->p.ws);
+	size_t i;
+
+	EXPECT_EQ(0, cfg.ping_interval);
+	EXPECT_EQ(0, cfg.ping_timeout);
+	EXPECT_EQ(0, cfg.assembly_timeout);
+	EXPECT_EQ(WS_CLOSE_TIMEOUT_DEFAULT, cfg.close_timeout);
+	cfg.ping_interval = 20000;
+	cfg.close_timeout = 0;
+	ASSERT_EQ(0, ws_set(self->p.ws, WS_CONFIG, &cfg, sizeof(cfg)));
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		EXPECT_EQ(-EINVAL, ws_set(self->p.ws, WS_CONFIG, &bad[i],
+					  sizeof(bad[i])));
+	cfg = ws_get_config(self->p.ws);
+	EXPECT_EQ(20000, cfg.ping_interval);
+	EXPECT_EQ(20000, cfg.ping_timeout);
+	EXPECT_EQ(WS_CLOSE_TIMEOUT_DEFAULT, cfg.close_timeout);
+}
+
+/* The peer answers: nobody here hears of it. */
+TEST_F_TIMEOUT(keepalive, pings, 60)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	struct pair *p = &self->p;
+	long long sent = ws_stat("WsTxPing");
+	struct ws_info info;
+	int ep = epoll_create1(0), i;
+
+	ASSERT_TRUE(start(p, (struct ws_config){ .ping_interval = 400,
+						 .ping_timeout = 2000 }));
+	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, p->ws, &ev));
+	for (i = 0; i < 3; i++) {
+		/* An eighth less by chance, and timers are coarse. */
+		ASSERT_TRUE(expect_ping(p, 300, 1200));
+		ASSERT_TRUE(raw_frame(p, PONG, "", 0));
+	}
+	EXPECT_EQ(0, epoll_wait(ep, &ev, 1, 50));
+	info = ws_get_info(p->ws);
+	EXPECT_EQ(3, info.tx_pings);
+	EXPECT_EQ(3, info.rx_pongs);
+	EXPECT_EQ(0, info.wakeups);
+	EXPECT_EQ(0, info.state);
+	EXPECT_EQ(sent + 3, ws_stat("WsTxPing"));
+	close(ep);
+}
+
+/* Any byte says that the peer lives, even a part of a frame. */
+TEST_F_TIMEOUT(keepalive, no_pings_while_data_flows, 60)
+{
+	struct pair *p = &self->p;
+	struct bytes b = { 0 };
+	size_t i;
+
+	ASSERT_TRUE(start(p, (struct ws_config){ .ping_interval = 600 }));
+	bytes_frame(&b, p, BINARY, pattern(0, 40), 40);
+	for (i = 0; i < b.n; i++) {
+		ASSERT_TRUE(raw_send(p, b.p + i, 1));
+		usleep(50000);
+	}
+	bytes_free(&b);
+	EXPECT_EQ(0, ws_get_info(p->ws).tx_pings);
+	EXPECT_TRUE(expect_message(p->ws, WS_OP_BINARY, pattern(0, 40), 40));
+	EXPECT_TRUE(expect_ping(p, 0, 1500));
+}
+
+/* What came from anywhere counts as an answer, not only a PONG. */
+TEST_F_TIMEOUT(keepalive, a_message_is_an_answer, 60)
+{
+	struct pair *p = &self->p;
+	int i;
+
+	ASSERT_TRUE(start(p, (struct ws_config){ .ping_interval = 200,
+						 .ping_timeout = 1000 }));
+	for (i = 0; i < 8; i++) {
+		ASSERT_TRUE(expect_ping(p, 100, 1000));
+		ASSERT_TRUE(raw_frame(p, TEXT, "here", 4));
+		ASSERT_TRUE(expect_text(p->ws, "here"));
+	}
+	EXPECT_EQ(0, ws_get_info(p->ws).state);
+}
+
+/* The first and only thing that the application hears is the death. */
+TEST_F_TIMEOUT(keepalive, dead_peer, 60)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
+	struct pair *p = &self->p;
+	long long dead = ws_stat("WsErrPingTimeout");
+	int ep = epoll_create1(0);
+	uint64_t begin = now_ms();
+	struct ws_info info;
+
+	ASSERT_TRUE(start(p, (struct ws_config){ .ping_interval = 300,
+						 .ping_timeout = 400 }));
+	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, p->ws, &ev));
+	ASSERT_EQ(1, epoll_wait(ep, &ev, 1, WS_TEST_MS));
+	EXPECT_LE(600, now_ms() - begin);
+	EXPECT_GT(4000, now_ms() - begin);
+	EXPECT_TRUE(ev.events & EPOLLERR);
+	info = ws_get_info(p->ws);
+	EXPECT_EQ(0, info.wakeups);
+	EXPECT_EQ(WS_RULE_PING_TIMEOUT, info.rule);
+	EXPECT_EQ(WS_STATE_FAILED, info.state);
+	EXPECT_TRUE(expect_error(p->ws, ETIMEDOUT));
+	EXPECT_TRUE(expect_eof(p->ws));
+	EXPECT_EQ(-EPIPE, ws_send(p->ws, WS_OP_TEXT, "a", 1, 0));
+	EXPECT_EQ(dead + 1, ws_stat("WsErrPingTimeout"));
+	EXPECT_TRUE(expect_frame(p, PING, "", 0));
+	EXPECT_TRUE(expect_reset(p));
+	close(ep);
+}
+
+static void *reader(void *arg)
+{
+	struct pair *p = arg;
+	char byte;
+
+	return (void *)(intptr_t)ws_recv(p->ws, &byte, 1, 0).n;
+}
+
+TEST_F_TIMEOUT(keepalive, dead_peer_of_a_sleeper, 60)
+{
+	struct pair *p = &self->p;
+	pthread_t thread;
+	void *ret;
+
+	ASSERT_TRUE(start(p, (struct ws_config){ .ping_interval = 300 }));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, reader, p));
+	ASSERT_EQ(0, pthread_join(thread, &ret));
+	EXPECT_EQ(-ETIMEDOUT, (intptr_t)ret);
+}
+
+/* What was complete before is still there. */
+TEST_F_TIMEOUT(keepalive, last_words, 60)
+{
+	struct pair *p = &self->p;
+
+	ASSERT_TRUE(start(p, (struct ws_config){ .ping_interval = 300 }));
+	ASSERT_TRUE(raw_frame(p, TEXT, "last", 4));
+	ASSERT_TRUE(raw_frame(p, F_TEXT, "never ", 6));
+	ASSERT_NE(0, poll_for(p->ws, POLLHUP, WS_TEST_MS));
+	EXPECT_TRUE(expect_text(p->ws, "last"));
+	EXPECT_TRUE(expect_error(p->ws, ETIMEDOUT));
+}
+
+/* Nobody reads here, so the peer cannot answer: that is not its fault. */
+TEST_F_TIMEOUT(keepalive, window_shut, 60)
+{
+	struct ws_config cfg = { .role = variant->role, .ping_interval = 200,
+				 .ping_timeout = 200 };
+	struct sender s;
+	struct pair p;
+	size_t at = 0;
+
+	ASSERT_TRUE(pair_open_rcvbuf(&p, variant->family, variant->role,
+				     16384, 16384, 1400));
+	ASSERT_EQ(0, ws_set(p.ws, WS_CONFIG, &cfg, sizeof(cfg)));
+	ASSERT_EQ(0, poll_now(p.ws, POLLIN));
+	ASSERT_TRUE(sender_start(&s, &p, BINARY, 100000));
+	usleep(2000000);
+	EXPECT_EQ(0, ws_get_info(p.ws).rule);
+	while (at < 100000) {
+		char buf[5000];
+		struct got got = ws_recv(p.ws, buf, sizeof(buf), 0);
+
+		ASSERT_LT(0, got.n);
+		ASSERT_TRUE(is_pattern(buf, at, got.n));
+		at += got.n;
+	}
+	EXPECT_TRUE(sender_join(&s));
+	pair_close(&p);
+}
+
+/* The PING waits behind data that a slow peer takes bit by bit. */
+TEST_F_TIMEOUT(keepalive, slow_consumer, 90)
+{
+	struct ws_config cfg = { .role = variant->role, .ping_interval = 300,
+				 .ping_timeout = 1600 };
+	struct pair p;
+	int sndbuf = 200000;
+	char buf[2000];
+	size_t sent = 0;
+	ssize_t n;
+	int i;
+
+	ASSERT_TRUE(pair_open_rcvbuf(&p, variant->family, variant->role,
+				     0, 16384, 1400));
+	ASSERT_EQ(0, ws_set(p.ws, WS_CONFIG, &cfg, sizeof(cfg)));
+	ASSERT_EQ(0, setsockopt(p.ws, SOL_SOCKET, SO_SNDBUF, &sndbuf,
+				sizeof(sndbuf)));
+	while ((n = ws_send(p.ws, WS_OP_BINARY, pattern(0, 16384), 16384,
+			    MSG_DONTWAIT)) > 0)
+		sent += n;
+	ASSERT_LT(sizeof(buf) * 80, sent);
+	for (i = 0; i < 80; i++) {
+		ASSERT_LT(0, recv(p.raw, buf, sizeof(buf), 0)) {
+			TH_LOG("%d: %s, rule %u", i, strerror(errno),
+			       ws_get_info(p.ws).rule);
+		}
+		usleep(60000);
+	}
+	EXPECT_EQ(0, ws_get_info(p.ws).rule);
+	/* ... and then takes no more. */
+	EXPECT_NE(0, poll_for(p.ws, POLLERR, WS_TEST_MS));
+	EXPECT_EQ(WS_RULE_PING_TIMEOUT, ws_get_info(p.ws).rule);
+	pair_close(&p);
+}
+
+TEST_F_TIMEOUT(keepalive, turned_off_and_on, 60)
+{
+	struct pair *p = &self->p;
+
+	ASSERT_TRUE(start(p, (struct ws_config){ .ping_interval = 300 }));
+	ASSERT_TRUE(expect_ping(p, 200, 1200));
+	ASSERT_TRUE(start(p, (struct ws_config){ .ping_interval = 0 }));
+	usleep(1000000);
+	EXPECT_EQ(1, ws_get_info(p->ws).tx_pings);
+	EXPECT_EQ(0, ws_get_info(p->ws).state);
+	ASSERT_TRUE(start(p, (struct ws_config){ .ping_interval = 300 }));
+	ASSERT_TRUE(expect_ping(p, 200, 1200));
+}
+
+/* A message that comes too slowly, and what was complete before it. */
+TEST_F_TIMEOUT(keepalive, assembly, 60)
+{
+	struct pair *p = &self->p;
+	long long slow = ws_stat("WsErrAssemblyTimeout");
+	uint64_t begin;
+	struct bytes b = { 0 };
+	struct ws_info info;
+	size_t i, before;
+
+	ASSERT_TRUE(start(p, (struct ws_config){ .assembly_timeout = 500 }));
+	bytes_frame(&b, p, TEXT, "quick", 5);
+	before = b.n;
+	bytes_frame(&b, p, BINARY, pattern(0, 1000), 1000);
+	ASSERT_TRUE(raw_send(p, b.p, before));
+	usleep(700000);
+	begin = now_ms();
+	for (i = before; ws_stat("WsErrAssemblyTimeout") == slow && i < b.n &&
+	     now_ms() - begin < WS_TEST_MS; i++) {
+		ASSERT_TRUE(raw_send(p, b.p + i, 1));
+		usleep(20000);
+	}
+	bytes_free(&b);
+	/* Noticed although a message is there that nobody has read. */
+	EXPECT_TRUE(expect_text(p->ws, "quick"));
+	EXPECT_TRUE(expect_error(p->ws, ETIMEDOUT));
+	EXPECT_LE(480, now_ms() - begin);
+	EXPECT_GT(4000, now_ms() - begin);
+	EXPECT_TRUE(expect_close(p, 1008, ""));
+	info = ws_get_info(p->ws);
+	EXPECT_EQ(WS_RULE_ASSEMBLY_TIMEOUT, info.rule);
+	EXPECT_EQ(before, info.fault_offset);
+	EXPECT_EQ(slow + 1, ws_stat("WsErrAssemblyTimeout"));
+}
+
+/* One byte of a header is the beginning of something. */
+TEST_F_TIMEOUT(keepalive, assembly_of_a_byte, 60)
+{
+	struct pair *p = &self->p;
+
+	ASSERT_TRUE(start(p, (struct ws_config){ .assembly_timeout = 300 }));
+	ASSERT_TRUE(raw_send(p, "\x81", 1));
+	EXPECT_TRUE(expect_error(p->ws, ETIMEDOUT));
+	EXPECT_TRUE(expect_close(p, 1008, ""));
+}
+
+/* Between fragments the time goes on, PINGs or not. */
+TEST_F_TIMEOUT(keepalive, assembly_of_fragments, 60)
+{
+	struct pair *p = &self->p;
+	int i;
+
+	ASSERT_TRUE(start(p, (struct ws_config){ .assembly_timeout = 500,
+						 .ping_interval = 60000 }));
+	ASSERT_TRUE(raw_frame(p, F_TEXT, "a", 1));
+	for (i = 0; i < 8; i++) {
+		usleep(100000);
+		raw_frame(p, PING, "", 0);
+	}
+	EXPECT_TRUE(expect_error(p->ws, ETIMEDOUT));
+}
+
+/* Many messages, each in time, and long silence between them. */
+TEST_F_TIMEOUT(keepalive, assembly_in_time, 60)
+{
+	struct pair *p = &self->p;
+	int i;
+
+	ASSERT_TRUE(start(p, (struct ws_config){ .assembly_timeout = 500 }));
+	for (i = 0; i < 8; i++) {
+		ASSERT_TRUE(raw_frame(p, F_TEXT, "a", 1));
+		usleep(120000);
+		ASSERT_TRUE(raw_frame(p, CONT, "b", 1));
+		ASSERT_TRUE(expect_text(p->ws, "ab"));
+		if (i % 4 == 3)
+			usleep(700000);
+	}
+	EXPECT_EQ(0, ws_get_info(p->ws).rule);
+}
+
+/* Our Close is not answered: TCP is ended, the reader told. */
+TEST_F_TIMEOUT(keepalive, close_unanswered, 60)
+{
+	struct pair *p = &self->p;
+	long long limits = ws_stat("WsErrCloseTimeout");
+	uint64_t begin;
+
+	ASSERT_TRUE(start(p, (struct ws_config){ .close_timeout = 400 }));
+	begin = now_ms();
+	ASSERT_EQ(0, shutdown(p->ws, SHUT_WR));
+	ASSERT_TRUE(raw_frame(p, TEXT, "not a Close", 11));
+	EXPECT_TRUE(expect_text(p->ws, "not a Close"));
+	EXPECT_TRUE(expect_error(p->ws, ETIMEDOUT));
+	EXPECT_LE(380, now_ms() - begin);
+	EXPECT_GT(4000, now_ms() - begin);
+	EXPECT_TRUE(expect_eof(p->ws));
+	EXPECT_EQ(WS_RULE_CLOSE_TIMEOUT, ws_get_info(p->ws).rule);
+	EXPECT_EQ(limits + 1, ws_stat("WsErrCloseTimeout"));
+	EXPECT_TRUE(expect_close(p, 1000, ""));
+	EXPECT_TRUE(expect_reset(p));
+}
+
+/* The answer is there; that the application is slow changes nothing. */
+TEST_F_TIMEOUT(keepalive, close_answered, 60)
+{
+	struct pair *p = &self->p;
+	struct bytes b = { 0 };
+
+	ASSERT_TRUE(start(p, (struct ws_config){ .close_timeout = 300 }));
+	ASSERT_EQ(0, shutdown(p->ws, SHUT_WR));
+	ASSERT_TRUE(raw_frame(p, TEXT, "before", 6));
+	bytes_close(&b, p, 1000, "");
+	ASSERT_TRUE(raw_send_bytes(p, &b));
+	usleep(1000000);
+	EXPECT_TRUE(expect_text(p->ws, "before"));
+	EXPECT_TRUE(expect_received_close(p->ws, 1000, ""));
+	EXPECT_TRUE(expect_eof(p->ws));
+	EXPECT_EQ(0, ws_get_info(p->ws).rule);
+}
+
+/* A Close that TCP has no room for is as good as unanswered. */
+TEST_F_TIMEOUT(keepalive, close_behind_a_full_buffer, 60)
+{
+	struct pair *p = &self->p;
+	ssize_t n;
+
+	ASSERT_TRUE(start(p, (struct ws_config){ .close_timeout = 500 }));
+	do {
+		n = ws_send(p->ws, WS_OP_BINARY, pattern(0, 60000), 60000,
+			    MSG_DONTWAIT);
+	} while (n > 0);
+	ASSERT_EQ(-EAGAIN, n);
+	ASSERT_EQ(0, shutdown(p->ws, SHUT_WR));
+	EXPECT_TRUE(expect_error(p->ws, ETIMEDOUT));
+	EXPECT_EQ(WS_RULE_CLOSE_TIMEOUT, ws_get_info(p->ws).rule);
+}
+
+TEST_HARNESS_MAIN
