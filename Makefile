@@ -10,7 +10,7 @@ export KERNEL QUICK HOST V
 MAKEFLAGS += --no-print-directory
 
 .PHONY: modules modules_install clean distclean userspace selftests check \
-	bench style vm vm-shell setup help
+	bench style fuzz vm vm-shell setup help
 
 modules:
 	@test -e $(KDIR)/Makefile || { \
@@ -51,6 +51,10 @@ bench:
 style:
 	@selftests/style/run
 
+fuzz:
+	@selftests/vm/setup --no-vm core userspace bench
+	@selftests/fuzz/run $(SECONDS)
+
 # The module for the virtual machine's kernel.
 vm:
 	@selftests/vm/setup
@@ -71,6 +75,7 @@ help:
 	@echo 'Test and measure in a virtual machine, nothing else needed:'
 	@echo '  make check            every test; last line is the count'
 	@echo '  make bench            the comparison; writes build/bench.json'
+	@echo '  make fuzz SECONDS=60  the fuzz targets, each for so long'
 	@echo '  make vm-shell         a shell in the machine, module loaded'
 	@echo '  make vm               the module for its kernel only'
 	@echo '  make style            checkpatch, sparse, W=1, kernel-doc, shellcheck'

@@ -74,9 +74,18 @@ static void word(struct stream *s, const char *name)
 
 void stream_log(struct stream *s, const char *name, const u8 *p, size_t n)
 {
+	s->log_last = s->log_len;
 	word(s, name);
 	put_payload(s, p, n);
 	s->log_good = s->log_len;
+}
+
+static void event(struct stream *s, u8 opcode, const char *name, const u8 *p,
+		  size_t n)
+{
+	stream_log(s, name, p, n);
+	if (s->event)
+		s->event(s->arg, opcode, p, n);
 }
 
 static void fault(struct stream *s, enum ws_rule rule)
@@ -109,10 +118,10 @@ static void control_end(struct stream *s)
 
 	switch (s->hdr.opcode) {
 	case WS_OP_PING:
-		stream_log(s, "ping", s->control, n);
+		event(s, WS_OP_PING, "ping", s->control, n);
 		break;
 	case WS_OP_PONG:
-		stream_log(s, "pong", s->control, n);
+		event(s, WS_OP_PONG, "pong", s->control, n);
 		break;
 	case WS_OP_CLOSE:
 		rule = ws_close_parse(s->control, n, &code);
@@ -121,7 +130,7 @@ static void control_end(struct stream *s)
 			break;
 		}
 		snprintf(name, sizeof(name), "close:%u", code);
-		stream_log(s, name, s->control + 2, n ? n - 2 : 0);
+		event(s, WS_OP_CLOSE, name, s->control + 2, n ? n - 2 : 0);
 		s->over = true;
 		break;
 	}
@@ -144,7 +153,7 @@ static void message_end(struct stream *s)
 	snprintf(name, sizeof(name), "%s%s",
 		 s->opcode == WS_OP_TEXT ? "text" : "binary",
 		 s->message_rsv ? "+rsv1" : "");
-	stream_log(s, name, s->data, s->data_len);
+	event(s, s->opcode, name, s->data, s->data_len);
 	s->data_len = 0;
 }
 
@@ -255,8 +264,10 @@ void stream_feed(struct stream *s, const u8 *p, size_t n)
 
 const char *stream_end(struct stream *s)
 {
-	if (!s->over && (s->head_len || s->in_payload || s->seq.opcode))
+	if (!s->over && !s->ended &&
+	    (s->head_len || s->in_payload || s->seq.opcode))
 		word(s, "...");
+	s->ended = true;
 	return s->log;
 }
 

@@ -26,6 +26,7 @@ struct stream {
 	u8 control[WS_CTRL_MAX];
 	bool over;		/* Close or a fault: what follows is ignored */
 	enum ws_rule rule;	/* the fault */
+	bool ended;		/* stream_end() was called */
 
 	u64 taken;		/* bytes of the stream */
 	u64 frame_at;		/* where the frame began */
@@ -35,6 +36,11 @@ struct stream {
 	char *log;
 	size_t log_len, log_room;
 	size_t log_good;	/* without the fault */
+	size_t log_last;	/* without the last event */
+
+	/* Told of each event, too, unless it is NULL. */
+	void (*event)(void *arg, u8 opcode, const u8 *p, size_t n);
+	void *arg;
 };
 
 void stream_init(struct stream *s, u32 role, u8 rsv, u64 max_message);
@@ -44,5 +50,8 @@ const char *stream_end(struct stream *s);
 void stream_free(struct stream *s);
 /* One event in the log's notation, for others who keep such a log. */
 void stream_log(struct stream *s, const char *name, const u8 *p, size_t n);
+
+/* The bytes that a vector stands for; only counts them when p is NULL. */
+size_t vector_decode(u8 *p, const char *in);
 
 #endif /* _WS_CORE_STREAM_H */

@@ -7,53 +7,23 @@
 #include "stream.h"
 #include "vectors.h"
 
-/* Bytes of the notation of vectors.h; only counts them when p is NULL. */
-static size_t decode(u8 *p, const char *in)
-{
-	size_t n = 0;
-
-	while (*in) {
-		char *end = NULL;
-		size_t count = 0;
-		u8 byte;
-
-		if (*in == ' ') {
-			in++;
-			continue;
-		}
-		if (*in == '\'') {
-			for (in++; *in && *in != '\''; in++, n++)
-				if (p)
-					p[n] = *in;
-			in += *in == '\'';
-			continue;
-		}
-		if (*in == 'x') {
-			byte = 'x';
-			count = strtoul(in + 2, &end, 10);
-		} else {
-			count = 1;
-			byte = strtoul(in, &end, 16);
-			if (end != in + 2)
-				abort();
-		}
-		if (p)
-			memset(p + n, byte, count);
-		n += count;
-		in = end;
-	}
-	return n;
-}
+/* Rules that a stream alone can break: each must stand in a vector. */
+static const enum ws_rule rules_of_streams[] = {
+	WS_RULE_RSV, WS_RULE_OPCODE, WS_RULE_LENGTH, WS_RULE_UNMASKED,
+	WS_RULE_MASKED, WS_RULE_CONTROL_LENGTH, WS_RULE_CONTROL_FRAGMENT,
+	WS_RULE_CONTINUATION, WS_RULE_INTERLEAVED, WS_RULE_CLOSE_LENGTH,
+	WS_RULE_CLOSE_CODE, WS_RULE_CLOSE_UTF8, WS_RULE_UTF8, WS_RULE_TOO_BIG,
+};
 
 static u8 *vector_bytes(const struct vector *v, size_t *n)
 {
 	u8 *p;
 
-	*n = decode(NULL, v->in);
+	*n = vector_decode(NULL, v->in);
 	p = malloc(*n ? *n : 1);
 	if (!p)
 		abort();
-	decode(p, v->in);
+	vector_decode(p, v->in);
 	return p;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The table of verdicts: a stream of bytes, who reads it, and what must come
- * of it however the stream is cut. Included by test_stream.c only.
+ * of it however the stream is cut.
  *
  * The stream is written as hexadecimal bytes, 'text' in quotes, and x*N for
  * N times the letter x. The notation of the result is that of stream.c.
@@ -340,12 +340,4 @@ static const struct vector vectors[] = {
 	{ "close 3000", CLIENT, 0, "88 02 0b b8", "close:3000()" },
 	{ "close 0", CLIENT, 0, "88 02 00 00", "!CloseCode@0" },
 	{ "close 65535", CLIENT, 0, "88 02 ff ff", "!CloseCode@0" },
-};
-
-/* Rules that a stream alone can break: each must stand in a vector. */
-static const enum ws_rule rules_of_streams[] = {
-	WS_RULE_RSV, WS_RULE_OPCODE, WS_RULE_LENGTH, WS_RULE_UNMASKED,
-	WS_RULE_MASKED, WS_RULE_CONTROL_LENGTH, WS_RULE_CONTROL_FRAGMENT,
-	WS_RULE_CONTINUATION, WS_RULE_INTERLEAVED, WS_RULE_CLOSE_LENGTH,
-	WS_RULE_CLOSE_CODE, WS_RULE_CLOSE_UTF8, WS_RULE_UTF8, WS_RULE_TOO_BIG,
 };
