@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "conn.h"
+#include "deflate.h"
 
 /**
  * buffer_reserve() - make room for @n more bytes behind the last one
@@ -77,6 +77,7 @@ struct kws_conn *kws_open(int fd, unsigned int role, const void *prefix,
 	c->info.role = role;
 	c->nonblocking = flags & O_NONBLOCK;
 	c->max_message = WS_MAX_MESSAGE_DEFAULT;
+	c->wire_max = c->max_message;
 	c->next_key = KEYS;
 	if (framing != KWS_USER) {
 		if (!kws_attach(fd, role, prefix, len))
@@ -99,8 +100,8 @@ err_free:
 /**
  * kws_max_message() - limit the size of what the peer sends
  * @conn: the connection
- * @bytes: payload bytes of a message, all fragments together; 0 for
- *	WS_MAX_MESSAGE_DEFAULT, WS_MAX_MESSAGE_NONE for no limit
+ * @bytes: payload bytes of a message, all fragments together, inflated; 0
+ *	for WS_MAX_MESSAGE_DEFAULT, WS_MAX_MESSAGE_NONE for no limit
  *
  * A larger message ends the connection with code 1009 (RFC 6455 section
  * 7.4.1) and kws_recv() fails with EMSGSIZE.
@@ -109,13 +110,13 @@ err_free:
  */
 int kws_max_message(struct kws_conn *conn, uint64_t bytes)
 {
-	struct ws_config config = { .role = conn->role, .max_message = bytes };
+	u64 old = conn->max_message;
 
-	if (conn->kernel && setsockopt(conn->fd, SOL_WS, WS_CONFIG, &config,
-				       sizeof(config)))
-		return -1;
 	conn->max_message = bytes ? bytes : WS_MAX_MESSAGE_DEFAULT;
-	return 0;
+	if (!compress_limit(conn))
+		return 0;
+	conn->max_message = old;
+	return -1;
 }
 
 /**
@@ -131,13 +132,23 @@ int kws_max_message(struct kws_conn *conn, uint64_t bytes)
  *
  * Return: 1 for a message, 0 for the end of the connection, -1 with EAGAIN,
  * EINTR, ENOMEM, an errno of recv(), or, once and after every whole message
- * before the fault, EPROTO, EILSEQ or EMSGSIZE for what the peer did wrong
- * (kws_info() has the rule).
+ * before the fault, EPROTO, EILSEQ, EMSGSIZE or EBADMSG (compressed data that
+ * is corrupt) for what the peer did wrong (kws_info() has the rule).
  */
 int kws_recv(struct kws_conn *conn, struct kws_message *message)
 {
+	if (conn->deflate)
+		return compress_recv(conn, message);
 	return conn->kernel ? kernel_recv(conn, message) :
 		user_recv(conn, message);
+}
+
+/* kws_send() without compression. */
+ssize_t frame_send(struct kws_conn *c, const struct ws_msg *msg,
+		   const void *data, size_t len, int flags)
+{
+	return c->kernel ? kernel_send(c, msg, data, len, flags) :
+		user_send(c, msg, data, len, flags);
 }
 
 /**
@@ -162,9 +173,12 @@ int kws_recv(struct kws_conn *conn, struct kws_message *message)
 int kws_send(struct kws_conn *conn, const struct ws_msg *msg,
 	     const void *data, size_t len, int flags)
 {
-	ssize_t n = conn->kernel ? kernel_send(conn, msg, data, len, flags) :
-		user_send(conn, msg, data, len, flags);
+	ssize_t n;
 
+	if (conn->deflate && !ws_op_is_control(msg->opcode))
+		n = compress_send(conn, msg, data, len, flags);
+	else
+		n = frame_send(conn, msg, data, len, flags);
 	return n < 0 ? -1 : 0;
 }
 
@@ -208,7 +222,14 @@ int kws_info(struct kws_conn *conn, struct ws_info *info)
 		return 0;
 	}
 	memset(info, 0, sizeof(*info));
-	return getsockopt(conn->fd, SOL_WS, WS_INFO, info, &len);
+	if (getsockopt(conn->fd, SOL_WS, WS_INFO, info, &len))
+		return -1;
+	/* What only the inflated message showed. */
+	if (conn->info.state & WS_STATE_FAILED) {
+		info->state |= WS_STATE_FAILED;
+		info->rule = conn->info.rule;
+	}
+	return 0;
 }
 
 /**
@@ -235,18 +256,43 @@ void kws_close(struct kws_conn *conn)
 	if (!conn->kernel)
 		user_end(conn);
 	close(conn->fd);
+	deflate_free(conn->deflate);
 	free(conn->rx.data);
 	free(conn->tx.data);
 	free(conn);
 }
 
 /**
+ * conn_fail() - fail the connection, RFC 6455 section 7.1.7
+ * @c: the connection
+ * @rule: what the peer broke, for kws_info()
+ * @code: for the Close; 1006 for none
+ * @error: for errno
+ *
+ * Return: -1.
+ */
+int conn_fail(struct kws_conn *c, unsigned int rule, u16 code, int error)
+{
+	c->info.rule = rule;
+	c->info.fault_offset = c->frame_at;
+	c->info.state |= WS_STATE_FAILED;
+	if (c->kernel)
+		kernel_fail(c, code);
+	else
+		user_fail(c, code);
+	errno = error;
+	return -1;
+}
+
+/**
  * kws_rule_text() - ws_info::rule in words
- * @rule: &enum ws_rule
+ * @rule: &enum ws_rule, or KWS_RULE_DEFLATE
  *
  * Return: a static string.
  */
 const char *kws_rule_text(unsigned int rule)
 {
+	if (rule == KWS_RULE_DEFLATE)
+		return "Deflate";
 	return rule < WS_RULE_MAX ? ws_rule_name(rule) : "Unknown";
 }

@@ -23,13 +23,16 @@ struct buffer {
 	size_t size;
 };
 
+struct deflate;
+
 /**
  * struct kws_conn - one connection
  * @fd: the socket; ours to close
  * @kernel: the kernel does the framing
  * @nonblocking: the socket's O_NONBLOCK when it was opened
  * @role: WS_ROLE_*
- * @max_message: as ws_config::max_message, never 0
+ * @max_message: as ws_config::max_message, never 0; of inflated messages
+ * @wire_max: the same for what is compressed
  * @rx: received and not yet parsed; before it in the same memory, from
  *	@message on, @message_len bytes of the message that is being put
  *	together, unmasked
@@ -39,6 +42,8 @@ struct buffer {
  * @utf8: state of the text check
  * @rx_seq: order of the frames received
  * @rule_pending: a broken rule whose errno has not been reported
+ * @compressed: the message that is being put together, or was given out last,
+ *	came with WS_MSG_RSV1
  * @ended: the stream is over: kws_recv() returns 0
  * @drained: the last read() emptied the socket
  * @message_done: the message at @message was given out by the last call
@@ -49,6 +54,8 @@ struct buffer {
  * @keys: random masking keys, the next one is keys[next_key]
  * @info: counters and state, as the kernel has them
  * @stream: bytes of the received stream that have been parsed
+ * @frame_at: where in it the frame that is being read begins
+ * @deflate: compression, or NULL where none was agreed on
  */
 struct kws_conn {
 	int fd;
@@ -56,6 +63,7 @@ struct kws_conn {
 	bool nonblocking;
 	u32 role;
 	u64 max_message;
+	u64 wire_max;
 
 	struct buffer rx;
 	size_t message;
@@ -67,6 +75,7 @@ struct kws_conn {
 	u8 utf8;
 	struct ws_seq rx_seq;
 	enum ws_rule rule_pending;
+	bool compressed;
 	bool ended;
 	bool drained;
 	bool message_done;
@@ -80,9 +89,14 @@ struct kws_conn {
 
 	struct ws_info info;
 	u64 stream;
+	u64 frame_at;
+	struct deflate *deflate;
 };
 
 int buffer_reserve(struct buffer *b, size_t n);
+int conn_fail(struct kws_conn *c, unsigned int rule, u16 code, int error);
+ssize_t frame_send(struct kws_conn *c, const struct ws_msg *msg,
+		   const void *data, size_t len, int flags);
 void kws_mask(u8 *p, size_t n, u32 key);
 
 int user_recv(struct kws_conn *c, struct kws_message *message);
@@ -91,11 +105,18 @@ ssize_t user_send(struct kws_conn *c, const struct ws_msg *msg,
 int user_flush(struct kws_conn *c);
 int user_control(struct kws_conn *c, u8 opcode, const u8 *data, size_t len);
 int user_close(struct kws_conn *c, u16 code, const void *reason, size_t len);
+void user_fail(struct kws_conn *c, u16 code);
 void user_end(struct kws_conn *c);
 
 int kernel_recv(struct kws_conn *c, struct kws_message *message);
 ssize_t kernel_send(struct kws_conn *c, const struct ws_msg *msg,
 		    const void *data, size_t len, int flags);
 int kernel_flush(struct kws_conn *c);
+void kernel_fail(struct kws_conn *c, u16 code);
+
+int compress_limit(struct kws_conn *c);
+int compress_recv(struct kws_conn *c, struct kws_message *message);
+ssize_t compress_send(struct kws_conn *c, const struct ws_msg *msg,
+		      const void *data, size_t len, int flags);
 
 #endif /* KWS_CONN_H */

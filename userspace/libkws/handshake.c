@@ -50,7 +50,8 @@ struct kws_handshake *handshake_new(bool client,
 	if (!o.timeout_ms)
 		o.timeout_ms = KWS_TIMEOUT_MS;
 	if (o.head_max < 256 || o.head_max > WS_RX_PREFIX_MAX ||
-	    o.timeout_ms < -1 || !handshake_headers_ok(o.headers)) {
+	    o.timeout_ms < -1 || !handshake_headers_ok(o.headers) ||
+	    !extensions_options_ok(&o)) {
 		errno = EINVAL;
 		return NULL;
 	}

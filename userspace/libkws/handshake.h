@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "extensions.h"
 #include "head.h"
 #include "key.h"
 #include "kws.h"
@@ -29,6 +30,8 @@ enum handshake_state {
  * @key: client: the Sec-WebSocket-Key that we sent
  * @out: what we send, @out_len bytes of which @out_done are out
  * @offered: storage of @result.offered
+ * @deflate: storage of @result.deflate
+ * @extension: server: what our answer says about it
  * @result: what the caller sees
  */
 struct kws_handshake {
@@ -44,6 +47,8 @@ struct kws_handshake {
 	size_t out_len;
 	size_t out_done;
 	char *offered;
+	struct kws_deflate deflate;
+	char extension[EXTENSION_SIZE];
 	struct kws_result result;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Framing in the kernel behind the same calls: recvmsg() and sendmsg(). */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -55,6 +56,8 @@ int kernel_recv(struct kws_conn *c, struct kws_message *m)
 	int flags;
 	ssize_t n;
 
+	if (c->ended)
+		return 0;
 	if (kws_pending(c) && kernel_flush(c) && errno != EAGAIN &&
 	    errno != EPIPE)
 		return -1;
@@ -75,6 +78,7 @@ int kernel_recv(struct kws_conn *c, struct kws_message *m)
 			break;
 	}
 	c->message_done = true;
+	c->compressed = piece.flags & WS_MSG_RSV1;
 	m->data = b->data;
 	m->len = b->to;
 	m->opcode = piece.opcode;
@@ -127,7 +131,26 @@ int kernel_flush(struct kws_conn *c)
 	}
 	b->from = 0;
 	b->to = 0;
+	if (c->deflate) {
+		free(b->data);
+		memset(b, 0, sizeof(*b));
+	}
 	return 0;
+}
+
+/**
+ * kernel_fail() - say Close; what the peer still sends is of no interest
+ * @c: the connection
+ * @code: the status code
+ */
+void kernel_fail(struct kws_conn *c, u16 code)
+{
+	struct ws_msg msg = { .opcode = WS_OP_CLOSE, .code = code };
+
+	transmit(c, &msg, NULL, 0, MSG_DONTWAIT);
+	c->tx.from = 0;
+	c->tx.to = 0;
+	c->ended = true;
 }
 
 /**

@@ -78,6 +78,7 @@ static int request_accept(struct kws_handshake *hs)
 {
 	const char *headers = hs->options.headers;
 	const char *protocol = hs->result.protocol;
+	bool deflate = hs->result.deflate;
 	char accept[ACCEPT_SIZE];
 
 	if (key_accept(head_value(&hs->head, "Sec-WebSocket-Key"), accept))
@@ -86,9 +87,12 @@ static int request_accept(struct kws_handshake *hs)
 	hs->next = HANDSHAKE_DONE;
 	if (handshake_out(hs, "HTTP/1.1 101 Switching Protocols\r\n"
 			  "Upgrade: websocket\r\nConnection: Upgrade\r\n"
-			  "Sec-WebSocket-Accept: %s\r\n%s%s%s%s\r\n", accept,
+			  "Sec-WebSocket-Accept: %s\r\n%s%s%s%s%s%s%s\r\n",
+			  accept,
 			  protocol ? "Sec-WebSocket-Protocol: " : "",
 			  protocol ? protocol : "", protocol ? "\r\n" : "",
+			  deflate ? "Sec-WebSocket-Extensions: " : "",
+			  deflate ? hs->extension : "", deflate ? "\r\n" : "",
 			  headers ? headers : ""))
 		return -1;
 	return 1;
@@ -120,6 +124,25 @@ static int choose_protocol(struct kws_handshake *hs)
 			break;
 		}
 	}
+	return 0;
+}
+
+/* 0, or as request_refuse(). */
+static int choose_extension(struct kws_handshake *hs)
+{
+	char *offers = head_join(&hs->head, "Sec-WebSocket-Extensions");
+	int r;
+
+	if (!offers && errno)
+		return handshake_fail(hs, ENOMEM, "out of memory");
+	r = extensions_accept(offers, &hs->options, &hs->deflate,
+			      hs->extension);
+	free(offers);
+	if (r < 0)
+		return request_refuse(hs, 400, EPROTO,
+				      "Sec-WebSocket-Extensions is not a list of extensions");
+	if (r)
+		hs->result.deflate = &hs->deflate;
 	return 0;
 }
 
@@ -180,6 +203,9 @@ int request_check(struct kws_handshake *hs)
 	if (!hs->offered && errno)
 		return handshake_fail(hs, ENOMEM, "out of memory");
 	hs->result.offered = hs->offered;
+	r = choose_extension(hs);
+	if (r)
+		return r;
 	r = choose_protocol(hs);
 	if (r == 500)
 		return request_refuse(hs, 500, EINVAL,

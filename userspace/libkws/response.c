@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* The client's side: write the request, check the answer; section 4.1. */
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,19 +7,8 @@
 #include <strings.h>
 
 #include "handshake.h"
+#include "list.h"
 #include "url.h"
-
-/* A subprotocol is a token, RFC 9110 section 5.6.2. */
-static bool token_ok(const char *text)
-{
-	if (!*text)
-		return false;
-	for (; *text; text++)
-		if (!isalnum((unsigned char)*text) &&
-		    !strchr("!#$%&'*+-.^_`|~", *text))
-			return false;
-	return true;
-}
 
 /* "a, b" of a list, or NULL with errno; an empty string for no list. */
 static char *protocol_list(const char *const *protocols)
@@ -30,7 +18,7 @@ static char *protocol_list(const char *const *protocols)
 	char *list;
 
 	for (p = protocols; p && *p; p++) {
-		if (!token_ok(*p)) {
+		if (!list_token_ok(*p)) {
 			errno = EINVAL;
 			return NULL;
 		}
@@ -49,18 +37,29 @@ static int write_request(struct kws_handshake *hs, const struct url *url)
 {
 	const char *headers = hs->options.headers;
 	char *protocols = protocol_list(hs->options.protocols);
-	bool some;
+	char *extensions;
+	bool some, more;
 	int r;
 
 	if (!protocols)
 		return -1;
+	extensions = extensions_offer(&hs->options);
+	if (!extensions) {
+		free(protocols);
+		return -1;
+	}
 	some = *protocols;
+	more = *extensions;
 	r = handshake_out(hs, "GET %s HTTP/1.1\r\nHost: %s\r\n"
 			  "Upgrade: websocket\r\nConnection: Upgrade\r\n"
 			  "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n"
-			  "%s%s%s%s\r\n", url->target, url->authority, hs->key,
+			  "%s%s%s%s%s%s%s\r\n", url->target, url->authority,
+			  hs->key,
 			  some ? "Sec-WebSocket-Protocol: " : "", protocols,
-			  some ? "\r\n" : "", headers ? headers : "");
+			  some ? "\r\n" : "",
+			  more ? "Sec-WebSocket-Extensions: " : "", extensions,
+			  more ? "\r\n" : "", headers ? headers : "");
+	free(extensions);
 	free(protocols);
 	return r;
 }
@@ -113,6 +112,23 @@ static int check_protocol(struct kws_handshake *hs)
 			      "the server chose a subprotocol that was not offered");
 }
 
+static int check_extensions(struct kws_handshake *hs)
+{
+	char *answer = head_join(&hs->head, "Sec-WebSocket-Extensions");
+	const char *why;
+	int r;
+
+	if (!answer && errno)
+		return handshake_fail(hs, ENOMEM, "out of memory");
+	r = extensions_check(answer, &hs->options, &hs->deflate, &why);
+	free(answer);
+	if (r < 0)
+		return handshake_fail(hs, EPROTO, why);
+	if (r)
+		hs->result.deflate = &hs->deflate;
+	return 1;
+}
+
 /**
  * response_check() - a whole answer is here, section 4.1
  * @hs: the handshake
@@ -148,10 +164,7 @@ int response_check(struct kws_handshake *hs)
 	    strcmp(answer, accept))
 		return handshake_fail(hs, EPROTO,
 				      "the answer's Sec-WebSocket-Accept is wrong");
-	if (head_count(h, "Sec-WebSocket-Extensions"))
-		return handshake_fail(hs, EPROTO,
-				      "the server chose an extension that was not offered");
-	if (check_protocol(hs) < 0)
+	if (check_extensions(hs) < 0 || check_protocol(hs) < 0)
 		return -1;
 	hs->state = HANDSHAKE_DONE;
 	return 1;

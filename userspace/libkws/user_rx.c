@@ -49,14 +49,22 @@ static enum parsed start_frame(struct kws_conn *c)
 {
 	struct buffer *b = &c->rx;
 	enum ws_rule rule;
+	u64 max;
 	int n;
 
+	c->frame_at = c->stream;
 	n = ws_hdr_parse(b->data + b->from, b->to - b->from, &c->hdr);
 	if (n < 0)
 		return fault(c, -n);
 	if (!n)
 		return MORE;
-	rule = ws_seq_check(&c->rx_seq, &c->hdr, c->role, 0, c->max_message);
+	/* Of a compressed message this is the limit for what is on the wire. */
+	if (c->hdr.opcode == WS_OP_CONT ? c->compressed : !!c->hdr.rsv)
+		max = c->wire_max;
+	else
+		max = c->max_message;
+	rule = ws_seq_check(&c->rx_seq, &c->hdr, c->role,
+			    c->deflate ? WS_RSV1 : 0, max);
 	if (rule)
 		return fault(c, rule);
 	b->from += n;
@@ -67,14 +75,17 @@ static enum parsed start_frame(struct kws_conn *c)
 	if (!ws_op_is_control(c->hdr.opcode) && c->hdr.opcode != WS_OP_CONT) {
 		c->message = b->from;
 		c->message_len = 0;
+		c->compressed = c->hdr.rsv;
 		c->utf8 = WS_UTF8_OK;
 	}
 	return MESSAGE;
 }
 
+/* Compressed text is checked when it has been inflated. */
 static bool is_text(const struct kws_conn *c)
 {
-	return c->rx_seq.opcode == WS_OP_TEXT || c->hdr.opcode == WS_OP_TEXT;
+	return !c->compressed && (c->rx_seq.opcode == WS_OP_TEXT ||
+				  c->hdr.opcode == WS_OP_TEXT);
 }
 
 /* The payload bytes of a data frame that are here. */
@@ -223,19 +234,23 @@ static void stop(struct kws_conn *c, bool fin)
 		shutdown(c->fd, SHUT_WR);
 }
 
-static int report(struct kws_conn *c)
+/**
+ * user_fail() - say Close and end the sending direction
+ * @c: the connection
+ * @code: the status code, 1006 for no Close
+ */
+void user_fail(struct kws_conn *c, u16 code)
 {
-	enum ws_rule rule = c->rule_pending;
-	u16 code = ws_rule_code(rule);
-
-	c->info.rule = rule;
-	c->info.fault_offset = c->stream;
-	c->info.state |= WS_STATE_FAILED;
 	if (code != 1006)
 		user_close(c, code, NULL, 0);
 	stop(c, true);
-	errno = -ws_rule_errno(rule);
-	return -1;
+}
+
+static int report(struct kws_conn *c)
+{
+	enum ws_rule rule = c->rule_pending;
+
+	return conn_fail(c, rule, ws_rule_code(rule), -ws_rule_errno(rule));
 }
 
 static int end_of_stream(struct kws_conn *c)

@@ -248,6 +248,8 @@ ssize_t user_send(struct kws_conn *c, const struct ws_msg *msg,
 		return -1;
 	}
 	hdr.opcode = opcode;
+	if (opcode != WS_OP_CONT && c->deflate)
+		hdr.rsv = msg->flags & WS_MSG_RSV1 ? WS_RSV1 : 0;
 	if (put_frame(c, &hdr, data))
 		return -1;
 	ws_seq_frame(&c->tx_seq, &hdr);

@@ -31,6 +31,47 @@ extern "C" {
 #define KWS_HEAD_MAX		16384	/* default of kws_options::head_max */
 #define KWS_TIMEOUT_MS		10000	/* default of kws_options::timeout_ms */
 
+#define KWS_DEFLATE_LEVEL	1	/* default of kws_deflate::level */
+#define KWS_DEFLATE_MEMORY	8	/* default of kws_deflate::memory */
+#define KWS_DEFLATE_THRESHOLD	64	/* default of kws_deflate::threshold */
+
+/* ws_info::rule beside enum ws_rule: compressed data is corrupt, 1007. */
+#define KWS_RULE_DEFLATE	0x100
+
+/**
+ * struct kws_deflate - permessage-deflate (RFC 7692): wishes, or what was
+ *	agreed on
+ * @server_no_context_takeover: the server compresses every message for
+ *	itself. A wish of the server's is a promise, one of the client's a
+ *	demand.
+ * @client_no_context_takeover: the same for what the client sends
+ * @server_max_window_bits: the server's window is 2^8 to 2^15 bytes; as a
+ *	wish 0 means any. A client that wishes one is refused by servers that
+ *	cannot limit theirs.
+ * @client_max_window_bits: the same for what the client sends. A server that
+ *	wishes less than 15 declines offers of clients that cannot limit theirs.
+ * @level: how hard we try to compress, 1 (fastest) to 9; 0 for
+ *	KWS_DEFLATE_LEVEL
+ * @memory: zlib's memLevel for what we send, 1 to 9; 0 for KWS_DEFLATE_MEMORY
+ * @threshold: shorter messages are sent as they are; 0 for
+ *	KWS_DEFLATE_THRESHOLD, 1 to compress all but empty ones
+ *
+ * Memory of a connection: what it sends takes 2^(bits + 2) + 2^(@memory + 9)
+ * and some 6000 bytes, 268 KiB by default, what it receives 2^bits and some
+ * 7500 bytes, 40 KiB. Both are taken with the first compressed message of a
+ * direction and kept, or, without context takeover, given back after every
+ * message.
+ */
+struct kws_deflate {
+	uint8_t server_no_context_takeover;
+	uint8_t client_no_context_takeover;
+	uint8_t server_max_window_bits;
+	uint8_t client_max_window_bits;
+	uint8_t level;
+	uint8_t memory;
+	uint32_t threshold;
+};
+
 /**
  * struct kws_result - what an opening handshake came to
  * @status: the HTTP status sent (server) or received (client), 101 for an
@@ -41,6 +82,7 @@ extern "C" {
  * @origin: server: the Origin header, NULL if there was none
  * @offered: server: the client's subprotocols, comma separated, or NULL
  * @protocol: the subprotocol agreed on, NULL for none
+ * @deflate: the compression agreed on, for kws_deflate(); NULL for none
  * @location: client: where a 3xx answer points, or NULL
  * @surplus: bytes that were read beyond the handshake. They belong to the
  *	WebSocket stream: give them to kws_attach() or kws_open().
@@ -56,6 +98,7 @@ struct kws_result {
 	const char *origin;
 	const char *offered;
 	const char *protocol;
+	const struct kws_deflate *deflate;
 	const char *location;
 	const void *surplus;
 	size_t surplus_len;
@@ -70,6 +113,10 @@ struct kws_result {
  *	which must be one of those offered, or NULL for none. To refuse, set
  *	*status to an HTTP status of 400 to 599.
  * @arg: for @choose
+ * @deflate: accept or offer permessage-deflate; NULL for no compression
+ * @deflate_count: client: @deflate points to so many offers, the best first,
+ *	at most 8; 0 counts as 1. A server looks at the first only, and takes
+ *	the client's first offer that fits it.
  * @headers: further header lines for our request or our 101 answer, each
  *	ended by CRLF, or NULL
  * @head_max: the longest HTTP head that is accepted, in bytes from 256 to
@@ -82,6 +129,8 @@ struct kws_options {
 	const char *(*choose)(void *arg, const struct kws_result *request,
 			      int *status);
 	void *arg;
+	const struct kws_deflate *deflate;
+	unsigned int deflate_count;
 	const char *headers;
 	size_t head_max;
 	int timeout_ms;
@@ -140,6 +189,7 @@ struct kws_conn;
 
 struct kws_conn *kws_open(int fd, unsigned int role, const void *prefix,
 			  size_t len, enum kws_framing framing);
+int kws_deflate(struct kws_conn *conn, const struct kws_deflate *agreed);
 int kws_max_message(struct kws_conn *conn, uint64_t bytes);
 int kws_recv(struct kws_conn *conn, struct kws_message *message);
 int kws_send(struct kws_conn *conn, const struct ws_msg *msg,

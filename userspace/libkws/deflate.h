@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* Compressed messages, RFC 7692 section 7.2: bytes in, bytes out. */
+#ifndef KWS_DEFLATE_H
+#define KWS_DEFLATE_H
+
+#include <zlib.h>
+
+#include "conn.h"
+
+/* What deflate_unpack() came to. */
+enum unpacked {
+	UNPACK_GOOD,
+	UNPACK_CORRUPT,
+	UNPACK_TOO_BIG,
+	UNPACK_NO_MEMORY,
+};
+
+/**
+ * struct direction - one direction's compression
+ * @z: zlib's state, valid if @live
+ * @live: there is a context; made when it is first needed
+ * @bits: window size for zlib, 9 to 15
+ * @forget: no context takeover: the context goes with every message
+ */
+struct direction {
+	z_stream z;
+	bool live;
+	int bits;
+	bool forget;
+};
+
+/**
+ * struct deflate - the compression of one connection
+ * @params: what was agreed on
+ * @tx: what we send
+ * @rx: what comes in
+ * @out: the message given out last, inflated
+ * @open: opcode of the message that we are sending, 0 between messages
+ */
+struct deflate {
+	struct kws_deflate params;
+	struct direction tx;
+	struct direction rx;
+	struct buffer out;
+	u8 open;
+};
+
+struct deflate *deflate_new(const struct kws_deflate *params, u32 role);
+void deflate_free(struct deflate *d);
+int deflate_pack(struct deflate *d, const void *data, size_t len, bool fin,
+		 struct buffer *out);
+void deflate_forget(struct deflate *d);
+enum unpacked deflate_unpack(struct deflate *d, const void *data, size_t len,
+			     u64 limit, struct buffer *out);
+
+#endif /* KWS_DEFLATE_H */
