@@ -2,7 +2,6 @@
 /* kws cat: a WebSocket client for pipes and people. */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,58 +9,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "cat.h"
 #include "cmd.h"
-#include "kws.h"
 
 #define CHUNK		65536
 #define CLOSE_WAIT_MS	5000	/* for the peer's Close after ours */
-
-static const char help[] =
-	"Usage: kws cat [OPTION]... URL\n\n"
-	"Connects to ws://host[:port]/path. Every line of the standard input is sent\n"
-	"as a text message, every message received is written as a line. At the end\n"
-	"of the input the connection is closed as RFC 6455 wants.\n\n"
-	"  -e, --echo           send back what comes in, until the server closes;\n"
-	"                       the standard input is not read\n"
-	"  -b, --binary         send blocks of the input as binary messages, write\n"
-	"                       messages without line ends\n"
-	"  -P, --ping=SECONDS   send a PING that often\n"
-	"  -p, --protocol=NAME  offer this subprotocol (may be given again)\n"
-	"  -H, --header=LINE    add this line to the request (may be given again)\n"
-	"  -m, --max-message=BYTES  the largest message accepted (default: 64M)\n"
-	"  -u, --userspace      framing in user space even with the module loaded\n"
-	"  -q, --quiet          no remarks on the standard error\n"
-	"  -h, --help           this text\n\n"
-	"Exit status: 0 after a proper close, 1 after an error, 2 for wrong usage.\n";
-
-/**
- * struct cat - one run
- * @line: input that has not been sent; @line_len bytes of @line_size
- * @input: where lines come from, -1 when there are no more
- * @closing: our Close has been sent; @close_by is when to stop waiting
- * @next_ping: when the next PING is due, in ns
- */
-struct cat {
-	struct kws_conn *conn;
-	int fd;
-	int input;
-	bool echo;
-	bool binary;
-	bool quiet;
-	bool closing;
-	bool clean;
-	enum kws_framing framing;
-	uint64_t max_message;
-	uint64_t ping_s;
-	int64_t next_ping;
-	int64_t close_by;
-	char *line;
-	size_t line_len;
-	size_t line_size;
-	const char *protocols[17];
-	unsigned int protocol_count;
-	char *headers;
-};
 
 static int write_all(const char *data, size_t len)
 {
@@ -287,14 +239,24 @@ static void complain_connect(const char *url, const struct kws_result *result)
 		complain("%s: %s", url, strerror(error));
 }
 
-static int run(struct cat *c, const char *url)
+/**
+ * cat_run() - connect and converse
+ * @c: the options
+ * @url: where to
+ *
+ * Return: the exit status.
+ */
+int cat_run(struct cat *c, const char *url)
 {
 	struct kws_options o = { .protocols = c->protocols,
-				 .headers = c->headers };
+				 .headers = c->headers,
+				 .deflate_count = c->deflate_count };
 	struct kws_handshake *hs;
 	const struct kws_result *result;
 	int r;
 
+	if (c->deflate_count)
+		o.deflate = c->deflate;
 	c->fd = kws_connect(url, &o, &hs);
 	result = hs ? kws_handshake_result(hs) : NULL;
 	if (c->fd < 0) {
@@ -305,8 +267,9 @@ static int run(struct cat *c, const char *url)
 	fcntl(c->fd, F_SETFL, fcntl(c->fd, F_GETFL) | O_NONBLOCK);
 	c->conn = kws_open(c->fd, WS_ROLE_CLIENT, result->surplus,
 			   result->surplus_len, c->framing);
+	r = c->conn ? kws_deflate(c->conn, result->deflate) : -1;
 	kws_handshake_free(hs);
-	if (!c->conn || kws_max_message(c->conn, c->max_message)) {
+	if (r || kws_max_message(c->conn, c->max_message)) {
 		complain("cannot use the connection: %s", strerror(errno));
 		kws_close(c->conn);
 		return 1;
@@ -322,97 +285,4 @@ static int run(struct cat *c, const char *url)
 		r = -1;
 	}
 	return r ? 1 : 0;
-}
-
-static int add_header(struct cat *c, const char *line)
-{
-	size_t old = c->headers ? strlen(c->headers) : 0;
-	char *headers = realloc(c->headers, old + strlen(line) + 3);
-
-	if (!headers)
-		return -1;
-	sprintf(headers + old, "%s\r\n", line);
-	c->headers = headers;
-	return 0;
-}
-
-static const struct option options[] = {
-	{ "echo", no_argument, NULL, 'e' },
-	{ "binary", no_argument, NULL, 'b' },
-	{ "ping", required_argument, NULL, 'P' },
-	{ "protocol", required_argument, NULL, 'p' },
-	{ "header", required_argument, NULL, 'H' },
-	{ "max-message", required_argument, NULL, 'm' },
-	{ "userspace", no_argument, NULL, 'u' },
-	{ "quiet", no_argument, NULL, 'q' },
-	{ "help", no_argument, NULL, 'h' },
-	{ 0 }
-};
-
-static int parse_one(struct cat *c, int option)
-{
-	switch (option) {
-	case 'e':
-		c->echo = true;
-		c->input = -1;
-		return 0;
-	case 'b':
-		c->binary = true;
-		return 0;
-	case 'P':
-		if (parse_number(optarg, 86400, &c->ping_s) && c->ping_s)
-			return 0;
-		complain("--ping %s is not a number of seconds", optarg);
-		return -1;
-	case 'p':
-		if (c->protocol_count < 16) {
-			c->protocols[c->protocol_count++] = optarg;
-			return 0;
-		}
-		complain("more than 16 subprotocols");
-		return -1;
-	case 'H':
-		return add_header(c, optarg);
-	case 'm':
-		if (parse_number(optarg, INT64_MAX, &c->max_message))
-			return 0;
-		complain("--max-message %s is not a size", optarg);
-		return -1;
-	case 'u':
-		c->framing = KWS_USER;
-		return 0;
-	case 'q':
-		c->quiet = true;
-		return 0;
-	}
-	return -1;
-}
-
-int cmd_cat(int argc, char **argv)
-{
-	struct cat c = { .input = STDIN_FILENO };
-	int option, status = EXIT_USAGE;
-
-	while ((option = getopt_long(argc, argv, "ebP:p:H:m:uqh", options,
-				     NULL)) != -1) {
-		if (option == 'h') {
-			fputs(help, stdout);
-			return 0;
-		}
-		if (parse_one(&c, option))
-			goto out_usage;
-	}
-	if (optind != argc - 1) {
-		complain(optind == argc ? "an address is missing" :
-			 "one address is enough");
-		goto out_usage;
-	}
-	status = run(&c, argv[optind]);
-	free(c.line);
-	free(c.headers);
-	return status;
-
-out_usage:
-	free(c.headers);
-	return usage_error("cat");
 }

@@ -8,6 +8,8 @@
 
 #define EXIT_USAGE	2
 
+struct kws_deflate;
+
 int cmd_echo(int argc, char **argv);
 int cmd_cat(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
@@ -15,6 +17,7 @@ int cmd_bench(int argc, char **argv);
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void complain_no_module(void);
 int usage_error(const char *subcommand);
+bool parse_deflate(const char *text, struct kws_deflate *d);
 bool parse_number(const char *text, uint64_t max, uint64_t *value);
 int64_t now_ns(void);
 

@@ -2,7 +2,6 @@
 /* kws echo: accepts, shakes hands, and lets a framing answer. */
 #include <errno.h>
 #include <getopt.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -29,6 +28,11 @@ static const char help[] =
 	"                          address of this machine)\n"
 	"  -u, --userspace         framing in user space: large reads, unmasking in\n"
 	"                          place, replies gathered into one send\n"
+	"      --deflate[=PARAMETER,...]  accept compression (RFC 7692); parameters are\n"
+	"                          server_no_context_takeover, client_no_context_takeover,\n"
+	"                          server_max_window_bits=8..15,\n"
+	"                          client_max_window_bits=8..15, level=1..9 (default: 1),\n"
+	"                          memory=1..9 (8), threshold=BYTES (64)\n"
 	"      --raw               no framing: after the handshake bytes are echoed as\n"
 	"                          they come. Only for measuring\n"
 	"  -m, --max-message=BYTES the largest message accepted (K, M and G are\n"
@@ -82,7 +86,7 @@ static void drop(struct server *s, struct peer *p)
 		shutdown(p->fd, SHUT_WR);
 		close(p->fd);
 	} else {
-		s->framing->close(p);
+		p->framing->close(p);
 	}
 	s->open--;
 	free(p);
@@ -112,7 +116,7 @@ static int accept_one(struct server *s)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	p = calloc(1, sizeof(*p));
 	if (p)
-		p->hs = kws_handshake_server(NULL);
+		p->hs = kws_handshake_server(&s->options);
 	if (!p || !p->hs) {
 		free(p);
 		close(fd);
@@ -152,8 +156,9 @@ static enum next shake(struct server *s, struct peer *p)
 		wait_for(s, p, kws_handshake_events(p->hs));
 		return NEXT_WRITE;
 	}
-	if (r > 0 && !s->framing->open(s, p, result->surplus,
-				       result->surplus_len)) {
+	/* Compression is libkws's business: it sees whole messages. */
+	p->framing = r > 0 && result->deflate ? &framing_user : s->framing;
+	if (r > 0 && !p->framing->open(s, p, result)) {
 		end_handshake(s, p);
 		return NEXT_READ;
 	}
@@ -176,7 +181,7 @@ static void serve(struct server *s, struct peer *p)
 		if (next != NEXT_READ)
 			return;
 	}
-	next = s->framing->step(s, p);
+	next = p->framing->step(s, p);
 	if (next == NEXT_CLOSE ||
 	    wait_for(s, p, next == NEXT_READ ? EPOLLIN : EPOLLOUT))
 		drop(s, p);
@@ -239,51 +244,6 @@ static void run(struct server *s)
 	}
 }
 
-/* Returns the listening socket; says what is wrong otherwise. */
-static int listen_on(const char *address, const char *port)
-{
-	static const struct addrinfo hints = {
-		.ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
-	};
-	struct addrinfo *a;
-	int fd, error, one = 1, zero = 0;
-
-	error = getaddrinfo(address, port, &hints, &a);
-	if (error) {
-		complain("cannot listen on %s: %s", address,
-			 gai_strerror(error));
-		return -1;
-	}
-	fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
-	if (fd < 0 || bind(fd, a->ai_addr, a->ai_addrlen) ||
-	    listen(fd, SOMAXCONN)) {
-		complain("cannot listen on %s port %s: %s", address, port,
-			 strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		fd = -1;
-	}
-	freeaddrinfo(a);
-	return fd;
-}
-
-static void announce(const struct server *s)
-{
-	struct sockaddr_storage address;
-	socklen_t len = sizeof(address);
-	char host[64], port[16];
-
-	getsockname(s->listener, (struct sockaddr *)&address, &len);
-	getnameinfo((struct sockaddr *)&address, len, host, sizeof(host), port,
-		    sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
-	printf(strchr(host, ':') ? "ws://[%s]:%s/ (framing: %s)\n" :
-	       "ws://%s:%s/ (framing: %s)\n", host, port, s->framing->name);
-	fflush(stdout);
-}
-
 static int watch(struct server *s)
 {
 	struct epoll_event e = { .events = EPOLLIN };
@@ -310,6 +270,7 @@ static const struct option options[] = {
 	{ "port", required_argument, NULL, 'p' },
 	{ "bind", required_argument, NULL, 'b' },
 	{ "userspace", no_argument, NULL, 'u' },
+	{ "deflate", optional_argument, NULL, 'D' },
 	{ "raw", no_argument, NULL, 'R' },
 	{ "max-message", required_argument, NULL, 'm' },
 	{ "stats", no_argument, NULL, 's' },
@@ -340,6 +301,11 @@ static int parse_options(int argc, char **argv, struct server *s,
 			break;
 		case 'u':
 			s->framing = &framing_user;
+			break;
+		case 'D':
+			if (!parse_deflate(optarg, &s->deflate))
+				return EXIT_USAGE;
+			s->options.deflate = &s->deflate;
 			break;
 		case 'R':
 			s->framing = &framing_raw;
@@ -378,6 +344,8 @@ int cmd_echo(int argc, char **argv)
 	r = parse_options(argc, argv, &s, &address, &port);
 	if (r >= 0)
 		return r;
+	if (s.framing == &framing_raw)
+		s.options.deflate = NULL;
 	if (s.framing == &framing_kernel) {
 		r = kws_kernel_ready();
 		if (!r)

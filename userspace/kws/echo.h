@@ -21,14 +21,14 @@ struct server;
 /**
  * struct framing - one way to answer
  * @name: for people
- * @open: the handshake is over; -1 with errno
+ * @open: the handshake is over and came to that; -1 with errno
  * @step: the socket is ready for what was asked for: echo what there is
  * @close: ends the connection and closes the socket
  */
 struct framing {
 	const char *name;
 	int (*open)(struct server *s, struct peer *p,
-		    const void *surplus, size_t len);
+		    const struct kws_result *result);
 	enum next (*step)(struct server *s, struct peer *p);
 	void (*close)(struct peer *p);
 };
@@ -40,11 +40,12 @@ extern const struct framing framing_raw;
 /**
  * struct peer - one connection
  * @fd: its socket, with O_NONBLOCK
+ * @framing: after the handshake the way to answer
  * @events: what epoll waits for
  * @hs: the handshake until it is over, then NULL
  * @before: list of the connections in their handshake, the oldest first
  * @after: the same
- * @conn: framing_user: the connection
+ * @conn: framing_user: the connection; its framing may be the kernel's
  * @rest: kernel, raw: bytes that the socket had no room for
  * @rest_len: how many
  * @rest_msg: kernel: the message they belong to
@@ -54,6 +55,7 @@ extern const struct framing framing_raw;
  */
 struct peer {
 	int fd;
+	const struct framing *framing;
 	uint32_t events;
 	struct kws_handshake *hs;
 	struct peer *before;
@@ -70,6 +72,8 @@ struct peer {
 /**
  * struct server - what all connections share
  * @framing: the way to answer
+ * @options: for the handshakes
+ * @deflate: what they point to
  * @max_message: as ws_config::max_message; 0 for the default
  * @buffer: @buffer_size bytes to receive into, for one step
  * @messages: messages, or for framing_raw pieces, echoed so far
@@ -77,6 +81,8 @@ struct peer {
  */
 struct server {
 	const struct framing *framing;
+	struct kws_options options;
+	struct kws_deflate deflate;
 	uint64_t max_message;
 	char *buffer;
 	size_t buffer_size;
@@ -95,5 +101,7 @@ struct server {
 };
 
 int peer_keep_rest(struct peer *p, const void *data, size_t len);
+int listen_on(const char *address, const char *port);
+void announce(const struct server *s);
 
 #endif /* KWS_ECHO_H */

@@ -22,12 +22,13 @@ union control {
 	char bytes[CMSG_SPACE(sizeof(struct ws_msg))];
 };
 
-static int kernel_open(struct server *s, struct peer *p, const void *surplus,
-		       size_t len)
+static int kernel_open(struct server *s, struct peer *p,
+		       const struct kws_result *result)
 {
 	struct ws_config config = { .max_message = s->max_message };
 
-	if (kws_attach(p->fd, WS_ROLE_SERVER, surplus, len))
+	if (kws_attach(p->fd, WS_ROLE_SERVER, result->surplus,
+		       result->surplus_len))
 		return -1;
 	if (s->max_message)
 		return setsockopt(p->fd, SOL_WS, WS_CONFIG, &config,

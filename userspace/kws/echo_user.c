@@ -10,13 +10,21 @@
 /* As much is gathered for one send(); more waits for the peer to read. */
 #define ENOUGH_PENDING	65536
 
-static int user_open(struct server *s, struct peer *p, const void *surplus,
-		     size_t len)
+static int user_open(struct server *s, struct peer *p,
+		     const struct kws_result *result)
 {
-	p->conn = kws_open(p->fd, WS_ROLE_SERVER, surplus, len, KWS_USER);
-	if (!p->conn)
+	p->conn = kws_open(p->fd, WS_ROLE_SERVER, result->surplus,
+			   result->surplus_len, s->framing == &framing_user ?
+			   KWS_USER : KWS_KERNEL);
+	if (!p->conn || kws_deflate(p->conn, result->deflate))
 		return -1;
 	return kws_max_message(p->conn, s->max_message);
+}
+
+/* In the kernel what is pending has to go before the next message can. */
+static size_t enough(const struct peer *p)
+{
+	return kws_is_kernel(p->conn) ? 1 : ENOUGH_PENDING;
 }
 
 static enum next user_step(struct server *s, struct peer *p)
@@ -35,7 +43,7 @@ static enum next user_step(struct server *s, struct peer *p)
 			return NEXT_CLOSE;
 		s->messages++;
 		s->bytes += m.len;
-		if (kws_pending(p->conn) >= ENOUGH_PENDING)
+		if (kws_pending(p->conn) >= enough(p))
 			return NEXT_WRITE;
 	}
 	/* kws_recv() sent what was gathered before it looked for more. */
@@ -74,12 +82,14 @@ static enum next raw_send(struct peer *p, const char *data, size_t len)
 	return NEXT_WRITE;
 }
 
-static int raw_open(struct server *s, struct peer *p, const void *surplus,
-		    size_t len)
+static int raw_open(struct server *s, struct peer *p,
+		    const struct kws_result *result)
 {
+	size_t len = result->surplus_len;
+
 	(void)s;
 	errno = EPIPE;
-	return len && raw_send(p, surplus, len) == NEXT_CLOSE ? -1 : 0;
+	return len && raw_send(p, result->surplus, len) == NEXT_CLOSE ? -1 : 0;
 }
 
 static enum next raw_step(struct server *s, struct peer *p)

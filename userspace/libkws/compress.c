@@ -156,6 +156,7 @@ static int send_packed(struct kws_conn *c, const struct ws_msg *msg,
 	memset(packed, 0, sizeof(*packed));
 	c->tx_msg = *msg;
 	c->tx_flags = flags;
+	c->tx_waiting = true;
 	return kernel_flush(c) && errno != EAGAIN ? -1 : 0;
 }
 

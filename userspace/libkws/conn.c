@@ -198,11 +198,14 @@ int kws_flush(struct kws_conn *conn)
  * kws_pending() - how many bytes wait to be sent
  * @conn: the connection
  *
- * Return: bytes; 0 when there is no need to wait for room.
+ * Return: bytes, 1 also for an empty message; 0 when there is no need to wait
+ * for room.
  */
 size_t kws_pending(const struct kws_conn *conn)
 {
-	return conn->tx.to - conn->tx.from;
+	size_t n = conn->tx.to - conn->tx.from;
+
+	return conn->tx_waiting && !n ? 1 : n;
 }
 
 /**

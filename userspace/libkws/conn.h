@@ -51,6 +51,7 @@ struct deflate;
  * @tx_seq: order of the frames sent
  * @tx_msg: kernel: what kind of message is in @tx
  * @tx_flags: kernel: MSG_MORE or 0 for it
+ * @tx_waiting: kernel: @tx_msg is not out, even if it is empty
  * @keys: random masking keys, the next one is keys[next_key]
  * @info: counters and state, as the kernel has them
  * @stream: bytes of the received stream that have been parsed
@@ -84,6 +85,7 @@ struct kws_conn {
 	struct ws_seq tx_seq;
 	struct ws_msg tx_msg;
 	int tx_flags;
+	bool tx_waiting;
 	u32 keys[KEYS];
 	unsigned int next_key;
 

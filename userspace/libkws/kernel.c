@@ -121,13 +121,14 @@ int kernel_flush(struct kws_conn *c)
 {
 	struct buffer *b = &c->tx;
 
-	while (b->from < b->to) {
+	while (c->tx_waiting) {
 		ssize_t n = transmit(c, &c->tx_msg, b->data + b->from,
 				     b->to - b->from, c->tx_flags);
 
 		if (n < 0)
 			return -1;
 		b->from += n;
+		c->tx_waiting = b->from < b->to;
 	}
 	b->from = 0;
 	b->to = 0;
@@ -148,8 +149,7 @@ void kernel_fail(struct kws_conn *c, u16 code)
 	struct ws_msg msg = { .opcode = WS_OP_CLOSE, .code = code };
 
 	transmit(c, &msg, NULL, 0, MSG_DONTWAIT);
-	c->tx.from = 0;
-	c->tx.to = 0;
+	c->tx_waiting = false;
 	c->ended = true;
 }
 
@@ -168,28 +168,25 @@ ssize_t kernel_send(struct kws_conn *c, const struct ws_msg *msg,
 {
 	struct buffer *b = &c->tx;
 	size_t done = 0;
+	ssize_t n;
 
 	if (kernel_flush(c))
 		return -1;
 	do {
-		ssize_t n = transmit(c, msg, (const u8 *)data + done,
-				     len - done, flags);
-
-		if (n < 0 && (errno != EAGAIN || !done))
-			return -1;
-		if (n < 0)
-			break;
-		done += n;
-	} while (done < len);
-	if (done == len)
+		n = transmit(c, msg, (const u8 *)data + done, len - done,
+			     flags);
+		if (n > 0)
+			done += n;
+	} while (n >= 0 && done < len);
+	if (n >= 0)
 		return 0;
-
-	/* The message is open: its rest must follow. */
-	if (buffer_reserve(b, len - done))
+	if (errno != EAGAIN || buffer_reserve(b, len - done))
 		return -1;
-	memcpy(b->data, (const u8 *)data + done, len - done);
+	if (len)
+		memcpy(b->data, (const u8 *)data + done, len - done);
 	b->to = len - done;
 	c->tx_msg = *msg;
 	c->tx_flags = flags;
+	c->tx_waiting = true;
 	return 0;
 }
