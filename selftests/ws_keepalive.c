@@ -50,6 +50,12 @@ static bool start(struct pair *p, struct ws_config cfg)
 	       !poll_now(p->ws, POLLIN);
 }
 
+static bool start_pings(struct pair *p, __u32 interval, __u32 timeout)
+{
+	return start(p, (struct ws_config){ .ping_interval = interval,
+					    .ping_timeout = timeout });
+}
+
 /* One PING, without payload, after @from to @to milliseconds. */
 static bool expect_ping(struct pair *p, uint64_t from, uint64_t to)
 {
@@ -107,8 +113,7 @@ TEST_F_TIMEOUT(keepalive, pings, 60)
 	struct ws_info info;
 	int ep = epoll_create1(0), i;
 
-	ASSERT_TRUE(start(p, (struct ws_config){ .ping_interval = 400,
-						 .ping_timeout = 2000 }));
+	ASSERT_TRUE(start_pings(p, 400, 2000));
 	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, p->ws, &ev));
 	for (i = 0; i < 3; i++) {
 		/* An eighth less by chance, and timers are coarse. */
@@ -150,8 +155,7 @@ TEST_F_TIMEOUT(keepalive, a_message_is_an_answer, 60)
 	struct pair *p = &self->p;
 	int i;
 
-	ASSERT_TRUE(start(p, (struct ws_config){ .ping_interval = 200,
-						 .ping_timeout = 1000 }));
+	ASSERT_TRUE(start_pings(p, 200, 1000));
 	for (i = 0; i < 8; i++) {
 		ASSERT_TRUE(expect_ping(p, 100, 1000));
 		ASSERT_TRUE(raw_frame(p, TEXT, "here", 4));
@@ -170,8 +174,7 @@ TEST_F_TIMEOUT(keepalive, dead_peer, 60)
 	uint64_t begin = now_ms();
 	struct ws_info info;
 
-	ASSERT_TRUE(start(p, (struct ws_config){ .ping_interval = 300,
-						 .ping_timeout = 400 }));
+	ASSERT_TRUE(start_pings(p, 300, 400));
 	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, p->ws, &ev));
 	ASSERT_EQ(1, epoll_wait(ep, &ev, 1, WS_TEST_MS));
 	EXPECT_LE(600, now_ms() - begin);
@@ -349,11 +352,12 @@ TEST_F_TIMEOUT(keepalive, assembly_of_a_byte, 60)
 /* Between fragments the time goes on, PINGs or not. */
 TEST_F_TIMEOUT(keepalive, assembly_of_fragments, 60)
 {
+	struct ws_config cfg = { .assembly_timeout = 500,
+				 .ping_interval = 60000 };
 	struct pair *p = &self->p;
 	int i;
 
-	ASSERT_TRUE(start(p, (struct ws_config){ .assembly_timeout = 500,
-						 .ping_interval = 60000 }));
+	ASSERT_TRUE(start(p, cfg));
 	ASSERT_TRUE(raw_frame(p, F_TEXT, "a", 1));
 	for (i = 0; i < 8; i++) {
 		usleep(100000);
