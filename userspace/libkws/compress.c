@@ -93,7 +93,8 @@ static int give_inflated(struct kws_conn *c, struct kws_message *m)
 	case UNPACK_NO_MEMORY:
 		return conn_fail(c, WS_RULE_NONE, 1011, ENOMEM);
 	}
-	m->data = d->out.data;
+	if (d->out.data)
+		m->data = d->out.data;
 	m->len = d->out.to;
 	if (m->opcode == WS_OP_TEXT &&
 	    ws_utf8(WS_UTF8_OK, m->data, m->len, 0) != WS_UTF8_OK)

@@ -71,6 +71,8 @@ int main(void)
 	test_responses();
 	test_frames();
 	test_sending();
+	test_negotiation();
+	test_deflate();
 	printf("1..%u\n", count);
 	return failed != 0;
 }
