@@ -73,6 +73,8 @@ int main(void)
 	test_sending();
 	test_negotiation();
 	test_deflate();
+	test_packing();
+	test_limits_of_deflate();
 	printf("1..%u\n", count);
 	return failed != 0;
 }

@@ -55,8 +55,8 @@ static const struct offers {
 	{ "window 010", &any, PMD "; " C_MAX "=010", "", "none" },
 	{ "window a", &any, PMD "; " C_MAX "=a", "", "none" },
 	{ "window -9", &any, PMD "; " S_MAX "=-9", "", "none" },
-	{ "a very long value", &any, PMD "; " S_MAX "=100000000000000000000000000"
-	  "000000000000000000000000000000000000000000", "", "none" },
+	{ "a very long value", &any, PMD "; " S_MAX
+	  "=1000000000000000000000000000000000000000000000", "", "none" },
 	{ "the server's window without a value", &any, PMD "; " S_MAX, "",
 	  "none" },
 	{ "a flag with a value", &any, PMD "; " S_NO "=1", "", "none" },
@@ -68,8 +68,8 @@ static const struct offers {
 	{ "a window twice, once without a value", &any, PMD "; " C_MAX "=9; "
 	  C_MAX, "", "none" },
 	{ "an unknown parameter", &any, PMD "; mode=fast", "", "none" },
-	{ "twenty parameters", &any, PMD ";a;b;c;d;e;f;g;h;i;j;k;l;m;n;o;p;q;r;s"
-	  ";t", "", "none" },
+	{ "twenty parameters", &any, PMD
+	  ";a;b;c;d;e;f;g;h;i;j;k;l;m;n;o;p;q;r;s;t", "", "none" },
 	{ "a declined offer, then a good one", &any, PMD "; mode=fast, " PMD "; "
 	  S_NO ", " PMD, PMD "; " S_NO, "s-15/15" },
 	{ "in two header lines", &any, PMD "; " S_MAX "=7\n" PMD "; " C_NO,

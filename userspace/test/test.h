@@ -43,5 +43,7 @@ void test_frames(void);
 void test_sending(void);
 void test_negotiation(void);
 void test_deflate(void);
+void test_packing(void);
+void test_limits_of_deflate(void);
 
 #endif /* KWS_TEST_H */
