@@ -106,7 +106,7 @@ class Run:
         """One frame; alone: in a segment of its own, as far as TCP obeys."""
         await self.raw(frame(opcode, payload, fin, rsv, not self.server), chop)
         if alone:
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0)
 
     async def message(self, payload, binary=False, size=0):
         """A message in fragments of so many bytes; a last one of the same
