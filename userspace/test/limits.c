@@ -155,6 +155,28 @@ static void test_limit(void)
 	free(data);
 }
 
+/* Stored blocks are longer than what they hold; the limit is for that. */
+static void test_stored(void)
+{
+	static const unsigned char block[] = { 0, 25, 0, 0xe6, 0xff };
+	/* Four blocks of 25 bytes, and the byte before the tail. */
+	unsigned char bytes[6 + 121] = { 0xc2, 0x80 | 121 };
+	struct kws_message m;
+	struct kws_conn *c;
+	int ends[2], i;
+
+	stream_pair(ends);
+	c = open_end(ends[0], WS_ROLE_SERVER, &keep);
+	kws_max_message(c, 100);
+	for (i = 0; i < 4; i++)
+		memcpy(bytes + 6 + 30 * i, block, sizeof(block));
+	put(ends[1], bytes, sizeof(bytes));
+	result(await(NULL, c, &m) == 1 && m.len == 100,
+	       "longer than the limit, but not inflated");
+	kws_close(c);
+	close(ends[1]);
+}
+
 static long peak_kib(void)
 {
 	struct rusage u;
@@ -346,6 +368,7 @@ void test_limits_of_deflate(void)
 	test_fragments();
 	test_utf8();
 	test_limit();
+	test_stored();
 	test_bomb();
 	test_memory();
 	test_pressure();
