@@ -8,7 +8,7 @@
 FUZZ_CORE ?= $(top)/kmod/core
 FUZZ_OUT ?= $(out)/fuzz
 fuzz := $(top)/selftests/fuzz
-fuzz_targets := fuzz_cuts fuzz_wslay fuzz_kws fuzz_build
+fuzz_targets := fuzz_cuts fuzz_wslay fuzz_kws fuzz_deflate fuzz_build
 fuzz_san := -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 fuzz_flags := -std=gnu11 -O1 -g -Wall -Wextra -Werror -Wno-sign-compare \
@@ -54,12 +54,15 @@ $(FUZZ_OUT)/fuzz_wslay: $(FUZZ_OUT)/fuzz_wslay.o $(FUZZ_OUT)/frames.o $(fuzz_com
 $(FUZZ_OUT)/fuzz_build: $(FUZZ_OUT)/fuzz_build.o $(fuzz_common) $(fuzz_core)
 	$(fuzz_link) -lwslay
 
-$(FUZZ_OUT)/fuzz_kws: $(FUZZ_OUT)/fuzz_kws.o $(FUZZ_OUT)/frames.o $(fuzz_common) $(fuzz_core) \
-		$(fuzz_libkws)/libkws.a
+$(FUZZ_OUT)/fuzz_kws $(FUZZ_OUT)/fuzz_deflate: $(FUZZ_OUT)/%: $(FUZZ_OUT)/%.o \
+		$(FUZZ_OUT)/kws_run.o $(FUZZ_OUT)/frames.o $(fuzz_common) \
+		$(fuzz_core) $(fuzz_libkws)/libkws.a
 	$(fuzz_link) $$(sed -n '/^Requires.private: */{s///; s/,/ /g; \
 		s/libcrypto/-lcrypto/; s/zlib/-lz/; p}' $(fuzz_libkws)/kws.pc)
 
+# The command makes make look at the library's time again.
 $(fuzz_libkws)/libkws.a: fuzz-libkws
+	@:
 fuzz-libkws:
 	@$(MAKE) -C $(top)/userspace OUT=$(fuzz_libkws) CC=clang \
 		CFLAGS="-O1 -g $(fuzz_san) -fsanitize=fuzzer-no-link" \

@@ -4,12 +4,7 @@
  * piece, and what kws_recv() gives, what it answers, its errno and its
  * counters must be what the core's functions make of the whole stream.
  */
-#include <errno.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include "fuzz.h"
-#include "kws.h"
+#include "kws_run.h"
 
 /* What must come of it. */
 struct want {
@@ -69,87 +64,19 @@ static int expect_end(const struct stream *s, struct want *want)
 	return rule;
 }
 
-/* Reads until there is no more for now. Return: whether the end has come. */
-static bool take(struct kws_conn *conn, struct stream *got, int *error)
-{
-	struct kws_message m;
-
-	for (;;) {
-		int r = kws_recv(conn, &m);
-		const char *name;
-
-		if (!r)
-			return true;
-		if (r < 0 && errno == EAGAIN)
-			return false;
-		if (r < 0) {
-			if (*error)
-				DIE("a second error, %d after %d", errno,
-				    *error);
-			*error = errno;
-			continue;
-		}
-		name = m.opcode == WS_OP_TEXT ? "text" :
-		       m.opcode == WS_OP_BINARY ? "binary" : "close";
-		stream_log(got, name, m.data, m.len);
-	}
-}
-
-static void drain(int fd, struct stream *wire)
-{
-	u8 buf[4096];
-	ssize_t n;
-
-	while ((n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT)) > 0)
-		stream_feed(wire, buf, n);
-}
-
-static void check_info(struct kws_conn *conn, const struct want *want,
+static void check_info(const struct ws_info *info, const struct want *want,
 		       const struct stream *s, int rule)
 {
-	struct ws_info info;
-
-	if (kws_info(conn, &info))
-		DIE("no info");
-	if (info.rule != (u32)rule)
-		DIE("rule %u, not %d", info.rule, rule);
-	if (info.rx_messages != want->messages ||
-	    info.rx_pings != want->pings || info.rx_pongs != want->pongs)
+	if (info->rule != (u32)rule)
+		DIE("rule %u, not %d", info->rule, rule);
+	if (info->rx_messages != want->messages ||
+	    info->rx_pings != want->pings || info->rx_pongs != want->pongs)
 		DIE("%llu messages, %u pings, %u pongs, not %u, %u, %u",
-		    info.rx_messages + 0ULL, info.rx_pings, info.rx_pongs,
+		    info->rx_messages + 0ULL, info->rx_pings, info->rx_pongs,
 		    want->messages, want->pings, want->pongs);
-	if (rule && rule != WS_RULE_TRUNCATED &&
-	    info.fault_offset < s->frame_at)
-		DIE("fault at %llu, before %llu", info.fault_offset + 0ULL,
+	if (rule && info->fault_offset != s->frame_at)
+		DIE("fault at %llu, not %llu", info->fault_offset + 0ULL,
 		    s->frame_at + 0ULL);
-}
-
-/* Return: the errno that was seen, 0 for none. */
-static int run(const struct input *in, struct kws_conn *conn, int fd,
-	       struct stream *got, struct stream *wire)
-{
-	size_t at = 0, n;
-	bool ended = false;
-	unsigned int i;
-	int error = 0;
-
-	for (i = 0; at < in->n && !ended; i++) {
-		n = input_piece(in, i, in->n - at);
-		if (n && send(fd, in->stream + at, n,
-			      MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)n)
-			DIE("send: %s", strerror(errno));
-		at += n;
-		ended = take(conn, got, &error);
-		drain(fd, wire);
-	}
-	shutdown(fd, SHUT_WR);
-	/* After a short read there is one EAGAIN before the next look. */
-	for (i = 0; i < 2 && !ended; i++)
-		ended = take(conn, got, &error);
-	if (!ended)
-		DIE("no end");
-	drain(fd, wire);
-	return error;
 }
 
 static void expect(const struct input *in, struct stream *s, struct want *want,
@@ -169,39 +96,27 @@ static void expect(const struct input *in, struct stream *s, struct want *want,
 
 int fuzz_one(const u8 *data, size_t size)
 {
-	struct stream s, got, wire;
-	struct kws_conn *conn;
+	struct outcome got;
+	struct stream s;
 	struct input in;
 	struct want want;
-	int rule, error, fds[2];
+	int rule;
 
 	if (!input_parse(&in, data, size))
 		return 0;
 	in.rsv = 0;
 	expect(&in, &s, &want, &rule);
-	stream_init(&got, in.role, 0, 0);
-	stream_init(&wire, !in.role, 0, WS_MAX_MESSAGE_NONE);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds))
-		DIE("socketpair: %s", strerror(errno));
-	conn = kws_open(fds[0], in.role, NULL, 0, KWS_USER);
-	if (!conn || kws_max_message(conn, in.max_message))
-		DIE("kws_open: %s", strerror(errno));
-
-	error = run(&in, conn, fds[1], &got, &wire);
-	if (strcmp(got.log, want.app.log))
-		DIE("messages \"%s\", not \"%s\"", got.log, want.app.log);
-	if (strcmp(stream_end(&wire), want.wire.log))
-		DIE("answers \"%s\", not \"%s\"", wire.log, want.wire.log);
-	if (error != -ws_rule_errno(rule))
-		DIE("error %d, not %d", error, -ws_rule_errno(rule));
-	check_info(conn, &want, &s, rule);
-
-	kws_close(conn);
-	close(fds[1]);
+	kws_run(&in, NULL, &got);
+	if (strcmp(got.app.log, want.app.log))
+		DIE("messages \"%s\", not \"%s\"", got.app.log, want.app.log);
+	if (strcmp(got.wire.log, want.wire.log))
+		DIE("answers \"%s\", not \"%s\"", got.wire.log, want.wire.log);
+	if (got.error != -ws_rule_errno(rule))
+		DIE("error %d, not %d", got.error, -ws_rule_errno(rule));
+	check_info(&got.info, &want, &s, rule);
+	kws_run_free(&got);
 	stream_free(&want.app);
 	stream_free(&want.wire);
-	stream_free(&got);
-	stream_free(&wire);
 	stream_free(&s);
 	return 0;
 }
