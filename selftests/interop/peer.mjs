@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Node's ws as the peer of an echo, in either role.
-//   peer.mjs client URL   against kws echo
+//   peer.mjs client URL   against kws echo --deflate
 //   peer.mjs server       for one connection of kws cat --echo; prints its port
+//   peer.mjs deflate      the same for kws cat --echo --deflate
 //   peer.mjs gate         holds one connection until SIGTERM, then closes it
 // Prints "ok NAME" and "not ok NAME # why".
+import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { once } from 'node:events';
 
@@ -118,6 +120,88 @@ async function checks(ws) {
 	});
 }
 
+const OFFERS = [
+	{ name: 'deflate', options: {}, answer: 'permessage-deflate' },
+	{
+		name: 'deflate, no takeover',
+		options: { serverNoContextTakeover: true, clientNoContextTakeover: true },
+		answer: 'permessage-deflate; server_no_context_takeover; client_no_context_takeover',
+	},
+	{
+		name: 'deflate, windows 9 and 10',
+		options: { serverMaxWindowBits: 9, clientMaxWindowBits: 10 },
+		answer: 'permessage-deflate; server_max_window_bits=9; client_max_window_bits=10',
+	},
+	{
+		name: 'deflate, window 8',
+		options: { serverMaxWindowBits: 8, clientNoContextTakeover: true },
+		answer: 'permessage-deflate; client_no_context_takeover; server_max_window_bits=8',
+	},
+];
+
+function json(n) {
+	const rows = [];
+	for (let i = 0; i < n; i++)
+		rows.push({ id: i, name: `row ${i * 7919 % 1000}`, on: i % 3 === 0 });
+	return JSON.stringify(rows);
+}
+
+async function deflateChecks(ws, name) {
+	const inbox = new Inbox(ws);
+
+	await check(`${name}: small, empty, small`, async () => {
+		for (const text of ['Hello', '', '', 'Hello', json(2), json(2)])
+			await inbox.echo(text, false);
+	});
+	await check(`${name}: sizes up to 1 MiB`, async () => {
+		for (const n of [63, 64, 65, 500, 32768, 32769, 65536, 1 << 20])
+			await inbox.echo(pattern(n), true);
+	});
+	await check(`${name}: shorter on the wire`, async () => {
+		const text = json(20000), socket = ws._socket;
+		const [read, written] = [socket.bytesRead, socket.bytesWritten];
+		await inbox.echo(text, false);
+		for (const n of [socket.bytesRead - read, socket.bytesWritten - written])
+			if (n > text.length / 3)
+				throw new Error(`${n} bytes for ${text.length}`);
+	});
+	await check(`${name}: noise and text in turn`, async () => {
+		for (let i = 0; i < 20; i++) {
+			await inbox.echo(randomBytes(40 + 997 * i), true);
+			await inbox.echo(json(i), false);
+		}
+	});
+	await check(`${name}: fragments and a ping`, async () => {
+		ws.send(json(300), { binary: false, fin: false });
+		ws.send('', { binary: false, fin: false });
+		await pong(ws, 'between');
+		ws.send(json(300), { binary: false, fin: true });
+		await inbox.expect(json(300) + json(300), false);
+	});
+	await check(`${name}: 300 messages at once`, async () => {
+		for (let i = 0; i < 300; i++)
+			ws.send(json(i % 40));
+		for (let i = 0; i < 300; i++)
+			await inbox.expect(json(i % 40), false);
+	});
+}
+
+async function offer(url, { name, options, answer }) {
+	const ws = new WebSocket(url, {
+		perMessageDeflate: { ...options, threshold: 0 },
+	});
+	const upgraded = within(once(ws, 'upgrade'), 'answer');
+	await within(once(ws, 'open'), 'connection');
+	await check(`${name}: the answer`, async () => {
+		const [response] = await upgraded;
+		const got = response.headers['sec-websocket-extensions'];
+		if (got !== answer)
+			throw new Error(got);
+	});
+	await deflateChecks(ws, name);
+	await check(`${name}: close`, () => checkClose(ws, 1000, '', 1000));
+}
+
 async function checkClose(ws, code, reason, wanted) {
 	const closed = within(once(ws, 'close'), 'close');
 	ws.close(code, reason);
@@ -147,10 +231,14 @@ async function client(url) {
 		await Promise.all(inboxes.map((one, i) => one.echo(`I am ${i}`, false)));
 		await Promise.all(all.map((one) => checkClose(one, 1000, '', 1000)));
 	});
+	for (const one of OFFERS)
+		await offer(url, one);
 }
 
-async function listen() {
-	const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+async function listen(perMessageDeflate = false) {
+	const server = new WebSocketServer({
+		host: '127.0.0.1', port: 0, perMessageDeflate,
+	});
 	await once(server, 'listening');
 	console.log(`port ${server.address().port}`);
 	const [ws] = await once(server, 'connection');
@@ -166,6 +254,18 @@ async function main([role, url]) {
 		await check('close with code and reason',
 			    () => checkClose(ws, 4321, 'good bye', 4321));
 		server.close();
+	} else if (role === 'deflate') {
+		const [server, ws] = await listen({
+			threshold: 0, serverMaxWindowBits: 13, clientMaxWindowBits: 11,
+		});
+		await check('deflate: agreed on', async () => {
+			if (ws.extensions !== 'permessage-deflate')
+				throw new Error(`extensions "${ws.extensions}"`);
+		});
+		await deflateChecks(ws, 'deflate');
+		await check('deflate: close',
+			    () => checkClose(ws, 4321, 'good bye', 4321));
+		server.close();
 	} else if (role === 'gate') {
 		const told = once(process, 'SIGTERM');
 		const [server, ws] = await listen();
@@ -173,7 +273,7 @@ async function main([role, url]) {
 		await checkClose(ws, 1000, '', 1000);
 		server.close();
 	} else {
-		throw new Error('usage: peer.mjs client URL | server | gate');
+		throw new Error('usage: peer.mjs client URL | server | deflate | gate');
 	}
 }
 

@@ -2,14 +2,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Python's websockets as the peer of an echo, in either role.
 
-peer.py client URL   against kws echo
+peer.py client URL   against kws echo --deflate
 peer.py server       for one connection of kws cat --echo; prints its port
+peer.py deflate      the same for kws cat --echo --deflate
 Prints "ok NAME" and "not ok NAME # why".
 """
 import asyncio
+import json
+import os
 import sys
 
 import websockets
+from websockets.extensions.permessage_deflate import (
+    ClientPerMessageDeflateFactory, ServerPerMessageDeflateFactory)
 
 LIMIT = 60
 OPTIONS = {"compression": None, "max_size": None, "ping_interval": None}
@@ -102,6 +107,69 @@ async def crowd(url):
     await asyncio.gather(*(close(ws, 1000, "", 1000) for ws in everyone))
 
 
+OFFERS = {
+    "deflate": ({}, "permessage-deflate"),
+    "deflate, no takeover": (
+        {"server_no_context_takeover": True,
+         "client_no_context_takeover": True},
+        "permessage-deflate; server_no_context_takeover; "
+        "client_no_context_takeover"),
+    "deflate, windows 12 and 9": (
+        {"server_max_window_bits": 12, "client_max_window_bits": 9},
+        "permessage-deflate; server_max_window_bits=12; "
+        "client_max_window_bits=9"),
+    "deflate, window 15": (
+        {"server_max_window_bits": 15, "client_max_window_bits": True,
+         "client_no_context_takeover": True},
+        "permessage-deflate; client_no_context_takeover; "
+        "server_max_window_bits=15"),
+}
+
+
+def rows(n):
+    return json.dumps([{"id": i, "name": f"row {i * 7919 % 1000}"}
+                       for i in range(n)])
+
+
+async def at_once(ws):
+    for i in range(300):
+        await ws.send(rows(i % 40))
+    for i in range(300):
+        await expect(ws, rows(i % 40))
+
+
+async def long_fragments(ws):
+    await ws.send([rows(300), "", rows(5000)])
+    await expect(ws, rows(300) + rows(5000))
+
+
+async def deflate_checks(ws, name):
+    edges = [pattern(n) for n in (63, 64, 65, 500, 32768, 65536, 1 << 20)]
+    noise = [part for i in range(20)
+             for part in (os.urandom(40 + 997 * i), rows(i))]
+    await check(f"{name}: small, empty, small",
+                echo(ws, "Hello", "", "", "Hello", rows(2), rows(2)))
+    await check(f"{name}: sizes up to 1 MiB", echo(ws, *edges))
+    await check(f"{name}: noise and text in turn", echo(ws, *noise))
+    await check(f"{name}: fragments", long_fragments(ws))
+    await check(f"{name}: 300 messages at once", at_once(ws))
+
+
+async def same(got, wanted):
+    if got != wanted:
+        raise ValueError(f"{got} instead of {wanted}")
+
+
+async def offer(url, name, parameters, answer):
+    options = dict(OPTIONS,
+                   extensions=[ClientPerMessageDeflateFactory(**parameters)])
+    ws = await websockets.connect(url, **options)
+    got = ws.response_headers.get("Sec-WebSocket-Extensions")
+    await check(f"{name}: the answer", same(got, answer))
+    await deflate_checks(ws, name)
+    await check(f"{name}: close", close(ws, 1000, "", 1000))
+
+
 async def client(url):
     ws = await websockets.connect(url, **OPTIONS)
     await checks(ws)
@@ -110,18 +178,27 @@ async def client(url):
     ws = await websockets.connect(url, **OPTIONS)
     await check("close with going away", close(ws, 1001, "", 1001))
     await check("20 connections", crowd(url))
+    for name, (parameters, answer) in OFFERS.items():
+        await offer(url, name, parameters, answer)
 
 
-async def server():
+async def server(deflate):
     done = asyncio.get_running_loop().create_future()
 
     async def serve(ws):
-        await checks(ws)
+        if deflate:
+            await check("deflate: agreed on", same(len(ws.extensions), 1))
+            await deflate_checks(ws, "deflate")
+        else:
+            await checks(ws)
         await check("close with code and reason",
                     close(ws, 4321, "good bye", 4321))
         done.set_result(None)
 
-    async with websockets.serve(serve, "127.0.0.1", 0, **OPTIONS) as listening:
+    factory = ServerPerMessageDeflateFactory(
+        server_no_context_takeover=True, client_max_window_bits=10)
+    options = dict(OPTIONS, extensions=[factory]) if deflate else OPTIONS
+    async with websockets.serve(serve, "127.0.0.1", 0, **options) as listening:
         say(f"port {listening.sockets[0].getsockname()[1]}")
         await done
 
@@ -129,10 +206,10 @@ async def server():
 def main():
     if sys.argv[1:2] == ["client"] and len(sys.argv) == 3:
         asyncio.run(client(sys.argv[2]))
-    elif sys.argv[1:] == ["server"]:
-        asyncio.run(server())
+    elif sys.argv[1:] in (["server"], ["deflate"]):
+        asyncio.run(server(sys.argv[1] == "deflate"))
     else:
-        sys.exit("usage: peer.py client URL | server")
+        sys.exit("usage: peer.py client URL | server | deflate")
     sys.exit(1 if failures else 0)
 
 
