@@ -243,13 +243,15 @@ static void read_done(struct ws_ctx *ctx, u32 len)
 /**
  * ws_lower_grow() - let the receive buffer hold a frame that was announced
  * @ctx: the socket
- * @len: what is still to come of it
+ * @len: the whole of it, with what is already here
  *
- * With room for one more segment, or the peer might wait for that before it
- * sends the end, see under_pressure(). By TCP's answer to SO_RCVLOWAT, which
- * any application may ask for: up to half of tcp_rmem[2], and not at all when
- * SO_RCVBUF was set. Memory is used only for bytes that the peer really sends.
- * Any context that has the socket lock.
+ * With room for two more segments: the peer might wait for one before it sends
+ * the end, see under_pressure(), and TCP moves the edge of the window by whole
+ * segments only, so that up to another one stays unoffered.
+ *
+ * By TCP's answer to SO_RCVLOWAT, which any application may ask for: up to half
+ * of tcp_rmem[2], and not at all when SO_RCVBUF was set. Memory is used only
+ * for bytes that the peer really sends. Any context that has the socket lock.
  */
 void ws_lower_grow(struct ws_ctx *ctx, u64 len)
 {
@@ -261,7 +263,7 @@ void ws_lower_grow(struct ws_ctx *ctx, u64 len)
 	if (!ctx->slot->lower_ops->set_rcvlowat ||
 	    (sk->sk_userlocks & SOCK_RCVBUF_LOCK))
 		return;
-	len += tcp_sk(sk)->advmss;
+	len += 2 * tcp_sk(sk)->advmss;
 	/* It calls sk_data_ready, from which we may have come. */
 	ctx->rx.growing = true;
 	ctx->slot->lower_ops->set_rcvlowat(sk, min_t(u64, len, INT_MAX / 2));

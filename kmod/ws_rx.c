@@ -329,7 +329,9 @@ void ws_rx_scan(struct ws_ctx *ctx)
 		if (!rx->open)
 			ws_timer_opened(ctx);
 	}
-	ws_lower_grow(ctx, rx->scan.left);
+	if (rx->scan.left)
+		ws_lower_grow(ctx, ws_rx_offset(ctx) - rx->frame_at +
+			      rx->scan.left);
 	ws_rx_trim(ctx);
 	ws_rx_relieve(ctx);
 }
