@@ -147,8 +147,10 @@ static int room_for_more(struct kws_conn *c)
 static int send_packed(struct kws_conn *c, const struct ws_msg *msg,
 		       struct buffer *packed, int flags)
 {
+	/* An empty fragment: RSV1 is for the first frame that is sent. */
 	if (!packed->to)
 		return 0;
+	c->deflate->begun = true;
 	if (!c->kernel)
 		return user_send(c, msg, packed->data, packed->to, flags) < 0 ?
 			-1 : 0;
@@ -209,7 +211,7 @@ ssize_t compress_send(struct kws_conn *c, const struct ws_msg *msg,
 	if (d->open || more || len >= d->params.threshold) {
 		if (!m.opcode)
 			m.opcode = d->open ? d->open : WS_OP_BINARY;
-		m.flags = d->open ? 0 : WS_MSG_RSV1;
+		m.flags = d->begun ? 0 : WS_MSG_RSV1;
 		r = pack_and_send(c, &m, data, len, flags);
 		m.flags = 0;
 	}
@@ -218,5 +220,7 @@ ssize_t compress_send(struct kws_conn *c, const struct ws_msg *msg,
 	if (r < 0)
 		return -1;
 	d->open = more ? m.opcode : 0;
+	if (!more)
+		d->begun = false;
 	return 0;
 }

@@ -36,6 +36,7 @@ struct direction {
  * @rx: what comes in
  * @out: the message given out last, inflated
  * @open: opcode of the message that we are sending, 0 between messages
+ * @begun: a frame of it has been sent
  */
 struct deflate {
 	struct kws_deflate params;
@@ -43,6 +44,7 @@ struct deflate {
 	struct direction rx;
 	struct buffer out;
 	u8 open;
+	bool begun;
 };
 
 struct deflate *deflate_new(const struct kws_deflate *params, u32 role);
