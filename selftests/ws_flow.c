@@ -319,6 +319,7 @@ TEST_F(flow, close_behind_what_waits)
 		free(f.data);
 	}
 	EXPECT_TRUE(expect_close(p, 1001, ""));
+	EXPECT_EQ(0, shutdown(p->raw, SHUT_WR));
 	EXPECT_TRUE(expect_fin(p));
 }
 
