@@ -147,13 +147,18 @@ static int room_for_more(struct kws_conn *c)
 static int send_packed(struct kws_conn *c, const struct ws_msg *msg,
 		       struct buffer *packed, int flags)
 {
+	struct deflate *d = c->deflate;
+
 	/* An empty fragment: RSV1 is for the first frame that is sent. */
 	if (!packed->to)
 		return 0;
-	c->deflate->begun = true;
-	if (!c->kernel)
-		return user_send(c, msg, packed->data, packed->to, flags) < 0 ?
-			-1 : 0;
+	if (!c->kernel) {
+		if (user_send(c, msg, packed->data, packed->to, flags) < 0)
+			return -1;
+		d->begun = true;
+		return 0;
+	}
+	d->begun = true;
 	free(c->tx.data);
 	c->tx = *packed;
 	memset(packed, 0, sizeof(*packed));

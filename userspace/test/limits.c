@@ -56,9 +56,10 @@ static void test_fragments(void)
 	static const struct ws_msg more = { .opcode = WS_OP_CONT };
 	static const struct ws_msg binary = { .opcode = WS_OP_BINARY };
 	static const struct ws_msg ping = { .opcode = WS_OP_PING };
-	/* "a" flushed; nothing; what is left of an empty block. */
+	/* "a" flushed; nothing; what is left of an empty block; then again. */
 	static const char wire[] =
-		"\x41\x07\x4a\x04\x00\x00\x00\xff\xff\x89\x01p\x80\x01\x00";
+		"\x41\x07\x4a\x04\x00\x00\x00\xff\xff\x89\x01p\x80\x01\x00"
+		"\x42\x09\x4a\x04\x03\x00\x00\x00\x00\xff\xff\x80\x01\x00";
 	struct kws_conn *s, *c;
 	struct kws_message m;
 	char bytes[64] = "";
@@ -71,6 +72,9 @@ static void test_fragments(void)
 		kws_send(s, &binary, "b", 1, 0) == -1 && errno == EINVAL &&
 		!kws_send(s, &more, "", 0, MSG_MORE) &&
 		!kws_send(s, &ping, "p", 1, 0) &&
+		!kws_send(s, &more, "", 0, 0) &&
+		!kws_send(s, &binary, "", 0, MSG_MORE) &&
+		!kws_send(s, &more, "aaaaaa", 6, MSG_MORE) &&
 		!kws_send(s, &more, "", 0, 0) && !kws_flush(s) &&
 		get(ends[1], bytes, sizeof(bytes)) == sizeof(wire) - 1 &&
 		!memcmp(bytes, wire, sizeof(wire) - 1);
