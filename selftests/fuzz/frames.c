@@ -82,7 +82,7 @@ static size_t make_frame(const struct frames *f, u8 *p, u32 *seed)
 	static const u8 ops[] = { 0x81, 0x01, 0x82, 0x02, 0x00, 0x80, 0x80,
 				  0x89, 0x8a, 0x88, 0xc1, 0x41 };
 	bool masked = f->masked ^ !below(seed, 64);
-	u32 len = below(seed, 4) ? below(seed, 12) : below(seed, 140);
+	u32 len = below(seed, 2) ? below(seed, 12) : below(seed, 140);
 	size_t n = 2, i;
 	u8 key[4] = { 0 };
 
