@@ -47,7 +47,8 @@ int compress_limit(struct kws_conn *c)
  *
  * kws_recv() then gives inflated messages and kws_send() compresses those that
  * are not shorter than the threshold. The limit of kws_max_message() is for
- * inflated messages.
+ * inflated messages. A message for which there is not enough memory ends the
+ * connection with code 1011: what follows may refer to it.
  *
  * Return: 0, or -1 with EINVAL, EBUSY (done before), ENOMEM or an errno of
  * setsockopt().

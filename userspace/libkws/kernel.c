@@ -64,6 +64,11 @@ int kernel_recv(struct kws_conn *c, struct kws_message *m)
 	if (c->message_done) {
 		c->message_done = false;
 		b->to = 0;
+		/* One large message must not cost memory for ever. */
+		if (b->size > GROW_MAX) {
+			free(b->data);
+			memset(b, 0, sizeof(*b));
+		}
 	}
 	for (;;) {
 		if (buffer_reserve(b, b->to ? b->to : READ_SIZE))
