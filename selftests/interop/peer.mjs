@@ -8,6 +8,7 @@
 import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { once } from 'node:events';
+import { constants, deflateRawSync } from 'node:zlib';
 
 const require = createRequire(process.env.INTEROP_MODULES + '/');
 const { WebSocket, WebSocketServer } = require('ws');
@@ -202,6 +203,57 @@ async function offer(url, { name, options, answer }) {
 	await check(`${name}: close`, () => checkClose(ws, 1000, '', 1000));
 }
 
+// A frame with RSV1 and FIN, masked with zeros.
+function compressed(opcode, payload) {
+	const head = Buffer.alloc(14);
+	head[0] = 0xc0 | opcode;
+	head[1] = 0xff;
+	head.writeBigUInt64BE(BigInt(payload.length), 2);
+	if (payload.length > 65535)
+		return Buffer.concat([head, payload]);
+	if (payload.length > 125) {
+		head[1] = 0xfe;
+		head.writeUInt16BE(payload.length, 2);
+		return Buffer.concat([head.subarray(0, 4), Buffer.alloc(4), payload]);
+	}
+	head[1] = 0x80 | payload.length;
+	return Buffer.concat([head.subarray(0, 2), Buffer.alloc(4), payload]);
+}
+
+function raw(data) {
+	return deflateRawSync(data, { finishFlush: constants.Z_SYNC_FLUSH })
+		.subarray(0, -4);
+}
+
+// 1 MiB that inflates to 1 GiB: a part that stands alone, again and again.
+function bomb() {
+	const part = deflateRawSync(Buffer.alloc(1 << 20), {
+		level: 9, finishFlush: constants.Z_FULL_FLUSH,
+	});
+	return Buffer.concat(Array(1024).fill(part));
+}
+
+const FAULTS = [
+	['corrupt data', 1, Buffer.from([6, 0]), 1007],
+	['data that ends too soon', 2, Buffer.from([0xf2, 0x48]), 1007],
+	['text that is not UTF-8', 1, raw(Buffer.from('a\xffb', 'latin1')), 1007],
+	['a bomb', 2, bomb(), 1009],
+];
+
+async function fault(url, [name, opcode, payload, wanted]) {
+	const ws = new WebSocket(url);
+	const inbox = new Inbox(ws);
+	await within(once(ws, 'open'), 'connection');
+	await check(`deflate, ${name}: ${wanted}`, async () => {
+		await inbox.echo(json(100), false);
+		const closed = within(once(ws, 'close'), 'close');
+		ws._socket.write(compressed(opcode, payload));
+		const [got] = await closed;
+		if (got !== wanted)
+			throw new Error(`code ${got} instead of ${wanted}`);
+	});
+}
+
 async function checkClose(ws, code, reason, wanted) {
 	const closed = within(once(ws, 'close'), 'close');
 	ws.close(code, reason);
@@ -233,6 +285,8 @@ async function client(url) {
 	});
 	for (const one of OFFERS)
 		await offer(url, one);
+	for (const one of FAULTS)
+		await fault(url, one);
 }
 
 async function listen(perMessageDeflate = false) {
