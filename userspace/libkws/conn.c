@@ -258,6 +258,8 @@ void kws_close(struct kws_conn *conn)
 		return;
 	if (!conn->kernel)
 		user_end(conn);
+	else if (conn->ended)
+		kernel_flush(conn);
 	close(conn->fd);
 	deflate_free(conn->deflate);
 	free(conn->rx.data);

@@ -56,8 +56,10 @@ int kernel_recv(struct kws_conn *c, struct kws_message *m)
 	int flags;
 	ssize_t n;
 
-	if (c->ended)
+	if (c->ended) {
+		kernel_flush(c);
 		return 0;
+	}
 	if (kws_pending(c) && kernel_flush(c) && errno != EAGAIN &&
 	    errno != EPIPE)
 		return -1;
@@ -148,14 +150,18 @@ int kernel_flush(struct kws_conn *c)
  * kernel_fail() - say Close; what the peer still sends is of no interest
  * @c: the connection
  * @code: the status code
+ *
+ * Does not wait for room; kws_close() tries again.
  */
 void kernel_fail(struct kws_conn *c, u16 code)
 {
-	struct ws_msg msg = { .opcode = WS_OP_CLOSE, .code = code };
-
-	transmit(c, &msg, NULL, 0, MSG_DONTWAIT);
-	c->tx_waiting = false;
+	c->tx_msg = (struct ws_msg){ .opcode = WS_OP_CLOSE, .code = code };
+	c->tx_flags = MSG_DONTWAIT;
+	c->tx_waiting = true;
+	c->tx.from = 0;
+	c->tx.to = 0;
 	c->ended = true;
+	kernel_flush(c);
 }
 
 /**
