@@ -113,8 +113,9 @@ def choose(fields, wishes):
               if name == "permessage-deflate"]
     for no_takeover, bits in wishes:
         for values in offers:
-            if (no_takeover and "client_no_context_takeover" not in values) or \
-               (bits and "client_max_window_bits" not in values):
+            # Not to keep the context can be asked of any client, section
+            # 7.1.1.2; a smaller window only of one that said it could.
+            if bits and "client_max_window_bits" not in values:
                 continue
             return agree(values, no_takeover, bits)
     return None, ""
