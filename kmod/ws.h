@@ -164,22 +164,21 @@ enum {
  * struct ws_time - what ws_timer.c goes by, in tcp_jiffies32
  * @base: nothing that came before this tells that the peer lives
  * @interval: milliseconds of silence until the next PING
- * @asked: when the PING was wanted that has not been answered
+ * @asked: since when an answer to our PING, or else to our Close, is due;
+ *	since when the socket lingers
  * @una: what TCP's peer had acknowledged when that was last looked at
- * @ping_end: sequence number behind the PING
+ * @end: sequence number behind the PING or Close
  * @open: since when ws_rx::open is set
- * @close: since when the Close is wanted
  * @ping: WS_PING_*
- * @behind: the PING waited behind other bytes at the last look
+ * @behind: the PING or Close waited behind other bytes at the last look
  */
 struct ws_time {
 	u32 base;
 	u32 interval;
 	u32 asked;
 	u32 una;
-	u32 ping_end;
+	u32 end;
 	u32 open;
-	u32 close;
 	u8 ping;
 	bool behind;
 };
@@ -225,15 +224,16 @@ struct ws_mibs {
  * @mibs: counters of the network namespace
  * @data_ready: TCP's callback, which wakes the reader
  * @write_space: TCP's callback, which wakes the writer
- * @state_change: TCP's callback, while it is ws_linger.c's
+ * @state_change: TCP's callback
  * @work: sends what softirq context must not, and looks at the time
  * @rx: the receiving direction
  * @tx: the sending direction
  * @time: keepalive and limits
  * @cfg: WS_CONFIG, defaults filled in
  * @info: WS_INFO, as far as it is counted
- * @lingers: nobody reads any more but ws_linger.c
- * @detached: it has no file any more; @work is to close it
+ * @lingers: nobody reads any more but ws_linger.c; when there is no file any
+ *	more either, @work is to close it
+ * @dead: TCP must be ended with ETIMEDOUT
  *
  * Found through sk_user_data, which changes under sk_callback_lock and the
  * socket lock both. Who writes what, and under which lock:
@@ -243,12 +243,14 @@ struct ws_mibs {
  *  ==================  =========================  ========================
  *  sk, slot, mibs,     at attach                  freely
  *  data_ready,
- *  write_space
+ *  write_space,
+ *  state_change
  *  rx, tx, time, cfg,  the socket lock: by its    the same; poll() reads
- *  info, lingers,      owner, or in softirq with  rx.complete, rx.stop,
- *  detached,           bh_lock_sock() and no      rx.payload, rx.started,
- *  state_change        owner                      tx.nseg and tx.busy
+ *  info, lingers       owner, or in softirq with  rx.complete, rx.stop,
+ *                      bh_lock_sock() and no      rx.payload, rx.started,
+ *                      owner                      tx.nseg and tx.busy
  *                                                 without, as hints
+ *  dead                the work                   the work
  *  ==================  =========================  ========================
  *
  * There is no other lock. A frame is built whole before the first
@@ -270,7 +272,7 @@ struct ws_ctx {
 	struct ws_config cfg;
 	struct ws_info info;
 	bool lingers;
-	bool detached;
+	bool dead;
 };
 
 /**
@@ -352,6 +354,7 @@ u64 ws_rx_offset(const struct ws_ctx *ctx);
 void ws_rx_fault(struct ws_ctx *ctx, enum ws_rule rule);
 void ws_rx_closed(struct ws_ctx *ctx);
 void ws_rx_wake(struct ws_ctx *ctx);
+bool ws_rx_pressed(const struct ws_ctx *ctx);
 bool ws_rx_readable(const struct ws_ctx *ctx);
 void ws_rx_data_ready(struct sock *sk);
 
@@ -367,6 +370,7 @@ int ws_recv_len(struct ws_ctx *ctx);
 int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from);
 int ws_tx_push(struct ws_ctx *ctx, bool more);
 int ws_tx_flush(struct ws_ctx *ctx);
+u32 ws_tx_end(const struct ws_ctx *ctx);
 void ws_tx_wake(struct ws_ctx *ctx);
 void ws_tx_abort(struct ws_ctx *ctx);
 
@@ -394,11 +398,24 @@ int ws_ctrl_shutdown(struct socket *sock, int how);
 /* ws_timer.c */
 u32 ws_timer_left(u32 since, u32 limit);
 enum ws_rule ws_timer_run(struct ws_ctx *ctx, u32 *next);
+void ws_timer_excuse(struct ws_ctx *ctx);
 void ws_timer_opened(struct ws_ctx *ctx);
 void ws_timer_closing(struct ws_ctx *ctx);
 void ws_timer_start(struct ws_ctx *ctx);
 
+/* Does the time matter to this socket? */
+static inline bool ws_timer_watches(const struct ws_ctx *ctx)
+{
+	return ctx->cfg.ping_interval || ctx->cfg.assembly_timeout ||
+	       ctx->tx.close != WS_CLOSE_NONE;
+}
+
 /* ws_linger.c */
+static inline bool ws_linger_detached(const struct ws_ctx *ctx)
+{
+	return ctx->lingers && !ctx->sk->sk_socket;
+}
+
 bool ws_linger_over(const struct ws_ctx *ctx);
 bool ws_linger_start(struct ws_ctx *ctx);
 long ws_linger_wait(struct ws_ctx *ctx, long timeout);
@@ -423,6 +440,7 @@ int ws_getsockopt(struct sock *sk, int level, int optname, char __user *optval,
 int ws_stats_init(void);
 void ws_stats_exit(void);
 struct ws_mibs __percpu *ws_stats_of(const struct sock *sk);
+atomic_t *ws_stats_lingering(const struct sock *sk);
 
 /**
  * ws_stats_add() - count something

@@ -62,8 +62,7 @@ void ws_ctrl_close(struct ws_ctx *ctx, u16 code)
 	tx->close_code = code;
 	ctx->info.state |= WS_STATE_CLOSE_SENT;
 	ctx->info.close_sent = code;
-	if (!(ctx->info.state & (WS_STATE_CLOSE_RECEIVED | WS_STATE_FAILED)))
-		ws_timer_closing(ctx);
+	ctx->time.ping = WS_PING_NONE;
 }
 
 /**
@@ -119,26 +118,41 @@ bool ws_ctrl_pending(const struct ws_ctx *ctx)
  */
 void ws_ctrl_kick(struct ws_ctx *ctx)
 {
-	if (ws_ctrl_pending(ctx))
+	struct delayed_work *work = &ctx->work;
+	bool due = work_pending(&work->work) && !timer_pending(&work->timer);
+
+	if (ws_ctrl_pending(ctx) && !due)
 		mod_delayed_work(ws_wq, &ctx->work, 0);
 }
 
-/*
- * What no system call will do. Return: jiffies until there is more of it, or
- * WS_TIME_NEVER; @dead is set when TCP must be ended.
- */
-static u32 work_locked(struct ws_ctx *ctx, bool *dead)
+/* An owner can hold the lock for long, over a fault of its memory. */
+static bool has_owner(struct sock *sk)
 {
-	u32 next = WS_TIME_NEVER;
+	bool owned;
 
+	local_bh_disable();
+	bh_lock_sock(sk);
+	owned = sock_owned_by_user(sk);
+	bh_unlock_sock(sk);
+	local_bh_enable();
+	return owned;
+}
+
+/*
+ * With the socket lock. What was asked for until now is done here; what is
+ * asked for from here on makes the work due again, whatever it was armed for.
+ */
+static void work_locked(struct ws_ctx *ctx, u32 next)
+{
+	if (next != WS_TIME_NEVER)
+		mod_delayed_work(ws_wq, &ctx->work, next);
 	if (ctx->rx.cramped)
 		ws_rx_relieve(ctx);
-	*dead = ws_timer_run(ctx, &next);
 	/* When it is memory that lacks, not room, no ACK will call us. */
 	if ((ws_tx_flush(ctx) == -EAGAIN && sk_stream_memory_free(ctx->sk)) ||
 	    ctx->rx.cramped)
-		next = min_t(u32, next, HZ / 10);
-	return next;
+		mod_delayed_work(ws_wq, &ctx->work,
+				 min_t(u32, next, HZ / 10));
 }
 
 /**
@@ -153,37 +167,31 @@ void ws_ctrl_work(struct work_struct *work)
 	struct ws_ctx *ctx = container_of(to_delayed_work(work),
 					  struct ws_ctx, work);
 	struct sock *sk = ctx->sk;
-	bool busy, dead;
-	u32 next;
+	u32 next = WS_TIME_NEVER;
 
-	/* An owner can hold the lock for long, over a fault of its memory. */
-	local_bh_disable();
-	bh_lock_sock(sk);
-	busy = sock_owned_by_user(sk);
-	bh_unlock_sock(sk);
-	local_bh_enable();
-	if (busy) {
-		queue_delayed_work(ws_wq, &ctx->work, 1);
+	if (has_owner(sk)) {
+		mod_delayed_work(ws_wq, &ctx->work, 1);
+		return;
+	}
+	if (ctx->dead) {
+		/* As sock_diag does it: RST, and the error to the reader. */
+		ctx->slot->lower_prot->diag_destroy(sk, ETIMEDOUT);
 		return;
 	}
 
 	lock_sock(sk);
-	next = work_locked(ctx, &dead);
-	if (ctx->detached) {
-		u32 left = ws_linger_left(ctx);
-
-		if (!left) {
+	if (ws_linger_detached(ctx)) {
+		next = ws_linger_left(ctx);
+		if (!next) {
 			ws_ulp_end(ctx, 0);
 			return;
 		}
-		next = min(next, left);
+	} else if (ws_timer_run(ctx, &next)) {
+		ctx->dead = true;
+		next = 0;
 	}
+	work_locked(ctx, next);
 	release_sock(sk);
-	/* As sock_diag does it: RST to the peer, the error to the reader. */
-	if (dead)
-		ctx->slot->lower_prot->diag_destroy(sk, ETIMEDOUT);
-	else if (next != WS_TIME_NEVER)
-		queue_delayed_work(ws_wq, &ctx->work, next);
 }
 
 /**
@@ -235,6 +243,8 @@ int ws_ctrl_shutdown(struct socket *sock, int how)
 		return ctx->slot->lower_ops->shutdown(sock, how);
 	}
 	ws_rx_start(ctx);
+	if (ctx->tx.close == WS_CLOSE_NONE)
+		ws_timer_closing(ctx);
 	if (ctx->rx.stop == WS_STOP_CLOSE && !ctx->rx.complete)
 		ws_ctrl_close(ctx, ctx->rx.close_code);
 	ws_ctrl_close(ctx, 1000);

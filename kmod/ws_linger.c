@@ -9,10 +9,25 @@
  */
 #include "ws.h"
 
-/* Sockets that may linger at a time; the next ones are closed as TCP does. */
-#define WS_LINGER_MAX	16384
+/* Sockets that may linger in a network namespace, and in all of them. */
+#define WS_LINGER_NET	4096
+#define WS_LINGER_ALL	16384
+/* Milliseconds, whatever ws_config::close_timeout is. */
+#define WS_LINGER_TIME	60000
 
 static atomic_t lingering = ATOMIC_INIT(0);
+
+static bool take_place(const struct sock *sk)
+{
+	atomic_t *here = ws_stats_lingering(sk);
+
+	if (!atomic_add_unless(&lingering, 1, WS_LINGER_ALL))
+		return false;
+	if (atomic_add_unless(here, 1, WS_LINGER_NET))
+		return true;
+	atomic_dec(&lingering);
+	return false;
+}
 
 /**
  * ws_linger_over() - has the closing handshake come to its end?
@@ -90,25 +105,24 @@ bool ws_linger_start(struct ws_ctx *ctx)
 {
 	struct sock *sk = ctx->sk;
 
-	ws_rx_start(ctx);
 	throw_away(ctx);
 	ws_tx_flush(ctx);
 	if (ws_linger_over(ctx))
 		return false;
-	if (atomic_inc_return(&lingering) > WS_LINGER_MAX) {
-		atomic_dec(&lingering);
+	if (!take_place(sk)) {
 		ws_stats_inc(ctx, WS_MIB_LINGER_DROPPED);
 		return false;
 	}
 	ws_stats_inc(ctx, WS_MIB_LINGER);
 	ctx->lingers = true;
-	ctx->time.close = tcp_jiffies32;
+	ctx->time.asked = tcp_jiffies32;
 
 	write_lock_bh(&sk->sk_callback_lock);
-	ctx->state_change = sk->sk_state_change;
 	sk->sk_data_ready = linger_data_ready;
 	sk->sk_state_change = linger_state_change;
 	write_unlock_bh(&sk->sk_callback_lock);
+	/* After SHUT_RDWR, too, TCP must not answer the peer's Close by RST. */
+	WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown & ~RCV_SHUTDOWN);
 	return true;
 }
 
@@ -123,14 +137,16 @@ bool ws_linger_start(struct ws_ctx *ctx)
  */
 long ws_linger_wait(struct ws_ctx *ctx, long timeout)
 {
+	long ours = min_t(long, timeout, ws_linger_left(ctx));
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 	struct sock *sk = ctx->sk;
+	long left = ours;
 
 	add_wait_queue(sk_sleep(sk), &wait);
-	while (timeout && !ws_linger_over(ctx) && !signal_pending(current))
-		sk_wait_event(sk, &timeout, ws_linger_over(ctx), &wait);
+	while (left && !ws_linger_over(ctx) && !signal_pending(current))
+		sk_wait_event(sk, &left, ws_linger_over(ctx), &wait);
 	remove_wait_queue(sk_sleep(sk), &wait);
-	return timeout;
+	return timeout - (ours - left);
 }
 
 /**
@@ -148,33 +164,26 @@ void ws_linger_detach(struct ws_ctx *ctx)
 	sk_set_socket(sk, NULL);
 	RCU_INIT_POINTER(sk->sk_wq, NULL);
 	write_unlock_bh(&sk->sk_callback_lock);
-	ctx->detached = true;
 	mod_delayed_work(ws_wq, &ctx->work, 0);
 }
 
 /**
- * ws_linger_stop() - undo ws_linger_start()
+ * ws_linger_stop() - give the place back
  * @ctx: the socket
  *
  * Process context, socket lock.
  */
 void ws_linger_stop(struct ws_ctx *ctx)
 {
-	struct sock *sk = ctx->sk;
-
 	if (!ctx->lingers)
 		return;
-	ctx->lingers = false;
-	write_lock_bh(&sk->sk_callback_lock);
-	sk->sk_data_ready = ctx->data_ready;
-	sk->sk_state_change = ctx->state_change;
-	write_unlock_bh(&sk->sk_callback_lock);
 	ws_stats_add(ctx, WS_MIB_LINGER, -1);
+	atomic_dec(ws_stats_lingering(ctx->sk));
 	atomic_dec(&lingering);
 }
 
 /**
- * ws_linger_left() - how long a detached socket may still linger
+ * ws_linger_left() - how long a socket may still linger
  * @ctx: the socket
  *
  * Process context, socket lock.
@@ -183,11 +192,12 @@ void ws_linger_stop(struct ws_ctx *ctx)
  */
 u32 ws_linger_left(struct ws_ctx *ctx)
 {
+	u32 limit = min_t(u32, ctx->cfg.close_timeout, WS_LINGER_TIME);
 	u32 left;
 
 	if (ws_linger_over(ctx))
 		return 0;
-	left = ws_timer_left(ctx->time.close, ctx->cfg.close_timeout);
+	left = ws_timer_left(ctx->time.asked, limit);
 	if (!left)
 		ws_stats_inc(ctx, WS_MIB_ERR + WS_RULE_CLOSE_TIMEOUT - 1);
 	return left;

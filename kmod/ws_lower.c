@@ -246,7 +246,7 @@ static void read_done(struct ws_ctx *ctx, u32 len)
  * @len: the whole of it, with what is already here
  *
  * With room for two more segments: the peer might wait for one before it sends
- * the end, see under_pressure(), and TCP moves the edge of the window by whole
+ * the end, see ws_rx_pressed(), and TCP moves the edge of the window by whole
  * segments only, so that up to another one stays unoffered.
  *
  * By TCP's answer to SO_RCVLOWAT, which any application may ask for: up to half

@@ -192,6 +192,8 @@ static void commit(struct ws_ctx *ctx, const struct piece *pc)
 	} else {
 		ws_stats_inc(ctx, WS_MIB_RX_PIECES);
 	}
+	if (ws_timer_watches(ctx) && ws_rx_pressed(ctx))
+		ws_timer_excuse(ctx);
 	ws_lower_consume(ctx, pc->cur.seq);
 	rx->head = pc->cur;
 	ws_rx_trim(ctx);

@@ -232,7 +232,12 @@ void ws_rx_trim(struct ws_ctx *ctx)
 	rx->head = rx->scan;
 }
 
-/*
+/**
+ * ws_rx_pressed() - is the window too small for the peer to go on?
+ * @ctx: the socket
+ *
+ * Without the lock the answer is a hint.
+ *
  * A message that the receive buffer cannot hold whole must be read in pieces,
  * or the peer's window stays shut for ever: so pieces it is when the buffer is
  * nearly full, or the window too small for the peer to go on.
@@ -242,7 +247,7 @@ void ws_rx_trim(struct ws_ctx *ctx)
  * the tie starts anew with every ACK. The window that the next ACK offers is
  * the one it has unless a full segment can be added (section 3.8.6.2.2).
  */
-static bool under_pressure(const struct ws_ctx *ctx)
+bool ws_rx_pressed(const struct ws_ctx *ctx)
 {
 	const struct sock *sk = ctx->sk;
 	const struct tcp_sock *tp = tcp_sk(sk);
@@ -271,7 +276,7 @@ void ws_rx_relieve(struct ws_ctx *ctx)
 	rx->cramped = false;
 	if (rx->complete || rx->stop != WS_STOP_NONE || end == rx->base ||
 	    end == rx->head.seq || end - rx->head.seq > WS_STASH_MAX ||
-	    !under_pressure(ctx))
+	    !ws_rx_pressed(ctx))
 		return;
 	if (ws_lower_stash(ctx, end) == -ENOMEM)
 		rx->cramped = true;
@@ -369,7 +374,7 @@ bool ws_rx_readable(const struct ws_ctx *ctx)
 
 	if (READ_ONCE(rx->complete) || READ_ONCE(rx->stop) != WS_STOP_NONE)
 		return true;
-	return READ_ONCE(rx->payload) && under_pressure(ctx);
+	return READ_ONCE(rx->payload) && ws_rx_pressed(ctx);
 }
 
 /**

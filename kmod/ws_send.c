@@ -26,6 +26,8 @@ static int parse_cmsg(struct msghdr *msg, struct request *req)
 		    cmsg->cmsg_len != CMSG_LEN(sizeof(m)))
 			return -EINVAL;
 		memcpy(&m, CMSG_DATA(cmsg), sizeof(m));
+		if (m.flags & ~(WS_MSG_END | WS_MSG_RSV1))
+			return -EINVAL;
 		req->opcode = m.opcode;
 		req->code = m.code;
 		req->rsv = m.flags & WS_MSG_RSV1 ? WS_RSV1 : 0;
@@ -284,6 +286,8 @@ static int send_control(struct ws_ctx *ctx, struct msghdr *msg,
 	kv.iov_len = hdr.len;
 	iov_iter_kvec(&from, WRITE, &kv, 1, kv.iov_len);
 	err = wait_room(ctx, &mine, timeo);
+	if (!err && req->opcode == WS_OP_CLOSE)
+		ws_timer_closing(ctx);
 	if (!err)
 		err = ws_tx_build(ctx, &hdr, &from);
 	if (mine)
@@ -295,6 +299,7 @@ static int send_control(struct ws_ctx *ctx, struct msghdr *msg,
 		ws_ctrl_close(ctx, code ? req->code : 1005);
 		/* This frame is it. */
 		ctx->tx.close = WS_CLOSE_SENT;
+		ctx->time.end = ws_tx_end(ctx);
 		ws_stats_inc(ctx, WS_MIB_TX_CLOSE);
 	}
 	ws_tx_flush(ctx);

@@ -37,6 +37,11 @@ static int copy_config(struct ws_config *cfg, sockptr_t optval,
 	return 0;
 }
 
+static bool bad_time(u32 ms)
+{
+	return ms && (ms < WS_TIME_MIN || ms > WS_TIME_MAX);
+}
+
 static int check_config(struct ws_config *cfg)
 {
 	if (cfg->role > WS_ROLE_CLIENT || cfg->flags ||
@@ -48,10 +53,8 @@ static int check_config(struct ws_config *cfg)
 		cfg->send_opcode = WS_OP_BINARY;
 	if (cfg->send_opcode > WS_OP_BINARY)
 		return -EINVAL;
-	if (cfg->ping_interval > WS_TIME_MAX ||
-	    cfg->ping_timeout > WS_TIME_MAX ||
-	    cfg->assembly_timeout > WS_TIME_MAX ||
-	    cfg->close_timeout > WS_TIME_MAX)
+	if (bad_time(cfg->ping_interval) || bad_time(cfg->ping_timeout) ||
+	    bad_time(cfg->assembly_timeout) || bad_time(cfg->close_timeout))
 		return -EINVAL;
 	if (!cfg->ping_timeout)
 		cfg->ping_timeout = cfg->ping_interval;

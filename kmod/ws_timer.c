@@ -31,13 +31,6 @@ u32 ws_timer_left(u32 since, u32 limit)
 	return gone < limit ? limit - gone : 0;
 }
 
-/* A peer that has no window to send in cannot be blamed for its silence. */
-static bool peer_barred(const struct ws_ctx *ctx)
-{
-	return tcp_receive_window(tcp_sk(ctx->sk)) <
-	       inet_csk(ctx->sk)->icsk_ack.rcv_mss;
-}
-
 static void choose_interval(struct ws_ctx *ctx)
 {
 	u32 ms = ctx->cfg.ping_interval;
@@ -45,9 +38,21 @@ static void choose_interval(struct ws_ctx *ctx)
 	ctx->time.interval = ms - ((u64)(ms / 8) * get_random_u32() >> 32);
 }
 
+/* A PING or Close is wanted: the peer's time to answer it begins. */
+static void ask(struct ws_ctx *ctx)
+{
+	const struct tcp_sock *tp = tcp_sk(ctx->sk);
+	struct ws_time *time = &ctx->time;
+
+	time->asked = tcp_jiffies32;
+	time->una = tp->snd_una;
+	time->behind = tp->snd_una != tp->write_seq || ctx->tx.nseg;
+}
+
 /*
- * No byte came in time. While the PING waits behind data that the peer takes,
- * however slowly, the time to answer it has not begun.
+ * No answer came in time. But while the question waits behind data that the
+ * peer takes, however slowly, the time to answer it has not begun; and a peer
+ * that has no window cannot answer. Return: false when it is too late.
  */
 static bool answer_may_come(struct ws_ctx *ctx)
 {
@@ -56,9 +61,11 @@ static bool answer_may_come(struct ws_ctx *ctx)
 	bool moved = tp->snd_una != time->una;
 
 	time->una = tp->snd_una;
-	if (peer_barred(ctx))
+	if (ws_rx_pressed(ctx))
 		return true;
-	if (time->ping == WS_PING_WANTED || before(tp->snd_una, time->ping_end)) {
+	if (time->ping == WS_PING_WANTED ||
+	    ctx->tx.close == WS_CLOSE_WANTED ||
+	    before(tp->snd_una, time->end)) {
 		time->behind = moved;
 		return moved;
 	}
@@ -68,35 +75,47 @@ static bool answer_may_come(struct ws_ctx *ctx)
 	return true;
 }
 
-/* Return: jiffies until the next look, 0 when the peer is dead. */
-static u32 keep_alive(struct ws_ctx *ctx)
+/* Return: jiffies until the next look, 0 when the answer is overdue. */
+static u32 answer(struct ws_ctx *ctx, u32 limit)
+{
+	struct ws_time *time = &ctx->time;
+	u32 left = ws_timer_left(time->asked, limit);
+
+	if (!left && answer_may_come(ctx)) {
+		time->asked = tcp_jiffies32;
+		left = jiffies_of(limit);
+	}
+	return left;
+}
+
+/* TCP's note may be so old that it looks like one of the future. */
+static u32 last_heard(struct ws_ctx *ctx)
 {
 	u32 heard = inet_csk(ctx->sk)->icsk_ack.lrcvtime;
 	struct ws_time *time = &ctx->time;
-	u32 left;
 
-	if (before(heard, time->base))
-		heard = time->base;
+	if (!before(heard, time->base) && !after(heard, tcp_jiffies32))
+		time->base = heard;
+	return time->base;
+}
+
+/* Return: jiffies until the next look, 0 when the peer is dead. */
+static u32 keep_alive(struct ws_ctx *ctx)
+{
+	u32 heard = last_heard(ctx), left;
+	struct ws_time *time = &ctx->time;
+
 	if (time->ping != WS_PING_NONE && !before(heard, time->asked))
 		time->ping = WS_PING_NONE;
-
 	if (time->ping == WS_PING_NONE) {
 		left = ws_timer_left(heard, time->interval);
 		if (left)
 			return left;
+		ask(ctx);
 		time->ping = WS_PING_WANTED;
-		time->una = tcp_sk(ctx->sk)->snd_una;
-		time->behind = false;
 		choose_interval(ctx);
-		time->asked = tcp_jiffies32;
 	}
-	left = ws_timer_left(time->asked, ctx->cfg.ping_timeout);
-	if (!left) {
-		if (!answer_may_come(ctx))
-			return 0;
-		time->asked = tcp_jiffies32;
-		left = jiffies_of(ctx->cfg.ping_timeout);
-	}
+	left = answer(ctx, ctx->cfg.ping_timeout);
 	/* Sooner, for an answer makes the next PING due. */
 	return min(left, jiffies_of(time->interval));
 }
@@ -107,22 +126,9 @@ static u32 assembly(struct ws_ctx *ctx)
 	struct ws_time *time = &ctx->time;
 	u32 left = ws_timer_left(time->open, ctx->cfg.assembly_timeout);
 
-	if (!left && peer_barred(ctx)) {
+	if (!left && ws_rx_pressed(ctx)) {
 		time->open = tcp_jiffies32;
 		left = jiffies_of(ctx->cfg.assembly_timeout);
-	}
-	return left;
-}
-
-/* Return: jiffies until the next look, 0 when the peer did not answer. */
-static u32 closing(struct ws_ctx *ctx)
-{
-	struct ws_time *time = &ctx->time;
-	u32 left = ws_timer_left(time->close, ctx->cfg.close_timeout);
-
-	if (!left && peer_barred(ctx)) {
-		time->close = tcp_jiffies32;
-		left = jiffies_of(ctx->cfg.close_timeout);
 	}
 	return left;
 }
@@ -159,7 +165,7 @@ enum ws_rule ws_timer_run(struct ws_ctx *ctx, u32 *next)
 		return WS_RULE_NONE;
 
 	if (ctx->tx.close != WS_CLOSE_NONE) {
-		left = closing(ctx);
+		left = answer(ctx, cfg->close_timeout);
 		if (!left)
 			return expired(ctx, WS_RULE_CLOSE_TIMEOUT);
 		*next = min(*next, left);
@@ -187,30 +193,44 @@ enum ws_rule ws_timer_run(struct ws_ctx *ctx, u32 *next)
 }
 
 /**
+ * ws_timer_excuse() - reading has opened a window that was shut
+ * @ctx: the socket
+ *
+ * What the peer owes, it can only send from now on. Process context, socket
+ * lock.
+ */
+void ws_timer_excuse(struct ws_ctx *ctx)
+{
+	ctx->time.base = tcp_jiffies32;
+	ctx->time.asked = tcp_jiffies32;
+	ctx->time.open = tcp_jiffies32;
+}
+
+/**
  * ws_timer_opened() - a message has begun and is not complete
  * @ctx: the socket
  *
- * Any context.
+ * Any context that has the socket lock.
  */
 void ws_timer_opened(struct ws_ctx *ctx)
 {
 	ctx->rx.open = true;
 	ctx->time.open = tcp_jiffies32;
-	if (ctx->cfg.assembly_timeout)
+	/* When it is armed already, then for a time that is no later. */
+	if (ctx->cfg.assembly_timeout && !ctx->lingers)
 		queue_delayed_work(ws_wq, &ctx->work,
 				   jiffies_of(ctx->cfg.assembly_timeout));
 }
 
 /**
- * ws_timer_closing() - the time for the closing handshake begins
- * @ctx: the socket
+ * ws_timer_closing() - our Close will be sent, and must be answered
+ * @ctx: the socket; the Close is not yet in its queue
  *
- * Any context.
+ * Process context, socket lock.
  */
 void ws_timer_closing(struct ws_ctx *ctx)
 {
-	ctx->time.close = tcp_jiffies32;
-	ctx->time.ping = WS_PING_NONE;
+	ask(ctx);
 	mod_delayed_work(ws_wq, &ctx->work, 0);
 }
 
@@ -218,18 +238,15 @@ void ws_timer_closing(struct ws_ctx *ctx)
  * ws_timer_start() - times in WS_CONFIG begin, or begin anew
  * @ctx: the socket
  *
- * Any context.
+ * Any context that has the socket lock.
  */
 void ws_timer_start(struct ws_ctx *ctx)
 {
-	struct ws_time *time = &ctx->time;
-
-	time->base = tcp_jiffies32;
-	time->open = tcp_jiffies32;
-	time->close = tcp_jiffies32;
-	time->ping = WS_PING_NONE;
+	ctx->time.base = tcp_jiffies32;
+	ctx->time.open = tcp_jiffies32;
+	ctx->time.ping = WS_PING_NONE;
+	ask(ctx);
 	choose_interval(ctx);
-	if (ctx->cfg.ping_interval || ctx->cfg.assembly_timeout ||
-	    ctx->tx.close != WS_CLOSE_NONE)
+	if (ws_timer_watches(ctx))
 		mod_delayed_work(ws_wq, &ctx->work, 0);
 }

@@ -177,6 +177,23 @@ int ws_tx_push(struct ws_ctx *ctx, bool more)
 	return 0;
 }
 
+/**
+ * ws_tx_end() - where the frame under way will end in TCP's stream
+ * @ctx: the socket
+ *
+ * Return: the sequence number of the byte behind it.
+ */
+u32 ws_tx_end(const struct ws_ctx *ctx)
+{
+	const struct ws_tx *tx = &ctx->tx;
+	u32 end = tcp_sk(ctx->sk)->write_seq;
+	int i;
+
+	for (i = tx->cur; i < tx->nseg; i++)
+		end += tx->seg[i].bv_len;
+	return end;
+}
+
 static int push_control(struct ws_ctx *ctx, u8 opcode, void *data, u8 len)
 {
 	struct ws_hdr hdr = { .opcode = opcode, .fin = true, .len = len };
@@ -188,6 +205,8 @@ static int push_control(struct ws_ctx *ctx, u8 opcode, void *data, u8 len)
 	err = ws_tx_build(ctx, &hdr, &from);
 	if (err)
 		return err;
+	if (opcode != WS_OP_PONG)
+		ctx->time.end = ws_tx_end(ctx);
 	return ws_tx_push(ctx, false);
 }
 
@@ -216,7 +235,6 @@ static int push_ping(struct ws_ctx *ctx)
 	if (err == -ENOMEM)
 		return -EAGAIN;
 	ctx->time.ping = WS_PING_SENT;
-	ctx->time.ping_end = tcp_sk(ctx->sk)->write_seq;
 	ctx->info.tx_pings++;
 	ws_stats_inc(ctx, WS_MIB_TX_PING);
 	return err;

@@ -126,6 +126,7 @@ static void init_ctx(struct ws_ctx *ctx, struct sock *sk,
 	ctx->mibs = ws_stats_of(sk);
 	ctx->data_ready = sk->sk_data_ready;
 	ctx->write_space = sk->sk_write_space;
+	ctx->state_change = sk->sk_state_change;
 	INIT_DELAYED_WORK(&ctx->work, ws_ctrl_work);
 	INIT_LIST_HEAD(&ctx->tx.pongs);
 	ws_config_default(&ctx->cfg);
@@ -226,6 +227,7 @@ void ws_ulp_end(struct ws_ctx *ctx, long timeout)
 {
 	const struct ws_slot *slot = ctx->slot;
 	struct sock *sk = ctx->sk;
+	bool in_work = ws_linger_detached(ctx);
 
 	/* Unread bytes would make TCP send RST, which overtakes the Close. */
 	if (!asks_for_rst(sk))
@@ -234,14 +236,15 @@ void ws_ulp_end(struct ws_ctx *ctx, long timeout)
 	write_lock_bh(&sk->sk_callback_lock);
 	sk->sk_data_ready = ctx->data_ready;
 	sk->sk_write_space = ctx->write_space;
+	sk->sk_state_change = ctx->state_change;
 	WRITE_ONCE(sk->sk_prot, slot->lower_prot);
 	rcu_assign_sk_user_data(sk, NULL);
 	write_unlock_bh(&sk->sk_callback_lock);
 	release_sock(sk);
 
 	/* All callbacks that queue it are gone, see ws_ctrl_write_space(). */
-	if (ctx->detached)
-		cancel_delayed_work(&ctx->work); /* we are in it */
+	if (in_work)
+		cancel_delayed_work(&ctx->work);
 	else
 		cancel_delayed_work_sync(&ctx->work);
 	kfree(ctx->rx.prefix);

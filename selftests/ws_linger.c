@@ -165,7 +165,7 @@ TEST_F(linger, time_limit)
 	EXPECT_TRUE(expect_close(p, 1001, ""));
 	EXPECT_EQ(self->lingering + 1, ws_stat("WsCurrLingering"));
 	EXPECT_TRUE(expect_fin(p));
-	EXPECT_LE(380, now_ms() - begin);
+	EXPECT_LE(200, now_ms() - begin);
 	EXPECT_GT(3000, now_ms() - begin);
 	EXPECT_TRUE(stat_becomes("WsCurrLingering", self->lingering));
 	EXPECT_EQ(limits + 1, ws_stat("WsErrCloseTimeout"));
@@ -185,7 +185,7 @@ TEST_F_TIMEOUT(linger, time_limit_of_a_talker, 60)
 	while (now_ms() - begin < WS_TEST_MS &&
 	       raw_frame(p, BINARY, pattern(0, 1000), 1000))
 		usleep(1000);
-	EXPECT_LE(380, now_ms() - begin);
+	EXPECT_LE(200, now_ms() - begin);
 	EXPECT_GT(5000, now_ms() - begin);
 	EXPECT_TRUE(stat_becomes("WsCurrLingering", self->lingering));
 }
@@ -276,12 +276,40 @@ TEST_F(linger, so_linger)
 	ASSERT_EQ(0, pthread_create(&thread, NULL, answer_later, p));
 	begin = now_ms();
 	close_ws(p);
-	EXPECT_LE(280, now_ms() - begin);
+	EXPECT_LE(150, now_ms() - begin);
 	EXPECT_GT(5000, now_ms() - begin);
 	ASSERT_EQ(0, pthread_join(thread, &ok));
 	EXPECT_NE(NULL, ok);
 	EXPECT_TRUE(expect_fin(p));
 	EXPECT_EQ(self->lingering, ws_stat("WsCurrLingering"));
+}
+
+/* ... and no later than the handshake's own time is over. */
+TEST_F(linger, so_linger_is_limited)
+{
+	struct linger l = { .l_onoff = 1, .l_linger = 8 };
+	struct pair *p = &self->p;
+	uint64_t begin;
+
+	ASSERT_TRUE(set_close_timeout(p, 400));
+	ASSERT_EQ(0, setsockopt(p->ws, SOL_SOCKET, SO_LINGER, &l, sizeof(l)));
+	begin = now_ms();
+	close_ws(p);
+	EXPECT_GT(4000, now_ms() - begin);
+	EXPECT_TRUE(expect_close(p, 1001, ""));
+}
+
+/* SHUT_RDWR and close(): the peer's answer is not taken for an offence. */
+TEST_F(linger, shut_and_closed)
+{
+	struct pair *p = &self->p;
+
+	ASSERT_EQ(0, shutdown(p->ws, SHUT_RDWR));
+	close_ws(p);
+	EXPECT_TRUE(expect_close(p, 1000, ""));
+	ASSERT_TRUE(peer_close(p, 1000));
+	usleep(50000);
+	EXPECT_TRUE(expect_fin(p));
 }
 
 /* Many at once, all of which end when their peers do. */

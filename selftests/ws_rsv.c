@@ -190,6 +190,8 @@ TEST_F(rsv, send_errors)
 				      0));
 	EXPECT_EQ(-EINVAL, send_flags(p->ws, WS_OP_CLOSE, WS_MSG_RSV1, "", 0,
 				      0));
+	/* A bit that may mean something to a later kernel. */
+	EXPECT_EQ(-EINVAL, send_flags(p->ws, WS_OP_TEXT, 0x80, "", 0, 0));
 	/* A message that began without the bit cannot get it. */
 	EXPECT_EQ(1, send_flags(p->ws, WS_OP_TEXT, 0, "a", 1, MSG_MORE));
 	EXPECT_EQ(-EINVAL, send_flags(p->ws, WS_OP_TEXT, WS_MSG_RSV1, "b", 1,

@@ -58,11 +58,12 @@
  *	every piece of a message; on send also WS_OP_PING and WS_OP_PONG, and
  *	WS_OP_CONT for "the socket's default, or the message already open".
  * @flags: WS_MSG_END on receive: this piece ends the message (as MSG_EOR in
- *	msg_flags does). Ignored by sendmsg(), so that what was received can
+ *	msg_flags does). Without effect on send, so that what was received can
  *	be passed back as it is; the MSG_MORE flag says that a message goes on.
  *	WS_MSG_RSV1: the first frame of the message has the first reserved bit
  *	set, which means that it is compressed (RFC 7692 section 6); the same
  *	for every piece of a message. Only with WS_RSV1 in ws_config::rsv.
+ *	Other bits are an error on send.
  * @code: for WS_OP_CLOSE the status code, RFC 6455 section 7.4; on receive
  *	1005 when the peer gave none. On send 0 and 1005 both mean none.
  *	0 for every other opcode; ignored on send for every other opcode.
@@ -85,7 +86,8 @@ struct ws_msg {
 #define WS_MAX_MESSAGE_NONE	(~0ULL)
 
 #define WS_CLOSE_TIMEOUT_DEFAULT 10000
-/* The longest time that WS_CONFIG takes: a day. */
+/* The shortest and the longest time that WS_CONFIG takes, but for 0. */
+#define WS_TIME_MIN		100
 #define WS_TIME_MAX		86400000
 
 /**
@@ -117,11 +119,14 @@ struct ws_msg {
  *	and ETIMEDOUT. 0 (default): for ever. Time in which the peer could not
  *	send because nobody reads here does not count.
  * @close_timeout: how many milliseconds after our Close the peer's must come,
- *	and after both Closes and close() the end of TCP, before TCP is ended
- *	without. 0 means %WS_CLOSE_TIMEOUT_DEFAULT.
+ *	before TCP is ended without; time in which the peer takes what was sent
+ *	before the Close does not count. After close() it is the time for all
+ *	of the closing handshake, and a minute at most. 0 means
+ *	%WS_CLOSE_TIMEOUT_DEFAULT.
  *
- * Times are %WS_TIME_MAX at most; they start anew when they are set. They are
- * kept to within an eighth or 20 ms, whichever is more.
+ * Times are 0 or %WS_TIME_MIN to %WS_TIME_MAX, a tenth of a second to a day.
+ * They start anew when they are set, and are kept to within an eighth or 20 ms,
+ * whichever is more.
  *
  * setsockopt() takes any size: missing trailing members read as 0, unknown
  * trailing bytes must be 0 (else E2BIG). All members are checked before any
