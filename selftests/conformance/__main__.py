@@ -8,6 +8,7 @@ import sys
 
 import cases
 import client
+import engine
 import server
 
 
@@ -31,6 +32,8 @@ def arguments():
         one.add_argument("--messages", type=int, default=0,
                          help="a limit on the 1000 messages of 9.7, 9.8, 12 "
                          "and 13")
+        one.add_argument("--patience", type=float, default=1,
+                         help="a factor for time limits (1)")
         one.add_argument("--quiet", action="store_true")
     return parser.parse_args()
 
@@ -38,6 +41,7 @@ def arguments():
 def main():
     """Run, save, sum up."""
     args = arguments()
+    engine.PATIENCE = args.patience
 
     def tell(result):
         if not args.quiet:

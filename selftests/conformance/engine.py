@@ -25,6 +25,7 @@ WRONG_CODE = "WRONG CODE"
 FAILED_BY_CLIENT = "FAILED BY CLIENT"
 
 ANSWER_S = 1.0      # for the peer's Close, and for the server's end of TCP
+PATIENCE = 1.0      # limits are longer by this factor, for slow machines
 
 
 @dataclasses.dataclass
@@ -141,7 +142,7 @@ class Run:
             return
         self.by_us, self.state = True, "closing"
         await self.raw(frame(CLOSE, body, masked=not self.server))
-        self.later(ANSWER_S, self._no_answer)
+        self.later(ANSWER_S * PATIENCE, self._no_answer)
 
     async def wait(self, seconds, tag):
         """Let time pass; False when the connection did not last."""
@@ -207,7 +208,7 @@ class Run:
         if self.server:
             self._drop()
         else:
-            self.later(ANSWER_S, self._server_stays)
+            self.later(ANSWER_S * PATIENCE, self._server_stays)
 
     async def _on_frame(self, opcode, payload, packed):
         if opcode == CLOSE:
@@ -264,7 +265,7 @@ class Run:
             self.detail += f"script: {err!r}; "
             self._end()
             return
-        self.later(self.case.limit, self._limit)
+        self.later(self.case.limit * PATIENCE, self._limit)
 
     async def _hang_up(self):
         """End TCP so that the peer reads what we said."""
