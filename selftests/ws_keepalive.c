@@ -470,7 +470,7 @@ TEST_F_TIMEOUT(keepalive, close_answered, 60)
 /* What was accepted before a Close is not lost to a peer that takes its time. */
 TEST_F_TIMEOUT(keepalive, close_behind_data, 90)
 {
-	struct ws_config cfg = { .role = variant->role, .close_timeout = 700 };
+	struct ws_config cfg = { .role = variant->role, .close_timeout = 2500 };
 	int sndbuf = 200000;
 	struct bytes b = { 0 };
 	size_t sent = 0, at = 0;
