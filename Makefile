@@ -10,7 +10,7 @@ export KERNEL QUICK HOST V
 MAKEFLAGS += --no-print-directory
 
 .PHONY: modules modules_install clean distclean userspace selftests check \
-	bench style fuzz vm vm-shell setup help
+	bench conformance style fuzz vm vm-shell setup help
 
 modules:
 	@test -e $(KDIR)/Makefile || { \
@@ -48,6 +48,9 @@ check:
 bench:
 	@selftests/bench/run
 
+conformance:
+	@selftests/conformance/run $(if $(MESSAGES),--messages $(MESSAGES))
+
 style:
 	@selftests/style/run
 
@@ -75,6 +78,7 @@ help:
 	@echo 'Test and measure in a virtual machine, nothing else needed:'
 	@echo '  make check            every test; last line is the count'
 	@echo '  make bench            the comparison; writes build/bench.json'
+	@echo '  make conformance      every public case, each role; the table and a page'
 	@echo '  make fuzz SECONDS=60  the fuzz targets, each for so long'
 	@echo '  make vm-shell         a shell in the machine, module loaded'
 	@echo '  make vm               the module for its kernel only'
