@@ -3,7 +3,7 @@
 """Merges results, prints the table, writes the page, checks against a record.
 
     report.py FILE... [--json OUT] [--html DIR]
-              [--expect expected.json [--versions FILE] [--faults FILE] [--tap]]
+              [--expect FILE [--versions FILE] [--faults FILE] [--tap]]
 
 FILE is what the fuzzing client and the fuzzing server write. With --expect the
 exit status is 1 when something differs from the record.
