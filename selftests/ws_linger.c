@@ -58,19 +58,6 @@ static bool peer_close(struct pair *p, int code)
 	return raw_send_bytes(p, &b);
 }
 
-static bool stat_becomes(const char *name, long long value)
-{
-	uint64_t end = now_ms() + WS_TEST_MS;
-
-	while (ws_stat(name) != value) {
-		if (now_ms() > end)
-			return complain("%s is %lld, not %lld", name,
-					ws_stat(name), value);
-		usleep(10000);
-	}
-	return true;
-}
-
 static bool set_close_timeout(struct pair *p, __u32 ms)
 {
 	struct ws_config cfg = { .role = p->role, .close_timeout = ms };

@@ -201,6 +201,26 @@ long long ws_stat(const char *name)
 	return value;
 }
 
+bool stat_becomes(const char *name, long long value)
+{
+	uint64_t end = now_ms() + 2 * WS_TEST_MS;
+
+	while (ws_stat(name) != value) {
+		if (now_ms() > end)
+			return complain("%s is %lld, not %lld", name,
+					ws_stat(name), value);
+		usleep(10000);
+	}
+	return true;
+}
+
+int test_seconds(int seconds)
+{
+	const char *given = getenv("WS_TEST_SECONDS");
+
+	return given && atoi(given) > 0 ? atoi(given) : seconds;
+}
+
 struct got ws_recv(int fd, void *buf, size_t len, int flags)
 {
 	union {

@@ -95,6 +95,10 @@ struct ws_info ws_get_info(int fd);
 struct ws_config ws_get_config(int fd);
 /* A line of /proc/net/ws_stat, -1 when there is none. */
 long long ws_stat(const char *name);
+/* Waits until it has this value. */
+bool stat_becomes(const char *name, long long value);
+/* How long a test of chance lasts: WS_TEST_SECONDS, or so many. */
+int test_seconds(int seconds);
 
 /* Bytes on their way together, in one send() or cut as the test likes. */
 struct bytes {
