@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "handshake.h"
 
@@ -146,6 +147,18 @@ static int choose_extension(struct kws_handshake *hs)
 	return 0;
 }
 
+/*
+ * A path or, as for a proxy, a whole URI (RFC 9112 section 3.2); neither has a
+ * fragment (RFC 6455 section 3).
+ */
+static bool target_ok(const char *target)
+{
+	if (strchr(target, '#'))
+		return false;
+	return *target == '/' || !strncasecmp(target, "http://", 7) ||
+	       !strncasecmp(target, "https://", 8);
+}
+
 /* The request line and what HTTP itself wants; 0, or as request_refuse(). */
 static int check_http(struct kws_handshake *hs)
 {
@@ -155,6 +168,9 @@ static int check_http(struct kws_handshake *hs)
 		return request_refuse(hs, 505, EPROTO, "HTTP/1.1 is needed");
 	if (h->parser.method != HTTP_GET)
 		return request_refuse(hs, 405, EPROTO, "the method must be GET");
+	if (!target_ok(h->target.at))
+		return request_refuse(hs, 400, EPROTO,
+				      "the target must be a path or a URI");
 	if (head_count(h, "Host") != 1)
 		return request_refuse(hs, 400, EPROTO,
 				      "there must be one Host header");

@@ -42,6 +42,19 @@ static const struct response {
 	  OK101 UP CON ACCEPT END, 101 },
 	{ "HTTP/1.0", "HTTP/1.0 101 Switching Protocols\r\n" UP CON ACCEPT END,
 	  101, EPROTO },
+	{ "two Upgrades", OK101 UP UP CON ACCEPT END, 101, EPROTO },
+	{ "a list in Upgrade", OK101 "Upgrade: websocket, h2c\r\n" CON ACCEPT
+	  END, 101, EPROTO },
+	{ "Accept in the wrong case", OK101 UP CON
+	  "Sec-WebSocket-Accept: S3PPLMBITXAQ9KYGZZHZRBK+XOO=\r\n" END,
+	  101, EPROTO },
+	{ "an empty Accept", OK101 UP CON "Sec-WebSocket-Accept:\r\n" END,
+	  101, EPROTO },
+	{ "many interim answers", "HTTP/1.1 100 Continue\r\n\r\n"
+	  "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n"
+	  OK101 UP CON ACCEPT END, 101 },
+	{ "a folded line", OK101 UP CON "X: a\r\n b\r\n" ACCEPT END,
+	  0, EBADMSG },
 	{ "no Upgrade", OK101 CON ACCEPT END, 101, EPROTO },
 	{ "another Upgrade", OK101 "Upgrade: h2c\r\n" CON ACCEPT END,
 	  101, EPROTO },
@@ -64,6 +77,10 @@ static const struct response {
 	  "ws://b.example/" },
 	{ "unauthorized", "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\n"
 	  END, 401, ECONNREFUSED },
+	{ "a redirect without a place", "HTTP/1.1 301 Moved\r\n" END,
+	  301, ECONNREFUSED },
+	{ "another version, please", "HTTP/1.1 426 Upgrade Required\r\n"
+	  "Sec-WebSocket-Version: 8, 7\r\n" END, 426, ECONNREFUSED },
 	{ "a page", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" END
 	  "1\r\na\r\n0\r\n\r\n", 200, ECONNREFUSED },
 	{ "not HTTP", "SSH-2.0-OpenSSH_9.2\r\n", 0, EBADMSG },
@@ -84,7 +101,8 @@ static void accept_of(const char *request, char *accept)
 	EVP_EncodeBlock((unsigned char *)accept, digest, 20);
 }
 
-static bool response_good(const struct response *r, size_t step)
+/* @first bytes, then @step at a time. */
+static bool response_good(const struct response *r, size_t first, size_t step)
 {
 	static const struct kws_options options = { .protocols = spoken };
 	struct kws_handshake *hs = kws_handshake_client("ws://a.example/x",
@@ -93,7 +111,7 @@ static bool response_good(const struct response *r, size_t step)
 	char request[1024], text[1024], accept[64], *p = text;
 	const char *from = r->text;
 	int ends[2], got;
-	size_t i, len;
+	size_t i, n, len;
 	bool good;
 
 	stream_pair(ends);
@@ -104,8 +122,11 @@ static bool response_good(const struct response *r, size_t step)
 		p += *from == '@' ? sprintf(p, "%s", accept) :
 			sprintf(p, "%c", *from);
 	len = p - text;
-	for (i = 0; i < len && !got; i += step) {
-		put(ends[1], text + i, step < len - i ? step : len - i);
+	for (i = 0; i < len && !got; i += n) {
+		n = i ? step : first;
+		if (n > len - i)
+			n = len - i;
+		put(ends[1], text + i, n);
 		got = kws_handshake_step(hs, ends[0]);
 	}
 	good = r->error ? got == -1 && errno == r->error : got == 1;
@@ -114,7 +135,7 @@ static bool response_good(const struct response *r, size_t step)
 			out->protocol ? out->protocol : "-") &&
 		!strcmp(r->location ? r->location : "-",
 			out->location ? out->location : "-") &&
-		(step < len || r->error || out->surplus_len == r->surplus);
+		(first < len || r->error || out->surplus_len == r->surplus);
 	if (!good)
 		note("step %d (%s), status %d, %s", got, strerror(errno),
 		     out->status, out->error);
@@ -124,15 +145,93 @@ static bool response_good(const struct response *r, size_t step)
 	return good;
 }
 
+/* Whole, byte by byte, and cut in two at every place. */
+static bool response_good_cut(const struct response *r)
+{
+	size_t cut;
+
+	if (!response_good(r, 1024, 1024) || !response_good(r, 1, 1))
+		return false;
+	for (cut = 1; cut < strlen(r->text); cut++)
+		if (!response_good(r, cut, 1024))
+			return false;
+	return true;
+}
+
+/* A client's handshake after its request is out, and the server's end. */
+static struct kws_handshake *asked(const struct kws_options *options,
+				   int ends[2])
+{
+	struct kws_handshake *hs = kws_handshake_client("ws://a.example/x",
+							options);
+	char request[1024];
+
+	stream_pair(ends);
+	kws_handshake_step(hs, ends[0]);
+	get(ends[1], request, sizeof(request));
+	return hs;
+}
+
+static void forget(struct kws_handshake *hs, const int ends[2])
+{
+	kws_handshake_free(hs);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void test_bad_servers(void)
+{
+	static const char text[] = "HTTP/1.1 401 Unauthorized\r\n"
+		"WWW-Authenticate: Basic realm=\"x\"\r\nX: y\r\n\r\n";
+	struct kws_options options = { .head_max = 256, .timeout_ms = 30 };
+	struct kws_handshake *hs;
+	char head[300];
+	int ends[2], got;
+
+	hs = asked(NULL, ends);
+	put(ends[1], text, sizeof(text) - 1);
+	got = kws_handshake_step(hs, ends[0]);
+	result(got == -1 && errno == ECONNREFUSED &&
+	       kws_handshake_result(hs)->status == 401 &&
+	       !strcmp(kws_handshake_header(hs, "www-authenticate"),
+		       "Basic realm=\"x\""), "response: what 401 asks for");
+	forget(hs, ends);
+
+	hs = asked(&options, ends);
+	memset(head, 'a', sizeof(head));
+	memcpy(head, OK101, sizeof(OK101) - 1);
+	put(ends[1], head, sizeof(head));
+	got = kws_handshake_step(hs, ends[0]);
+	result(got == -1 && (errno == EMSGSIZE || errno == EBADMSG),
+	       "response: a long head");
+	forget(hs, ends);
+
+	hs = asked(&options, ends);
+	put(ends[1], OK101, sizeof(OK101) - 1);
+	got = kws_handshake_step(hs, ends[0]);
+	usleep(40000);
+	result(!got && kws_handshake_timeout(hs) == 0 &&
+	       kws_handshake_step(hs, ends[0]) == -1 && errno == ETIMEDOUT,
+	       "response: too slow");
+	forget(hs, ends);
+
+	hs = asked(NULL, ends);
+	put(ends[1], OK101, sizeof(OK101) - 1);
+	shutdown(ends[1], SHUT_WR);
+	got = kws_handshake_step(hs, ends[0]);
+	result(got == -1 && errno == ECONNRESET,
+	       "response: the end inside the head");
+	forget(hs, ends);
+}
+
 void test_responses(void)
 {
 	size_t i;
 
 	for (i = 0; i < sizeof(responses) / sizeof(responses[0]); i++)
-		result(response_good(&responses[i], 1024) &&
-		       response_good(&responses[i], 1) &&
-		       response_good(&responses[i], 5), "response: %s",
+		result(response_good_cut(&responses[i]), "response: %s",
 		       responses[i].name);
+	test_bad_servers();
 }
 
 static const struct {
