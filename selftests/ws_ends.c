@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Sockets that end at a bad moment: with work queued, when their timers fire,
+ * while they linger and the peer does something else, and with the network
+ * namespace they are in. The peer sees whole frames and one Close, or a reset.
+ *
+ * WS_TEST_SECONDS says how long each lasts.
+ */
+#include "kselftest_harness.h"
+#include "ws_test.h"
+
+#include <net/if.h>
+#include <netinet/tcp.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+
+#define PAIRS		24
+
+FIXTURE(ends)
+{
+	uint32_t seed;
+	long long sockets;
+};
+
+FIXTURE_SETUP(ends)
+{
+	self->seed = now_ms();
+	self->sockets = ws_stat("WsCurrSockets");
+	TH_LOG("seed %u", self->seed);
+	pattern(0, 1);
+}
+
+FIXTURE_TEARDOWN(ends)
+{
+}
+
+static bool times(struct pair *p, __u32 ping, __u32 assembly)
+{
+	struct ws_config cfg = {
+		.role = p->role,
+		.ping_interval = ping,
+		.assembly_timeout = assembly,
+		.close_timeout = WS_TIME_MIN,
+	};
+
+	return !ws_set(p->ws, WS_CONFIG, &cfg, sizeof(cfg));
+}
+
+/* More PINGs than PONGs find room: the peer reads nothing. */
+static void stuff(struct pair *p, uint32_t *seed)
+{
+	struct bytes b = { 0 };
+	int i;
+
+	if (next_random(seed) % 2)
+		while (ws_send(p->ws, WS_OP_BINARY, pattern(0, 16384), 16384,
+			       MSG_DONTWAIT) > 0)
+			;
+	for (i = next_random(seed) % 90; i; i--)
+		bytes_frame(&b, p, PING, pattern(i, 125), 125);
+	for (i = next_random(seed) % 4; i; i--)
+		bytes_frame(&b, p, TEXT, pattern(0, 3000), 3000);
+	bytes_frame(&b, p, F_BINARY, "half", 4);
+	send(p->raw, b.p, b.n - next_random(seed) % 5, MSG_DONTWAIT);
+	bytes_free(&b);
+	if (next_random(seed) % 2)
+		poll_now(p->ws, POLLIN);
+	if (next_random(seed) % 4 == 0)
+		ws_send(p->ws, WS_OP_TEXT, "open", 4, MSG_MORE | MSG_DONTWAIT);
+}
+
+/* The peer ends in one of its ways, or goes on. */
+static void peer_acts(struct pair *p, uint32_t *seed)
+{
+	struct linger reset = { .l_onoff = 1 };
+	struct bytes b = { 0 };
+
+	switch (next_random(seed) % 6) {
+	case 0:
+		setsockopt(p->raw, SOL_SOCKET, SO_LINGER, &reset,
+			   sizeof(reset));
+		break;
+	case 1:
+		shutdown(p->raw, SHUT_WR);
+		return;
+	case 2:
+		bytes_close(&b, p, 1000, "");
+		break;
+	case 3:
+		bytes_raw(&b, "\x83\xff", 2);
+		break;
+	case 4:
+		bytes_frame(&b, p, TEXT, pattern(0, 5000), 5000);
+		break;
+	default:
+		return;
+	}
+	if (b.n) {
+		send(p->raw, b.p, b.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+		bytes_free(&b);
+		return;
+	}
+	close(p->raw);
+	p->raw = -1;
+}
+
+static void end_ws(struct pair *p, uint32_t *seed)
+{
+	struct linger linger = { .l_onoff = 1,
+				 .l_linger = next_random(seed) % 2 };
+
+	if (next_random(seed) % 8 == 0)
+		setsockopt(p->ws, SOL_SOCKET, SO_LINGER, &linger,
+			   sizeof(linger));
+	if (next_random(seed) % 4 == 0)
+		shutdown(p->ws, next_random(seed) % 3);
+	close(p->ws);
+	p->ws = -1;
+}
+
+/* Whole frames to the end; at most one of them a Close. */
+static bool tidy_end(int fd)
+{
+	unsigned char head[4], skip[65536];
+	size_t closes = 0;
+
+	for (;;) {
+		ssize_t n = recv(fd, head, 2, MSG_WAITALL);
+		size_t len;
+
+		if (n <= 0)
+			return !n || errno == ECONNRESET || errno == EPIPE ||
+			       complain("%s", strerror(errno));
+		if (n < 2)
+			return recv(fd, head, 1, 0) < 0 ||
+			       complain("the end of TCP in a header");
+		len = head[1] & 127;
+		if (len == 127)
+			return complain("a frame that was not sent");
+		if (len == 126) {
+			if (recv(fd, head + 2, 2, MSG_WAITALL) != 2)
+				return recv(fd, skip, 1, 0) < 0;
+			len = head[2] * 256 + head[3];
+		}
+		if (closes)
+			return complain("%02x after the Close", head[0]);
+		closes += head[0] == CLOSE;
+		if (len && recv(fd, skip, len, MSG_WAITALL) != (ssize_t)len)
+			return recv(fd, skip, 1, 0) < 0 ||
+			       complain("the end of TCP in a frame");
+	}
+}
+
+static bool round_of_pairs(uint32_t *seed)
+{
+	struct pair p[PAIRS];
+	bool ok = true;
+	int i;
+
+	for (i = 0; i < PAIRS; i++) {
+		if (!pair_open(&p[i], i & 1 ? AF_INET : AF_INET6,
+			       WS_ROLE_SERVER))
+			return false;
+		if (next_random(seed) % 4)
+			ok &= times(&p[i], WS_TIME_MIN, WS_TIME_MIN);
+		else
+			ok &= times(&p[i], 0, 0);
+		stuff(&p[i], seed);
+	}
+	/* Close to the moment when all the timers fire. */
+	usleep(next_random(seed) % 150000);
+	for (i = 0; i < PAIRS; i++) {
+		if (next_random(seed) % 3 == 0)
+			peer_acts(&p[i], seed);
+		end_ws(&p[i], seed);
+		if (p[i].raw >= 0 && next_random(seed) % 2)
+			peer_acts(&p[i], seed);
+	}
+	for (i = 0; i < PAIRS; i++) {
+		if (p[i].raw < 0)
+			continue;
+		if (next_random(seed) % 2)
+			ok &= tidy_end(p[i].raw);
+		close(p[i].raw);
+	}
+	return ok;
+}
+
+TEST_F_TIMEOUT(ends, work_and_timers, 3600)
+{
+	uint64_t end = now_ms() + test_seconds(6) * 1000;
+	int rounds = 0;
+
+	do {
+		ASSERT_TRUE(round_of_pairs(&self->seed));
+		rounds++;
+	} while (now_ms() < end);
+	TH_LOG("%d connections", rounds * PAIRS);
+	EXPECT_TRUE(stat_becomes("WsCurrSockets", self->sockets));
+	EXPECT_TRUE(stat_becomes("WsCurrLingering", 0));
+}
+
+static bool loopback_up(void)
+{
+	struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	int err = ioctl(fd, SIOCSIFFLAGS, &ifr);
+
+	close(fd);
+	return !err || complain("lo: %s", strerror(errno));
+}
+
+/* Ends by exit, with everything open, or closed and lingering. */
+static int life_in_a_namespace(uint32_t seed)
+{
+	struct pair p[4];
+	int i;
+
+	if (unshare(CLONE_NEWNET) || !loopback_up())
+		return 1;
+	for (i = 0; i < 4; i++) {
+		if (!pair_open(&p[i], AF_INET, WS_ROLE_SERVER))
+			return 2;
+		if (i && !times(&p[i], WS_TIME_MIN, WS_TIME_MIN))
+			return 3;
+		stuff(&p[i], &seed);
+		if (next_random(&seed) % 2)
+			end_ws(&p[i], &seed);
+	}
+	if (ws_stat("WsAttached") != 4)
+		return 4;
+	usleep(next_random(&seed) % 120000);
+	return 0;
+}
+
+/* Namespaces that live now, as the kernel's memory has them. */
+static long namespaces(void)
+{
+	FILE *f = fopen("/proc/slabinfo", "r");
+	long active = -1;
+	char line[512];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "net_namespace %ld", &active) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return active;
+}
+
+TEST_F_TIMEOUT(ends, namespaces, 3600)
+{
+	uint64_t end = now_ms() + test_seconds(4) * 1000;
+	long before = namespaces();
+	int rounds = 0, i;
+
+	do {
+		pid_t pid[3];
+
+		for (i = 0; i < 3; i++) {
+			pid[i] = fork();
+			ASSERT_LE(0, pid[i]);
+			if (!pid[i])
+				_exit(life_in_a_namespace(self->seed + i));
+		}
+		for (i = 0; i < 3; i++) {
+			int status;
+
+			ASSERT_EQ(pid[i], waitpid(pid[i], &status, 0));
+			EXPECT_EQ(0, status);
+		}
+		self->seed = next_random(&self->seed);
+		rounds++;
+	} while (now_ms() < end);
+	TH_LOG("%d namespaces", rounds * 3);
+	/* They go when the last socket has; some are kept for the next one. */
+	end = now_ms() + 2 * WS_TEST_MS;
+	while (namespaces() > before + 30 && now_ms() < end)
+		usleep(50000);
+	EXPECT_GE(before + 30, namespaces());
+	EXPECT_EQ(self->sockets, ws_stat("WsCurrSockets"));
+}
+
+TEST_HARNESS_MAIN
