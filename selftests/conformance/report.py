@@ -135,9 +135,18 @@ def describe(result, wanted):
 
 
 def differences(cases, expected):
-    """Lines about the verdicts that differ from the record."""
-    return [describe(result, expected.verdict(result)) for result in cases
-            if result["verdict"] != expected.verdict(result)]
+    """Lines about the verdicts that differ from the record. Some, of which
+    the record says so, are a race within the peer: two such may be better."""
+    lines = []
+    races = 2
+    for result in cases:
+        if result["verdict"] == expected.verdict(result):
+            continue
+        if races and result["verdict"] == "OK" and expected.race(result):
+            races -= 1
+            continue
+        lines.append(describe(result, expected.verdict(result)))
+    return lines
 
 
 def check_kws(tap, name, column, cases):
@@ -177,7 +186,7 @@ def check_other(tap, name, cases, version):
               f"1-10", faults)
     tap.check(f"{name} {version}: closes as on record", [
         describe(r, f"close {expected.close(r)}") for r in cases
-        if r["close"] != (expected.close(r) or r["close"])])
+        if r["close"] not in (expected.close(r), "INFORMATIONAL")])
 
 
 def compare(found, args):
