@@ -10,7 +10,8 @@ export KERNEL QUICK HOST V
 MAKEFLAGS += --no-print-directory
 
 .PHONY: modules modules_install clean distclean userspace selftests check \
-	bench conformance style fuzz vm vm-shell setup help
+	check-all check-debug bench conformance style fuzz vm vm-shell \
+	setup help
 
 modules:
 	@test -e $(KDIR)/Makefile || { \
@@ -45,6 +46,12 @@ selftests:
 check:
 	@selftests/vm/check
 
+check-all:
+	@selftests/vm/check-all
+
+check-debug:
+	@selftests/vm/check-all debug
+
 bench:
 	@selftests/bench/run
 
@@ -77,6 +84,8 @@ help:
 	@echo '  make clean, distclean (distclean also removes build/)'
 	@echo 'Test and measure in a virtual machine, nothing else needed:'
 	@echo '  make check            every test; last line is the count'
+	@echo '  make check-all        the same on Linux 6.1, 6.12 and 7.x, one table'
+	@echo '  make check-debug      a debug kernel: KASAN, lockdep, leaks, faults'
 	@echo '  make bench            the comparison; writes build/bench.json'
 	@echo '  make conformance      every public case, each role; the table and a page'
 	@echo '  make fuzz SECONDS=60  the fuzz targets, each for so long'

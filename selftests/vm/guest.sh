@@ -73,6 +73,7 @@ guest_options()
 
 	boot_args="console=ttyS1,115200 panic=-1 loglevel=7 printk.devkmsg=on"
 	boot_args+=" net.ifnames=0 rdinit=/init"
+	[ "$kernel" != debug ] || boot_args+=" kasan_multi_shot slub_debug=FZP"
 	common_args=(-no-user-config -nodefaults -display none -no-reboot
 		-kernel "$(readlink -f "$cache/kernel/$kernel/vmlinuz")"
 		-device isa-debug-exit,iobase=0xf4,iosize=0x04)
@@ -189,12 +190,26 @@ splats()
 		grep -vE 'Command line:|Speculative Return Stack' || true
 }
 
+# count_splats FOUND: a line for the sum at the end of all suites; a stack
+# trace is counted with what it belongs to.
+count_splats()
+{
+	local leaks others
+
+	leaks=$(grep -c 'unreferenced object' <<<"$1" || true)
+	others=$(grep -vcE 'unreferenced object|Call Trace|^$' <<<"$1" || true)
+	[ -z "$1" ] || [ "$leaks" != 0 ] || [ "$others" != 0 ] || others=1
+	echo "log $kernel ${log#"$top"/}.kernel $others $leaks" \
+		>>"$KWS_RESULTS"
+}
+
 verdict()
 {
 	local found item
 
 	result=0
 	found=$(splats)
+	[ -z "${KWS_RESULTS:-}" ] || count_splats "$found"
 	if [ -n "$found" ]; then
 		fail 97 "the kernel complained (${log#"$top"/}.kernel):"
 		sed -n "$(head -n 1 <<<"$found" | cut -d: -f1),+40p" \

@@ -19,7 +19,7 @@ archive_view()
 	apt_view "$own" "$own" "$own-updates" "$own-backports"
 }
 
-# The source package that goes with the debug kernel, checkpatch and kselftest.
+# The source package that goes with the debug kernels, checkpatch and kselftest.
 setup_source_package()
 {
 	[ ! -e "$cache/source/linux-source.tar.xz" ] || return 0
@@ -31,14 +31,32 @@ setup_source_package()
 	rm -rf "$cache/source/unpacked"
 }
 
+# config_id LINE: of a kernel that is built here.
+config_id()
+{
+	cat "$vm/machine.config" "$vm/$1.config" | sha256sum | cut -c 1-12
+}
+
+# kernel_ready LINE: is there, and as its configuration says.
+kernel_ready()
+{
+	[ -e "$cache/kernel/$1/.done" ] || return 1
+	case $1 in
+	debug)
+		[ "$(cat "$cache/kernel/$1/config-id" 2>/dev/null)" = \
+			"$(config_id "$1")" ]
+		;;
+	esac
+}
+
 setup_kernel()
 {
-	[ ! -e "$cache/kernel/$1/.done" ] || return 0
+	! kernel_ready "$1" || return 0
 	case $1 in
 	6.1) setup_kernel_archive 6.1 linux-{image,headers}-cloud-amd64 ;;
 	6.12) setup_kernel_archive 6.12 linux-{image,headers}-6.12-cloud-amd64 ;;
 	7.x) "$vm/kernel-chroot" ;;
-	debug) "$vm/kernel-debug" ;;
+	debug) "$vm/kernel-debug" "$1" ;;
 	esac
 	pack_modules "$1"
 	: >"$cache/kernel/$1/.done"
@@ -91,6 +109,9 @@ kernel_make()
 			CONFIG_DEBUG_INFO_BTF_MODULES= "$@"
 		;;
 	7.x) "$vm/kernel-chroot" make "$dir" "$@" ;;
-	debug) make -C "$cache/kernel/debug/build" M="$dir" "$@" ;;
+	debug)
+		make -C "$cache/kernel/$line/build" M="$dir" \
+			CC="$(command -v gcc-12 || echo gcc)" "$@"
+		;;
 	esac
 }
