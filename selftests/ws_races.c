@@ -25,8 +25,12 @@
 /* Where the guest has the module. */
 #define MODULE		"/ws.ko"
 
-static _Atomic bool begun, over;
+static bool begun, over;
 static int unix_sv[2];
+
+/* Between threads. */
+#define get(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define set(x, v)	__atomic_store_n(&(x), v, __ATOMIC_RELAXED)
 
 struct racer {
 	pthread_t thread;
@@ -334,9 +338,9 @@ static void *race(void *arg)
 	struct racer *r = arg;
 
 	/* A signal needs somebody to be sent to. */
-	while (!begun)
+	while (!get(begun))
 		usleep(1000);
-	while (!over) {
+	while (!get(over)) {
 		acts[pick(r, ARRAY_SIZE(acts))](r);
 		r->done++;
 	}
@@ -376,15 +380,15 @@ static bool run(int seconds)
 	unsigned long done = 0;
 	int i;
 
-	begun = false;
-	over = false;
+	set(begun, false);
+	set(over, false);
 	for (i = 0; i < THREADS; i++)
 		if (pthread_create(&racers[i].thread, NULL, race, &racers[i]))
 			return complain("thread: %s", strerror(errno));
-	begun = true;
+	set(begun, true);
 	while (now_ms() < end)
 		usleep(50000);
-	over = true;
+	set(over, true);
 	for (i = 0; i < THREADS; i++) {
 		pthread_join(racers[i].thread, NULL);
 		done += racers[i].done;
@@ -412,7 +416,7 @@ TEST_F_TIMEOUT(races, anything, 3600)
 }
 
 struct traffic {
-	_Atomic unsigned long unloads, attached;
+	unsigned long unloads, attached;
 };
 
 /* Once somebody has used it again. */
@@ -422,12 +426,12 @@ static void *come_and_go(void *arg)
 	unsigned long attached = 0;
 	struct traffic *t = arg;
 
-	while (!over) {
-		if (t->attached == attached)
+	while (!get(over)) {
+		if (get(t->attached) == attached)
 			continue;
 		if (syscall(__NR_delete_module, "ws", O_NONBLOCK))
 			continue;
-		attached = t->attached;
+		attached = get(t->attached);
 		t->unloads++;
 		if (!syscall(__NR_finit_module, fd, "", 0))
 			continue;
@@ -442,7 +446,7 @@ static void *attach_and_close(void *arg)
 {
 	struct traffic *t = arg;
 
-	while (!over) {
+	while (!get(over)) {
 		struct pair p;
 		int err;
 
@@ -450,7 +454,7 @@ static void *attach_and_close(void *arg)
 			break;
 		err = ws_attach(p.ws);
 		if (!err) {
-			t->attached++;
+			set(t->attached, t->attached + 1);
 			ws_send(p.ws, WS_OP_TEXT, "a", 1, 0);
 		} else if (err != -ENOENT) {
 			complain("attach: %s", strerror(-err));
@@ -473,11 +477,11 @@ TEST_F_TIMEOUT(races, module, 3600)
 	ASSERT_EQ(0, access(MODULE, R_OK)) {
 		TH_LOG("no %s to load again", MODULE);
 	}
-	over = false;
+	set(over, false);
 	ASSERT_EQ(0, pthread_create(&loader, NULL, come_and_go, &t));
 	ASSERT_EQ(0, pthread_create(&attacher, NULL, attach_and_close, &t));
 	usleep(test_seconds(3) * 1000000);
-	over = true;
+	set(over, true);
 	ASSERT_EQ(0, pthread_join(loader, NULL));
 	ASSERT_EQ(0, pthread_join(attacher, NULL));
 	TH_LOG("%lu attached, %lu unloads", t.attached, t.unloads);
