@@ -65,6 +65,9 @@ fuzz:
 	@selftests/vm/setup --no-vm core userspace bench
 	@selftests/fuzz/run $(SECONDS)
 
+coverage:
+	@selftests/coverage/run
+
 # The module for the virtual machine's kernel.
 vm:
 	@selftests/vm/setup
@@ -89,6 +92,7 @@ help:
 	@echo '  make bench            the comparison; writes build/bench.json'
 	@echo '  make conformance      every public case, each role; the table and a page'
 	@echo '  make fuzz SECONDS=60  the fuzz targets, each for so long'
+	@echo '  make coverage         lines of the module that the kselftests reach'
 	@echo '  make vm-shell         a shell in the machine, module loaded'
 	@echo '  make vm               the module for its kernel only'
 	@echo '  make style            checkpatch, sparse, W=1, kernel-doc, shellcheck'

@@ -320,6 +320,7 @@ static bool nothing_left(void)
 {
 	uint64_t end = now_ms() + 70000 * opt.slow;
 	long long attached, lingering;
+	int looks = 0;
 
 	for (;;) {
 		attached = ws_stat("WsCurrSockets");
@@ -329,6 +330,9 @@ static bool nothing_left(void)
 		if (attached < 0 || now_ms() > end)
 			return complain("%lld attached, %lld linger", attached,
 					lingering);
+		if (!(++looks % 100))
+			printf("# %lld attached, %lld linger\n", attached,
+			       lingering);
 		usleep(100000);
 	}
 }

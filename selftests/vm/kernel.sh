@@ -110,7 +110,8 @@ kernel_make()
 		;;
 	7.x) "$vm/kernel-chroot" make "$dir" "$@" ;;
 	debug)
-		make -C "$cache/kernel/$line/build" M="$dir" \
+		# What is not built in does not do so by itself.
+		make -C "$cache/kernel/$line/build" M="$dir" KCOV_INSTRUMENT=y \
 			CC="$(command -v gcc-12 || echo gcc)" "$@"
 		;;
 	esac
