@@ -217,7 +217,7 @@ def main():
     """The command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("file", nargs="+")
+    parser.add_argument("file", nargs="*")
     parser.add_argument("--json", help="all results, merged")
     parser.add_argument("--html", help="folder of the page, index.html")
     parser.add_argument("--expect", help="the record to compare with")
