@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""HTTP that no browser sends, against a server: abuse.py HOST PORT. TAP."""
+"""HTTP that no browser sends, against a server: abuse.py HOST PORT LIMIT. TAP."""
 import socket
 import sys
 import threading
@@ -12,6 +12,7 @@ HEAD = (b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
 MUCH = 3 << 20
 HELLO = b"\x81\x85\0\0\0\0hello"
 ADDRESS = sys.argv[1], int(sys.argv[2])
+LIMIT = int(sys.argv[3])    # the server's, for the whole head, in seconds
 
 
 def ask(data, pause=0.0, limit=15.0):
@@ -58,6 +59,64 @@ CASES = (
 )
 
 
+def upgraded():
+    """A socket after its handshake."""
+    sock = socket.create_connection(ADDRESS)
+    sock.settimeout(10)
+    sock.sendall(HEAD + b"\r\n")
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += sock.recv(1)
+    return sock
+
+
+def ends_with(data, close):
+    """Does the peer see the Close and no reset, though it goes on sending?"""
+    answer = b""
+    with upgraded() as sock:
+        try:
+            sock.sendall(data)
+            for _ in range(16):
+                sock.sendall(b"x" * 65536)
+                time.sleep(0.01)
+            while part := sock.recv(65536):
+                answer += part
+            # Ended for sending, not yet closed.
+            sock.sendall(b"x")
+        except OSError as err:
+            answer += f"\n{err}".encode()
+    return answer.endswith(close), answer
+
+
+def is_not_waited_for():
+    """A peer that never ends TCP is left after some seconds."""
+    answer = b""
+    with upgraded() as sock:
+        sock.sendall(b"\x88\x80\0\0\0\0")
+        while part := sock.recv(65536):
+            answer += part
+        time.sleep(5)
+        try:
+            for _ in range(3):
+                sock.sendall(b"x")
+                time.sleep(0.1)
+        except OSError:
+            return answer == b"\x88\0", answer
+    return False, answer
+
+
+def crowd():
+    """More idle connections than the server may have files."""
+    idle = []
+    try:
+        for _ in range(200):
+            idle.append(socket.create_connection(ADDRESS, timeout=5))
+        return ask(HEAD + b"\r\n" + HELLO, limit=5)
+    finally:
+        for sock in idle:
+            sock.close()
+
+
 def main():
     """Every case; the slow ones at the same time as the others."""
     results = []
@@ -86,12 +145,21 @@ def main():
           answer, took)
     answer, took = ask(HEAD + b"\r\n" + HELLO, 0.001)
     check("the same byte by byte", answer.endswith(b"hello"), answer, took)
+    for name, data, close in (
+            ("a bad frame", b"\xf1\x80\0\0\0\0", b"\x88\x02\x03\xea"),
+            ("a Close", b"\x88\x82\0\0\0\0\x03\xe8", b"\x88\x02\x03\xe8")):
+        good, answer = ends_with(data, close)
+        check(f"1 MiB behind {name}: the answer is seen", good, answer, 0)
+    check("a peer that does not end TCP is left", *is_not_waited_for(), 0)
     for thread in threads:
         thread.join()
     for name, (answer, took) in sorted(slow.items()):
         check(f"{name}: 408 in time",
-              answer.startswith(b"HTTP/1.1 408 ") and 5 < took < 14,
+              answer.startswith(b"HTTP/1.1 408 ") and LIMIT - 1 < took < LIMIT + 6,
               answer, took)
+    answer, took = crowd()
+    check("200 idle connections keep nobody out", answer.endswith(b"hello"),
+          answer, took)
     print(f"1..{len(results)}")
     return 0 if all(results) else 1
 

@@ -13,6 +13,7 @@
 #include "cmd.h"
 
 #define CHUNK		65536
+#define FINISH_MS	2000	/* for the server to end TCP */
 #define CLOSE_WAIT_MS	5000	/* for the peer's Close after ours */
 
 static int write_all(const char *data, size_t len)
@@ -216,6 +217,21 @@ static int converse(struct cat *c)
 	}
 }
 
+/* The server ends TCP first, section 7.1.1; not for ever. */
+static void finish(struct cat *c)
+{
+	struct pollfd p = { .fd = c->fd };
+	int64_t until = now_ns() + FINISH_MS * 1000000LL;
+	int64_t left;
+
+	while (kws_finish(c->conn) && errno == EAGAIN) {
+		left = (until - now_ns()) / 1000000;
+		p.events = kws_pending(c->conn) ? POLLOUT : POLLIN;
+		if (left <= 0 || poll(&p, 1, left) <= 0)
+			return;
+	}
+}
+
 static void complain_connect(const char *url, const struct kws_result *result)
 {
 	int error = errno;
@@ -279,6 +295,7 @@ int cat_run(struct cat *c, const char *url)
 	if (c->ping_s)
 		c->next_ping = now_ns() + c->ping_s * 1000000000;
 	r = converse(c);
+	finish(c);
 	kws_close(c->conn);
 	if (!r && !c->clean) {
 		complain("the connection ended without a Close");

@@ -37,6 +37,7 @@ static const char help[] =
 	"                          they come. Only for measuring\n"
 	"  -m, --max-message=BYTES the largest message accepted (K, M and G are\n"
 	"                          understood; default: 64M)\n"
+	"  -t, --handshake-timeout=SECONDS  for a client's whole request (default: 10)\n"
 	"  -s, --stats             a line every second, and the totals at the end\n"
 	"  -v, --verbose           say why connections are refused\n"
 	"  -h, --help              this text\n\n"
@@ -60,51 +61,6 @@ int peer_keep_rest(struct peer *p, const void *data, size_t len)
 	return 0;
 }
 
-static void leave_list(struct server *s, struct peer *p)
-{
-	if (p->before)
-		p->before->after = p->after;
-	else
-		s->oldest = p->after;
-	if (p->after)
-		p->after->before = p->before;
-	else
-		s->newest = p->before;
-}
-
-static void end_handshake(struct server *s, struct peer *p)
-{
-	leave_list(s, p);
-	kws_handshake_free(p->hs);
-	p->hs = NULL;
-}
-
-static void drop(struct server *s, struct peer *p)
-{
-	if (p->hs) {
-		end_handshake(s, p);
-		shutdown(p->fd, SHUT_WR);
-		close(p->fd);
-	} else {
-		p->framing->close(p);
-	}
-	s->open--;
-	free(p);
-}
-
-static int wait_for(struct server *s, struct peer *p, uint32_t events)
-{
-	struct epoll_event e = { .events = events, .data.ptr = p };
-
-	if (p->events == events)
-		return 0;
-	if (epoll_ctl(s->epoll, p->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD,
-		      p->fd, &e))
-		return -1;
-	p->events = events;
-	return 0;
-}
-
 static int accept_one(struct server *s)
 {
 	struct peer *p;
@@ -123,16 +79,11 @@ static int accept_one(struct server *s)
 		return 0;
 	}
 	p->fd = fd;
-	p->before = s->newest;
-	if (s->newest)
-		s->newest->after = p;
-	else
-		s->oldest = p;
-	s->newest = p;
+	queue_add(&s->shaking, p);
 	s->open++;
 	s->accepted++;
-	if (wait_for(s, p, EPOLLIN))
-		drop(s, p);
+	if (peer_wait(s, p, EPOLLIN))
+		peer_drop(s, p);
 	return 0;
 }
 
@@ -140,10 +91,7 @@ static void accept_all(struct server *s)
 {
 	while (!accept_one(s))
 		;
-	if (errno != EMFILE && errno != ENFILE)
-		return;
-	complain("too many open files: not accepting for a moment (see ulimit -n)");
-	usleep(100000);
+	s->crowded = errno == EMFILE || errno == ENFILE;
 }
 
 /* NEXT_READ here: the framing may take its first step. */
@@ -153,13 +101,13 @@ static enum next shake(struct server *s, struct peer *p)
 	int r = kws_handshake_step(p->hs, p->fd);
 
 	if (!r) {
-		wait_for(s, p, kws_handshake_events(p->hs));
+		peer_wait(s, p, kws_handshake_events(p->hs));
 		return NEXT_WRITE;
 	}
 	/* Compression is libkws's business: it sees whole messages. */
 	p->framing = r > 0 && result->deflate ? &framing_user : s->framing;
 	if (r > 0 && !p->framing->open(s, p, result)) {
-		end_handshake(s, p);
+		peer_end_handshake(s, p);
 		return NEXT_READ;
 	}
 	if (r > 0 && errno == ENOENT)
@@ -174,17 +122,22 @@ static void serve(struct server *s, struct peer *p)
 {
 	enum next next;
 
+	if (p->leaving) {
+		peer_go_on_leaving(s, p);
+		return;
+	}
 	if (p->hs) {
 		next = shake(s, p);
 		if (next == NEXT_CLOSE)
-			drop(s, p);
+			peer_leave(s, p);
 		if (next != NEXT_READ)
 			return;
 	}
 	next = p->framing->step(s, p);
-	if (next == NEXT_CLOSE ||
-	    wait_for(s, p, next == NEXT_READ ? EPOLLIN : EPOLLOUT))
-		drop(s, p);
+	if (next == NEXT_CLOSE)
+		peer_leave(s, p);
+	else if (peer_wait(s, p, next == NEXT_READ ? EPOLLIN : EPOLLOUT))
+		peer_drop(s, p);
 }
 
 static void print_stats(struct server *s, int64_t *since, uint64_t *messages,
@@ -201,22 +154,6 @@ static void print_stats(struct server *s, int64_t *since, uint64_t *messages,
 	*bytes = s->bytes;
 }
 
-/* Ends handshakes whose time is over; how long the next one has. */
-static int sweep(struct server *s)
-{
-	while (s->oldest) {
-		struct peer *p = s->oldest;
-		int left = kws_handshake_timeout(p->hs);
-
-		if (left)
-			return left;
-		serve(s, p);
-		if (s->oldest == p)
-			drop(s, p);
-	}
-	return -1;
-}
-
 static void run(struct server *s)
 {
 	struct epoll_event events[EVENTS];
@@ -224,7 +161,7 @@ static void run(struct server *s)
 	int64_t since = now_ns();
 
 	for (;;) {
-		int timeout = sweep(s), n, i;
+		int timeout = peers_sweep(s), n, i;
 
 		if (s->stats && (timeout < 0 || timeout > 1000))
 			timeout = 1000;
@@ -239,6 +176,8 @@ static void run(struct server *s)
 			else
 				serve(s, what);
 		}
+		if (s->crowded)
+			peers_make_room(s);
 		if (s->stats && now_ns() - since >= 1000000000)
 			print_stats(s, &since, &messages, &bytes);
 	}
@@ -273,6 +212,7 @@ static const struct option options[] = {
 	{ "deflate", optional_argument, NULL, 'D' },
 	{ "raw", no_argument, NULL, 'R' },
 	{ "max-message", required_argument, NULL, 'm' },
+	{ "handshake-timeout", required_argument, NULL, 't' },
 	{ "stats", no_argument, NULL, 's' },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
@@ -286,7 +226,7 @@ static int parse_options(int argc, char **argv, struct server *s,
 	uint64_t number;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "p:b:um:svh", options,
+	while ((c = getopt_long(argc, argv, "p:b:um:t:svh", options,
 				NULL)) != -1) {
 		switch (c) {
 		case 'p':
@@ -315,6 +255,13 @@ static int parse_options(int argc, char **argv, struct server *s,
 				complain("--max-message %s is not a size", optarg);
 				return EXIT_USAGE;
 			}
+			break;
+		case 't':
+			if (!parse_number(optarg, 3600, &number) || !number) {
+				complain("--handshake-timeout %s is not 1 to 3600", optarg);
+				return EXIT_USAGE;
+			}
+			s->options.timeout_ms = number * 1000;
 			break;
 		case 's':
 			s->stats = true;

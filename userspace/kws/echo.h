@@ -23,6 +23,8 @@ struct server;
  * @name: for people
  * @open: the handshake is over and came to that; -1 with errno
  * @step: the socket is ready for what was asked for: echo what there is
+ * @finish: goes on ending the connection; 0 when it can be closed, -1 with
+ *	EAGAIN when the peer has something to do first. NULL: it always can
  * @close: ends the connection and closes the socket
  */
 struct framing {
@@ -30,6 +32,7 @@ struct framing {
 	int (*open)(struct server *s, struct peer *p,
 		    const struct kws_result *result);
 	enum next (*step)(struct server *s, struct peer *p);
+	int (*finish)(struct peer *p);
 	void (*close)(struct peer *p);
 };
 
@@ -43,8 +46,10 @@ extern const struct framing framing_raw;
  * @framing: after the handshake the way to answer
  * @events: what epoll waits for
  * @hs: the handshake until it is over, then NULL
- * @before: list of the connections in their handshake, the oldest first
+ * @before: in the server's queue @shaking or @leaving
  * @after: the same
+ * @leaving: it is being ended, until @leave_by (now_ns()) at the latest
+ * @unsent: kws_pending() of a leaving connection when we last looked
  * @conn: framing_user: the connection; its framing may be the kernel's
  * @rest: kernel, raw: bytes that the socket had no room for
  * @rest_len: how many
@@ -60,6 +65,9 @@ struct peer {
 	struct kws_handshake *hs;
 	struct peer *before;
 	struct peer *after;
+	bool leaving;
+	int64_t leave_by;
+	size_t unsent;
 	struct kws_conn *conn;
 	void *rest;
 	size_t rest_len;
@@ -67,6 +75,14 @@ struct peer {
 	int rest_flags;
 	bool burst;
 	unsigned int turns;
+};
+
+/**
+ * struct queue - connections, the one whose time is over first in front
+ */
+struct queue {
+	struct peer *oldest;
+	struct peer *newest;
 };
 
 /**
@@ -78,6 +94,10 @@ struct peer {
  * @buffer: @buffer_size bytes to receive into, for one step
  * @messages: messages, or for framing_raw pieces, echoed so far
  * @bytes: their payload
+ * @shaking: the connections in their handshake
+ * @leaving: those whose end the peer is given time to see
+ * @crowded: there was no file descriptor for a connection
+ * @complained: when we last said so
  */
 struct server {
 	const struct framing *framing;
@@ -92,8 +112,10 @@ struct server {
 	int epoll;
 	int listener;
 	int signals;
-	struct peer *oldest;
-	struct peer *newest;
+	struct queue shaking;
+	struct queue leaving;
+	bool crowded;
+	int64_t complained;
 	unsigned int open;
 	uint64_t accepted;
 	bool stats;
@@ -103,5 +125,14 @@ struct server {
 int peer_keep_rest(struct peer *p, const void *data, size_t len);
 int listen_on(const char *address, const char *port);
 void announce(const struct server *s);
+
+void queue_add(struct queue *q, struct peer *p);
+void peer_end_handshake(struct server *s, struct peer *p);
+void peer_drop(struct server *s, struct peer *p);
+void peer_leave(struct server *s, struct peer *p);
+void peer_go_on_leaving(struct server *s, struct peer *p);
+int peer_wait(struct server *s, struct peer *p, uint32_t events);
+int peers_sweep(struct server *s);
+void peers_make_room(struct server *s);
 
 #endif /* KWS_ECHO_H */

@@ -10,6 +10,9 @@
 /* As much is gathered for one send(); more waits for the peer to read. */
 #define ENOUGH_PENDING	65536
 
+/* Dropped at a time, in pieces of 16 KiB; then it is somebody else's turn. */
+#define FINISH_READS	16
+
 static int user_open(struct server *s, struct peer *p,
 		     const struct kws_result *result)
 {
@@ -52,6 +55,31 @@ static enum next user_step(struct server *s, struct peer *p)
 	return r < 0 && errno == EINTR ? NEXT_READ : NEXT_CLOSE;
 }
 
+/* As kws_finish(), without a struct kws_conn. */
+static int finish_socket(int fd)
+{
+	char scrap[16384];
+	int i;
+
+	shutdown(fd, SHUT_WR);
+	for (i = 0; i < FINISH_READS; i++) {
+		ssize_t n = recv(fd, scrap, sizeof(scrap), MSG_DONTWAIT);
+
+		if (!n)
+			return 0;
+		if (n < 0)
+			return -1;
+	}
+	errno = EAGAIN;
+	return -1;
+}
+
+/* Also after a handshake that came to nothing. */
+static int user_finish(struct peer *p)
+{
+	return p->conn ? kws_finish(p->conn) : finish_socket(p->fd);
+}
+
 static void user_close(struct peer *p)
 {
 	if (p->conn)
@@ -64,6 +92,7 @@ const struct framing framing_user = {
 	.name = "user space",
 	.open = user_open,
 	.step = user_step,
+	.finish = user_finish,
 	.close = user_close,
 };
 

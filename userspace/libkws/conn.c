@@ -247,6 +247,26 @@ int kws_is_kernel(const struct kws_conn *conn)
 }
 
 /**
+ * kws_finish() - end a connection so that the peer sees why
+ * @conn: a connection at its end: after a Close, a fault or its own wish
+ *
+ * close() with unread bytes makes TCP send a reset, which may overtake our
+ * Close. So this sends what is pending, a Close with code 1001 if there was
+ * none, ends the sending direction (a client in a clean close leaves that to
+ * the server, RFC 6455 section 7.1.1) and drops what still comes. It does not
+ * wait to receive. Limit the time you give it, then call kws_close(). With
+ * framing in the kernel there is nothing to do: close() does it there.
+ *
+ * Return: 0 when the peer has ended TCP, -1 with EAGAIN when the socket must
+ * become readable (writable, if kws_pending() is not 0) first, or with an
+ * errno of send() or recv().
+ */
+int kws_finish(struct kws_conn *conn)
+{
+	return conn->kernel ? 0 : user_finish(conn);
+}
+
+/**
  * kws_close() - close the connection and its socket without waiting
  * @conn: may be NULL
  *

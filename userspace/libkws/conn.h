@@ -11,6 +11,7 @@
 #define DIRECT_SIZE	8192		/* sent without copying from here on */
 #define FLUSH_SIZE	65536		/* gathered at most before a send() */
 #define PENDING_MAX	(1UL << 20)	/* unsent bytes before EAGAIN */
+#define FINISH_READS	16		/* dropped in one kws_finish() */
 #define KEYS		64		/* masking keys drawn at a time */
 
 /**
@@ -108,6 +109,7 @@ int user_flush(struct kws_conn *c);
 int user_control(struct kws_conn *c, u8 opcode, const u8 *data, size_t len);
 int user_close(struct kws_conn *c, u16 code, const void *reason, size_t len);
 void user_fail(struct kws_conn *c, u16 code);
+int user_finish(struct kws_conn *c);
 void user_end(struct kws_conn *c);
 
 int kernel_recv(struct kws_conn *c, struct kws_message *message);

@@ -324,6 +324,36 @@ int user_recv(struct kws_conn *c, struct kws_message *m)
 }
 
 /**
+ * user_finish() - kws_finish() with framing in user space
+ * @c: the connection
+ *
+ * Return: 0 or -1.
+ */
+int user_finish(struct kws_conn *c)
+{
+	u8 scrap[16384];
+	int i;
+
+	if (!(c->info.state & (WS_STATE_CLOSE_SENT | WS_STATE_FAILED)))
+		user_close(c, 1001, NULL, 0);
+	c->ended = true;
+	if (user_flush(c))
+		return -1;
+	if (c->role == WS_ROLE_SERVER || c->info.state & WS_STATE_FAILED)
+		shutdown(c->fd, SHUT_WR);
+	for (i = 0; i < FINISH_READS; i++) {
+		ssize_t n = recv(c->fd, scrap, sizeof(scrap), MSG_DONTWAIT);
+
+		if (!n)
+			return 0;
+		if (n < 0)
+			return -1;
+	}
+	errno = EAGAIN;
+	return -1;
+}
+
+/**
  * user_end() - the connection is about to be closed
  * @c: the connection
  *

@@ -143,6 +143,8 @@ static const struct request {
 	  "\201\2001234", 101, 0, NULL, 6 },
 };
 
+#define ACCEPTED "\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+
 static bool has(const char *text, const char *part)
 {
 	return strstr(text, part);
@@ -178,7 +180,7 @@ static bool request_good(const struct request *r, size_t first, size_t step)
 		!out->error == !r->error;
 	if (good && r->status == 101) {
 		good = (strstr(r->text, "jZR==") ||
-			has(answer, "\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n")) &&
+			has(answer, ACCEPTED)) &&
 			!has(answer, "Extensions") &&
 			!strcmp(answer + strlen(answer) - 4, "\r\n\r\n") &&
 			!strcmp(r->protocol ? r->protocol : "-",

@@ -198,6 +198,7 @@ int kws_flush(struct kws_conn *conn);
 size_t kws_pending(const struct kws_conn *conn);
 int kws_info(struct kws_conn *conn, struct ws_info *info);
 int kws_is_kernel(const struct kws_conn *conn);
+int kws_finish(struct kws_conn *conn);
 void kws_close(struct kws_conn *conn);
 
 const char *kws_rule_text(unsigned int rule);

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+/* The echo server's connections: who is shaking hands, who is leaving. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "echo.h"
+
+/* For the peer to end TCP, too, or to take some of what is still unsent. */
+#define LEAVE_NS	2000000000LL
+
+/* Closed at a time when there are no file descriptors left. */
+#define CROWD		16
+
+void queue_add(struct queue *q, struct peer *p)
+{
+	p->before = q->newest;
+	p->after = NULL;
+	if (q->newest)
+		q->newest->after = p;
+	else
+		q->oldest = p;
+	q->newest = p;
+}
+
+static void queue_remove(struct queue *q, struct peer *p)
+{
+	if (p->before)
+		p->before->after = p->after;
+	else
+		q->oldest = p->after;
+	if (p->after)
+		p->after->before = p->before;
+	else
+		q->newest = p->before;
+}
+
+/* The handshake is over, one way or the other. */
+void peer_end_handshake(struct server *s, struct peer *p)
+{
+	queue_remove(&s->shaking, p);
+	kws_handshake_free(p->hs);
+	p->hs = NULL;
+}
+
+/**
+ * peer_drop() - close a connection at once and forget it
+ * @s: the server
+ * @p: the connection
+ */
+void peer_drop(struct server *s, struct peer *p)
+{
+	if (p->hs) {
+		peer_end_handshake(s, p);
+		p->framing = &framing_user;
+	}
+	if (p->leaving)
+		queue_remove(&s->leaving, p);
+	p->framing->close(p);
+	s->open--;
+	free(p);
+}
+
+/**
+ * peer_wait() - what a connection waits for
+ * @s: the server
+ * @p: the connection
+ * @events: EPOLLIN, EPOLLOUT
+ *
+ * Return: 0, or -1.
+ */
+int peer_wait(struct server *s, struct peer *p, uint32_t events)
+{
+	struct epoll_event e = { .events = events, .data.ptr = p };
+
+	if (p->events == events)
+		return 0;
+	if (epoll_ctl(s->epoll, p->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD,
+		      p->fd, &e))
+		return -1;
+	p->events = events;
+	return 0;
+}
+
+/**
+ * peer_go_on_leaving() - the socket of a leaving connection is ready
+ * @s: the server
+ * @p: the connection; it may be gone afterwards
+ */
+void peer_go_on_leaving(struct server *s, struct peer *p)
+{
+	size_t unsent;
+
+	if (!p->framing->finish(p) || errno != EAGAIN) {
+		peer_drop(s, p);
+		return;
+	}
+	unsent = p->conn ? kws_pending(p->conn) : 0;
+	if (unsent != p->unsent) {
+		queue_remove(&s->leaving, p);
+		queue_add(&s->leaving, p);
+		p->leave_by = now_ns() + LEAVE_NS;
+		p->unsent = unsent;
+	}
+	if (peer_wait(s, p, unsent ? EPOLLOUT : EPOLLIN))
+		peer_drop(s, p);
+}
+
+/**
+ * peer_leave() - end a connection so that the peer sees why
+ * @s: the server
+ * @p: the connection; it may be gone afterwards
+ *
+ * close() with unread data makes TCP send a reset, which may overtake what
+ * was sent before: the sending side is ended first, and what still comes is
+ * read and dropped for a while (RFC 6455 section 7.1.1, RFC 9112 section 9.6).
+ */
+void peer_leave(struct server *s, struct peer *p)
+{
+	if (p->hs) {
+		peer_end_handshake(s, p);
+		p->framing = &framing_user;
+	}
+	if (!p->framing->finish) {
+		peer_drop(s, p);
+		return;
+	}
+	p->leaving = true;
+	p->leave_by = now_ns() + LEAVE_NS;
+	queue_add(&s->leaving, p);
+	peer_go_on_leaving(s, p);
+}
+
+/* How long the next of those that are leaving has, or -1. */
+static int sweep_leaving(struct server *s)
+{
+	while (s->leaving.oldest) {
+		int64_t left = s->leaving.oldest->leave_by - now_ns();
+
+		if (left > 0)
+			return left / 1000000 + 1;
+		peer_drop(s, s->leaving.oldest);
+	}
+	return -1;
+}
+
+/**
+ * peers_sweep() - end what has had its time
+ * @s: the server
+ *
+ * Return: milliseconds until that has to be looked at again, -1 for never.
+ */
+int peers_sweep(struct server *s)
+{
+	int left = -1, leaving;
+
+	while (s->shaking.oldest) {
+		struct peer *p = s->shaking.oldest;
+
+		left = kws_handshake_timeout(p->hs);
+		if (left)
+			break;
+		/* It answers 408 and fails. */
+		if (kws_handshake_step(p->hs, p->fd) > 0)
+			peer_drop(s, p);
+		else
+			peer_leave(s, p);
+		left = -1;
+	}
+	leaving = sweep_leaving(s);
+	if (left < 0 || (leaving >= 0 && leaving < left))
+		left = leaving;
+	return left;
+}
+
+/**
+ * peers_make_room() - there are no file descriptors left
+ * @s: the server
+ *
+ * Those who leave go first, then the oldest of those who have not shaken
+ * hands: whoever opens connections and says nothing keeps nobody else out.
+ * Not to be called while there are events to look at.
+ */
+void peers_make_room(struct server *s)
+{
+	int64_t now = now_ns();
+	int i;
+
+	s->crowded = false;
+	if (now - s->complained > 1000000000LL) {
+		complain("too many open files (ulimit -n): the oldest without a handshake go");
+		s->complained = now;
+	}
+	for (i = 0; i < CROWD; i++) {
+		struct peer *p = s->leaving.oldest;
+
+		if (!p)
+			p = s->shaking.oldest;
+		if (p)
+			peer_drop(s, p);
+		else if (!i)
+			usleep(100000);
+	}
+}
