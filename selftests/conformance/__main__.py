@@ -30,7 +30,7 @@ def arguments():
                          help='as "1,2,6.4,9.1.1-9.1.5", or "all"')
         one.add_argument("--json", help="where results go")
         one.add_argument("--messages", type=int, default=0,
-                         help="a limit on the 1000 messages of 9.7, 9.8, 12 "
+                         help="a limit on the 1000 messages of 12 "
                          "and 13")
         one.add_argument("--patience", type=float, default=1,
                          help="a factor for time limits (1)")

@@ -43,7 +43,7 @@ def many(name, title, size, binary, limit, count):
     payload = (b"\xfe" if binary else b"*") * size
 
     async def script(run):
-        left = run.count or count
+        left = count
 
         async def on_message(got, got_binary):
             nonlocal left
