@@ -10,7 +10,7 @@ export KERNEL QUICK HOST V
 MAKEFLAGS += --no-print-directory
 
 .PHONY: modules modules_install clean distclean userspace selftests check \
-	check-all check-debug bench conformance style fuzz vm vm-shell \
+	check-all check-debug bench conformance style fuzz soak vm vm-shell \
 	setup help
 
 modules:
@@ -68,6 +68,9 @@ fuzz:
 coverage:
 	@selftests/coverage/run
 
+soak:
+	@selftests/soak/run $(MINUTES)
+
 # The module for the virtual machine's kernel.
 vm:
 	@selftests/vm/setup
@@ -93,6 +96,7 @@ help:
 	@echo '  make conformance      every public case, each role; the table and a page'
 	@echo '  make fuzz SECONDS=60  the fuzz targets, each for so long'
 	@echo '  make coverage         lines of the module that the kselftests reach'
+	@echo '  make soak MINUTES=2   mixed load; fails when memory grows; a picture'
 	@echo '  make vm-shell         a shell in the machine, module loaded'
 	@echo '  make vm               the module for its kernel only'
 	@echo '  make style            checkpatch, sparse, W=1, kernel-doc, shellcheck'

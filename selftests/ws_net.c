@@ -115,7 +115,7 @@ bool net_up(const char *name, const char *address, int mtu)
 	int fd = socket(AF_INET, SOCK_DGRAM, 0), err = 0;
 	struct ifreq ifr = { 0 };
 
-	strncpy(ifr.ifr_name, name, IFNAMSIZ - 1);
+	snprintf(ifr.ifr_name, IFNAMSIZ, "%s", name);
 	if (mtu) {
 		ifr.ifr_mtu = mtu;
 		err |= ioctl(fd, SIOCSIFMTU, &ifr);
@@ -176,7 +176,7 @@ bool net_ethtool(const char *name, uint32_t command, uint32_t value)
 	int fd = socket(AF_INET, SOCK_DGRAM, 0), err;
 	struct ifreq ifr = { .ifr_data = (void *)&data };
 
-	strncpy(ifr.ifr_name, name, IFNAMSIZ - 1);
+	snprintf(ifr.ifr_name, IFNAMSIZ, "%s", name);
 	err = ioctl(fd, SIOCETHTOOL, &ifr);
 	if (err)
 		complain("ethtool %x of %s: %s", command, name,

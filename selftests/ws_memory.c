@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How much memory peers can make the kernel hold: many connections that are
+ * in the middle of a frame, and whose memory cgroup pays for it.
+ */
+#include "kselftest_harness.h"
+#include "ws_test.h"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define CONNECTIONS	10000
+
+static int listen_at(struct sockaddr_in *sin)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	socklen_t len = sizeof(*sin);
+
+	*sin = (struct sockaddr_in){
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	if (bind(fd, (void *)sin, len) || listen(fd, 16) ||
+	    getsockname(fd, (void *)sin, &len))
+		complain("listen: %s", strerror(errno));
+	return fd;
+}
+
+/* @n connections; the attached end is the listener's. */
+static bool connect_many(struct pair *p, int n)
+{
+	struct rlimit limit = { .rlim_cur = n * 2 + 100,
+				.rlim_max = n * 2 + 100 };
+	struct sockaddr_in sin;
+	int listener, i;
+
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		return complain("descriptors: %s", strerror(errno));
+	listener = listen_at(&sin);
+	for (i = 0; i < n; i++) {
+		p[i] = (struct pair){ .raw = socket(AF_INET, SOCK_STREAM, 0) };
+		if (connect(p[i].raw, (void *)&sin, sizeof(sin)))
+			return complain("connection %d: %s", i,
+					strerror(errno));
+		p[i].ws = accept(listener, NULL, NULL);
+	}
+	close(listener);
+	return true;
+}
+
+/* KiB that are not available for anything else. */
+static long used_kib(void)
+{
+	long total = 0, available = 0;
+	FILE *f = fopen("/proc/meminfo", "r");
+	char line[128];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "MemTotal: %ld", &total) != 1 &&
+		    sscanf(line, "MemAvailable: %ld", &available) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return total - available;
+}
+
+FIXTURE(memory)
+{
+	struct pair *p;
+};
+
+FIXTURE_SETUP(memory)
+{
+	self->p = calloc(CONNECTIONS, sizeof(*self->p));
+	memset(self->p, 0, CONNECTIONS * sizeof(*self->p));
+	ASSERT_NE(NULL, self->p);
+}
+
+FIXTURE_TEARDOWN(memory)
+{
+	free(self->p);
+}
+
+/* Each has sent a half of a frame that promises much. */
+TEST_F_TIMEOUT(memory, half_made, 300)
+{
+	long plain, attached, half;
+	int i;
+
+	ASSERT_TRUE(connect_many(self->p, CONNECTIONS));
+	plain = used_kib();
+	for (i = 0; i < CONNECTIONS; i++)
+		ASSERT_EQ(0, ws_attach(self->p[i].ws));
+	attached = used_kib();
+	for (i = 0; i < CONNECTIONS; i++)
+		ASSERT_EQ(16, send(self->p[i].raw,
+				   "\x81\xff\0\0\0\0\0\x10\0\0keyZab", 16, 0));
+	for (i = 0; i < CONNECTIONS; i++)
+		ASSERT_EQ(0, poll_now(self->p[i].ws, POLLIN));
+	half = used_kib();
+	TH_LOG("a connection: attached %ld bytes, half a frame %ld more",
+	       (attached - plain) * 1024 / CONNECTIONS,
+	       (half - attached) * 1024 / CONNECTIONS);
+	EXPECT_GE(1024, (attached - plain) * 1024 / CONNECTIONS);
+	/* A packet of TCP's is a part of it. */
+	EXPECT_GE(2560, (half - attached) * 1024 / CONNECTIONS);
+	for (i = 0; i < CONNECTIONS; i++)
+		pair_close(&self->p[i]);
+	EXPECT_TRUE(stat_becomes("WsCurrSockets", 0));
+	EXPECT_TRUE(stat_becomes("WsCurrLingering", 0));
+}
+
+#define CGROUPS		"/tmp/ws_memory"
+#define GROUP		CGROUPS "/test"
+
+static bool write_to(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+	bool ok = fd >= 0 && write(fd, text, strlen(text)) > 0;
+
+	if (!ok)
+		complain("%s: %s", path, strerror(errno));
+	close(fd);
+	return ok;
+}
+
+static long long group_memory(void)
+{
+	FILE *f = fopen(GROUP "/memory.current", "r");
+	long long value = -1;
+
+	if (!f || fscanf(f, "%lld", &value) != 1)
+		complain("memory.current: %s", strerror(errno));
+	if (f)
+		fclose(f);
+	return value;
+}
+
+/* A group with this limit, and this process in it. */
+static bool enter_group(const char *limit)
+{
+	if (mkdir(CGROUPS, 0700) && errno != EEXIST)
+		return complain("%s: %s", CGROUPS, strerror(errno));
+	if (mount("none", CGROUPS, "cgroup2", 0, NULL) && errno != EBUSY)
+		return complain("cgroup2: %s", strerror(errno));
+	if (!write_to(CGROUPS "/cgroup.subtree_control", "+memory"))
+		return false;
+	if (mkdir(GROUP, 0700) && errno != EEXIST)
+		return complain("%s: %s", GROUP, strerror(errno));
+	return write_to(GROUP "/memory.max", limit) &&
+	       write_to(GROUP "/cgroup.procs", "0");
+}
+
+static void leave_group(void)
+{
+	write_to(CGROUPS "/cgroup.procs", "0");
+	rmdir(GROUP);
+	umount(CGROUPS);
+	rmdir(CGROUPS);
+}
+
+/* Many, because the kernel counts 64 pages of a processor at a time. */
+#define GROUPED		3000
+#define PREFIXED	400
+#define PREFIX		60000
+
+/* A prefix that is nothing but an unfinished frame. */
+static const char *prefix(void)
+{
+	static char buf[PREFIX] = "\x82\xff\0\0\0\0\0\x10";
+
+	return buf;
+}
+
+/* What a program makes the module hold is its own group's. */
+TEST_F_TIMEOUT(memory, charged_to_the_group, 120)
+{
+	long long before, attached, prefixed;
+	int i;
+
+	ASSERT_TRUE(enter_group("max"));
+	ASSERT_TRUE(connect_many(self->p, GROUPED));
+	prefix();
+	before = group_memory();
+	for (i = 0; i < GROUPED; i++)
+		ASSERT_EQ(0, ws_attach(self->p[i].ws));
+	attached = group_memory();
+	for (i = 0; i < PREFIXED; i++)
+		ASSERT_EQ(0, ws_set(self->p[i].ws, WS_RX_PREFIX, prefix(),
+				    PREFIX));
+	prefixed = group_memory();
+	TH_LOG("charged: %lld bytes an attach, %lld for %d of prefix",
+	       (attached - before) / GROUPED, (prefixed - attached) / PREFIXED,
+	       PREFIX);
+	EXPECT_LE(200, (attached - before) / GROUPED);
+	EXPECT_LE(PREFIX * 9 / 10, (prefixed - attached) / PREFIXED);
+	for (i = 0; i < GROUPED; i++)
+		pair_close(&self->p[i]);
+	leave_group();
+}
+
+/* In a process of its own: the group's limit may kill it. */
+static int fill_the_group(struct pair *p)
+{
+	int i, err = 0;
+
+	if (!enter_group("16M") || !connect_many(p, PREFIXED))
+		return 1;
+	for (i = 0; !err && i < PREFIXED; i++) {
+		err = ws_attach(p[i].ws);
+		if (!err)
+			err = ws_set(p[i].ws, WS_RX_PREFIX, prefix(), PREFIX);
+	}
+	return err == -ENOMEM ? 0 : 2;
+}
+
+TEST_F_TIMEOUT(memory, limit_of_the_group, 120)
+{
+	long long before = ws_stat("WsCurrSockets");
+	struct pair p;
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		_exit(fill_the_group(self->p));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	TH_LOG("status %x", status);
+	EXPECT_TRUE(WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL :
+		    WEXITSTATUS(status) == 0);
+	EXPECT_TRUE(stat_becomes("WsCurrSockets", before));
+	/* For others nothing has happened. */
+	ASSERT_TRUE(pair_open(&p, AF_INET, WS_ROLE_SERVER));
+	ASSERT_TRUE(raw_frame(&p, TEXT, "well", 4));
+	EXPECT_TRUE(expect_text(p.ws, "well"));
+	pair_close(&p);
+	leave_group();
+}
+
+TEST_HARNESS_MAIN
