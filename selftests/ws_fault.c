@@ -136,6 +136,18 @@ bool fault_allows(struct life *l, int err)
 	       complain("%s without a fault", strerror(err));
 }
 
+bool fault_resets(struct life *l)
+{
+	l->reset = by_chance || fired();
+	return l->reset;
+}
+
+void fault_calm(void)
+{
+	if (by_chance)
+		points_set(0, 0);
+}
+
 FIXTURE(fault)
 {
 	int dummy;

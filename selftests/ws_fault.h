@@ -38,7 +38,8 @@ enum ending {
  * @our_pings: PINGs it has read of those that the test sent
  * @kernel_pings: ... that the kernel sent
  * @close: code of the Close it has read
- * @over: it has read FIN
+ * @over: it has read FIN, or been reset
+ * @reset: the latter
  */
 struct life {
 	struct pair p;
@@ -63,6 +64,7 @@ struct life {
 	unsigned int kernel_pings;
 	unsigned int close;
 	bool over;
+	bool reset;
 };
 
 /* From the attach to the end of the closing handshake. */
@@ -72,6 +74,13 @@ bool life_end(struct life *l);
 
 /* ws_fault.c: may this call have failed? Then it is made again. */
 bool fault_allows(struct life *l, int err);
+/*
+ * No more faults by chance: close() resets when it finds no memory for its
+ * Close, and TCP forgets a reset for which there is none.
+ */
+void fault_calm(void);
+/* May close() have ended the connection with a reset? */
+bool fault_resets(struct life *l);
 
 /* What the peer reads, frame by frame: false when anything is wrong. */
 bool peer_read(struct life *l);
