@@ -10,8 +10,8 @@ export KERNEL QUICK HOST V
 MAKEFLAGS += --no-print-directory
 
 .PHONY: modules modules_install clean distclean userspace selftests check \
-	check-all check-debug bench conformance style fuzz soak vm vm-shell \
-	setup help
+	check-all check-debug bench conformance coverage style fuzz soak vm \
+	vm-shell setup help
 
 modules:
 	@test -e $(KDIR)/Makefile || { \
