@@ -250,7 +250,8 @@ struct ws_mibs {
  *                      bh_lock_sock() and no      rx.payload, rx.started,
  *                      owner                      tx.nseg and tx.busy
  *                                                 without, as hints
- *  dead                the work                   the work
+ *  dead                the work, with the socket  the work; close() with the
+ *                      lock                       socket lock
  *  ==================  =========================  ========================
  *
  * There is no other lock. A frame is built whole before the first

@@ -260,6 +260,11 @@ static void ws_close(struct sock *sk, long timeout)
 
 	lock_sock(sk);
 	ws_stats_add(ctx, WS_MIB_CURR, -1);
+	/* The work was about to reset it. */
+	if (ctx->dead) {
+		sock_set_flag(sk, SOCK_LINGER);
+		sk->sk_lingertime = 0;
+	}
 	if (asks_for_rst(sk)) {
 		ws_tx_abort(ctx);
 	} else {

@@ -1,10 +1,57 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the coverage of the other tests left over. */
+/* What the coverage of the other tests left over, and the fuzzer asked for. */
 #include "kselftest_harness.h"
 #include "ws_test.h"
 
 #include <signal.h>
 #include <sys/time.h>
+
+static bool stop_asking;
+
+/* Keeps the socket lock in hands, again and again. */
+static void *ask(void *arg)
+{
+	int fd = *(int *)arg;
+	struct ws_info info;
+	socklen_t len;
+
+	while (!__atomic_load_n(&stop_asking, __ATOMIC_RELAXED)) {
+		len = sizeof(info);
+		getsockopt(fd, SOL_WS, WS_INFO, &info, &len);
+	}
+	return NULL;
+}
+
+/*
+ * close() while the work is about to reset a connection that was found dead:
+ * what lingers then must end, too.
+ */
+TEST(close_of_the_dead)
+{
+	struct ws_config cfg = { .close_timeout = WS_TIME_MIN };
+	pthread_t thread[2];
+	struct pair p;
+	int i, round;
+
+	for (round = 0; round < 40; round++) {
+		ASSERT_TRUE(pair_open(&p, AF_INET, WS_ROLE_SERVER));
+		ASSERT_EQ(0, ws_set(p.ws, WS_CONFIG, &cfg, sizeof(cfg)));
+		ASSERT_EQ(0, ws_send_close(p.ws, 1000, ""));
+		stop_asking = false;
+		for (i = 0; i < 2; i++)
+			ASSERT_EQ(0, pthread_create(&thread[i], NULL, ask,
+						    &p.ws));
+		while (!ws_get_info(p.ws).rule)
+			;
+		close(p.ws);
+		__atomic_store_n(&stop_asking, true, __ATOMIC_RELAXED);
+		for (i = 0; i < 2; i++)
+			ASSERT_EQ(0, pthread_join(thread[i], NULL));
+		close(p.raw);
+	}
+	EXPECT_TRUE(stat_becomes("WsCurrSockets", 0));
+	EXPECT_TRUE(stat_becomes("WsCurrLingering", 0));
+}
 
 /* First bytes of characters that the second byte decides about. */
 TEST(borders_of_utf8)
