@@ -97,9 +97,12 @@ static void peer_acts(struct pair *p, uint32_t *seed)
 		return;
 	}
 	if (b.n) {
-		send(p->raw, b.p, b.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n = send(p->raw, b.p, b.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+
 		bytes_free(&b);
-		return;
+		/* A reset that send() has told of looks like an end to recv(). */
+		if (n >= 0 || errno == EAGAIN)
+			return;
 	}
 	close(p->raw);
 	p->raw = -1;
