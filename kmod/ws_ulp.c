@@ -272,10 +272,14 @@ static void ws_close(struct sock *sk, long timeout)
 		flush_for_close(ctx);
 	}
 	if (!asks_for_rst(sk) && ws_linger_start(ctx)) {
-		timeout = ws_linger_wait(ctx, timeout);
+		if (timeout)
+			timeout = ws_linger_wait(ctx, timeout);
 		if (!ws_linger_over(ctx)) {
+			/* The work may end it while the lock is let go. */
+			sock_hold(sk);
 			ws_linger_detach(ctx);
 			release_sock(sk);
+			sock_put(sk);
 			return;
 		}
 	}
