@@ -120,6 +120,9 @@ struct ws_rx {
  * @cur: the run that TCP takes next; its offset and length are what is left
  * @opcode: of the message that MSG_MORE left open, or 0
  * @rsv: WS_RSV1 or 0, of that message
+ * @rec_left: payload bytes to come of the record that was written in part
+ * @rec_pad: bytes to come behind them
+ * @rec_end: it ends its message
  * @npong: length of @pongs
  * @pongs: PONGs to send, &struct ws_pong, oldest first
  * @close_code: of the Close to send
@@ -134,11 +137,14 @@ struct ws_tx {
 	struct bio_vec one;
 	struct list_head pongs;
 	unsigned int waiters;
+	u32 rec_left;
 	u16 close_code;
 	u8 nseg;
 	u8 cur;
 	u8 opcode;
 	u8 rsv;
+	u8 rec_pad;
+	bool rec_end;
 	u8 npong;
 	u8 close;
 	u8 fin;
@@ -362,12 +368,86 @@ void ws_rx_data_ready(struct sock *sk);
 /* ws_copy.c */
 int ws_copy_unmask(struct iov_iter *to, const u8 *p, u32 n, u32 key);
 
+/* ws_piece.c */
+
+/**
+ * struct ws_piece - a walk from a place to the end of a message, or not so far
+ * @cur: where it stands
+ * @len: payload bytes passed over
+ * @copied: of which so many were copied
+ * @opcode: of the message
+ * @rsv: of the message, WS_RSV1 or 0
+ * @end: it came to the end of the message
+ */
+struct ws_piece {
+	struct ws_cursor cur;
+	u64 len;
+	size_t copied;
+	u8 opcode;
+	u8 rsv;
+	bool end;
+};
+
+/**
+ * struct ws_taken - what one call gives the reader
+ * @cur: where it leaves the reader
+ * @len: payload bytes
+ * @messages: how many messages it ends
+ * @pieces: how many pieces of messages it gives that do not end them
+ */
+struct ws_taken {
+	struct ws_cursor cur;
+	u64 len;
+	u32 messages;
+	u32 pieces;
+};
+
+int ws_piece_walk(const struct ws_ctx *ctx, struct iov_iter *to, bool whole,
+		  struct ws_piece *pc);
+void ws_piece_take(struct ws_taken *taken, const struct ws_piece *pc);
+bool ws_piece_sound(const struct ws_ctx *ctx, const struct ws_taken *taken);
+int ws_piece_broken(struct ws_ctx *ctx);
+void ws_piece_commit(struct ws_ctx *ctx, const struct ws_taken *taken);
+
+/* ws_batch.c */
+
+/**
+ * struct ws_got - what recvmsg() has to tell
+ * @len: its result
+ * @copied: less than @len when MSG_TRUNC passed over some
+ * @msg: of the message; its flags and opcode are those of the last one
+ * @told: the caller needs no control message any more
+ */
+struct ws_got {
+	size_t len;
+	size_t copied;
+	struct ws_msg msg;
+	bool told;
+};
+
+/**
+ * struct ws_record - a record being written
+ * @head: where its struct ws_msg goes
+ * @rest: what a whole number of eight bytes leaves of the buffer
+ */
+struct ws_record {
+	struct iov_iter head;
+	size_t rest;
+};
+
+int ws_record_begin(struct ws_record *rec, struct iov_iter *to, u64 len);
+int ws_record_end(struct ws_record *rec, struct iov_iter *to,
+		  const struct ws_msg *msg);
+int ws_batch_recv(struct ws_ctx *ctx, struct msghdr *msg, int flags,
+		  struct ws_got *got);
+
 /* ws_recv.c */
 int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	       int *addr_len);
 int ws_recv_len(struct ws_ctx *ctx);
 
 /* ws_tx.c */
+void ws_tx_free(struct ws_tx *tx);
 int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from);
 int ws_tx_push(struct ws_ctx *ctx, bool more);
 int ws_tx_flush(struct ws_ctx *ctx);
@@ -376,8 +456,46 @@ void ws_tx_wake(struct ws_ctx *ctx);
 void ws_tx_abort(struct ws_ctx *ctx);
 
 /* ws_send.c */
+
+/* Flags of struct ws_msg. */
+#define WS_MSG_KNOWN	(WS_MSG_END | WS_MSG_RSV1 | WS_MSG_MORE)
+
+/**
+ * struct ws_request - what the caller of sendmsg() asks for
+ * @len: payload bytes
+ * @code: for a Close
+ * @opcode: 0 for "the message that is open, or the socket's default"
+ * @rsv: WS_RSV1 or 0
+ * @more: the message goes on after this
+ */
+struct ws_request {
+	size_t len;
+	u16 code;
+	u8 opcode;
+	u8 rsv;
+	bool more;
+};
+
+int ws_request_check(const struct ws_request *req);
+int ws_send_wait(struct ws_ctx *ctx, bool *mine, long *timeo);
+size_t ws_send_room(const struct ws_ctx *ctx, size_t want, long timeo);
+ssize_t ws_send_frame(struct ws_ctx *ctx, struct msghdr *msg, size_t left,
+		      const struct ws_request *req, long timeo);
+void ws_send_done(struct ws_ctx *ctx, bool mine, int err, long *timeo);
+int ws_send_opcode(const struct ws_ctx *ctx, u8 open, u8 rsv,
+		   struct ws_request *req);
+int ws_send_body(const struct ws_request *req, struct iov_iter *from, u8 *body);
+void ws_send_closing(struct ws_ctx *ctx, const struct ws_request *req);
+int ws_send_control(struct ws_ctx *ctx, struct msghdr *msg,
+		    const struct ws_request *req, bool *mine, long *timeo);
 int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t len);
 void ws_splice_eof(struct socket *sock);
+
+/* ws_batch_send.c */
+ssize_t ws_batch_send_records(struct ws_ctx *ctx, struct msghdr *msg,
+			      long *timeo);
+ssize_t ws_batch_send_array(struct ws_ctx *ctx, struct msghdr *msg,
+			    const struct ws_msg *msgs, u32 n, long *timeo);
 
 /* ws_ctrl.c */
 struct ws_pong {

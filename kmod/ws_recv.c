@@ -1,203 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * recvmsg(): the reader's way through the stream that ws_rx.c has scanned.
- * Bytes are unmasked on their way from TCP's queue to user memory and given
- * back to TCP only when all that can fail has succeeded, so a bad pointer
- * loses nothing and MSG_PEEK needs no copy.
- */
+/* recvmsg(): one message a call; many of them are ws_batch.c's. */
 #include "ws.h"
 
-/* Return: 0, -EFAULT, or -EIO when the stream has no such bytes any more. */
-static int copy_out(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
-		    u32 n, u32 key, struct iov_iter *to)
-{
-	while (n) {
-		const u8 *p;
-		u32 len;
-		int err;
-
-		p = ws_lower_run(ctx, run, seq, &len);
-		if (!p)
-			return -EIO;
-		len = min(len, n);
-		err = ws_copy_unmask(to, p, len, key);
-		if (err)
-			return err;
-		key = ws_key_rotate(key, len);
-		seq += len;
-		n -= len;
-	}
-	return 0;
-}
-
-/*
- * Step over one header between @cur and @limit. The scanner has judged it,
- * but its bytes may have changed since (see ws_lower.c), so nothing is taken
- * for granted here but that @limit may not be passed.
- */
-static int next_frame(const struct ws_ctx *ctx, struct ws_cursor *cur,
-		      struct ws_run *run, u32 limit)
-{
-	struct ws_hdr hdr;
-	int size;
-
-	size = ws_lower_header(ctx, run, cur->seq, limit - cur->seq, &hdr);
-	if (size <= 0)
-		return -EIO;
-	if (hdr.opcode >= WS_OP_CLOSE && hdr.opcode <= WS_OP_PONG) {
-		if (hdr.len > limit - cur->seq - size)
-			return -EIO;
-		cur->seq += size + hdr.len;
-		return 0;
-	}
-	if (hdr.opcode > WS_OP_BINARY || !hdr.opcode != !!cur->opcode)
-		return -EIO;
-	if (hdr.opcode) {
-		cur->opcode = hdr.opcode;
-		cur->rsv = hdr.rsv & WS_RSV1;
-	}
-	cur->seq += size;
-	cur->left = hdr.len;
-	cur->key = hdr.key;
-	cur->fin = hdr.fin;
-	cur->frame = true;
-	return 0;
-}
-
-struct piece {
-	struct ws_cursor cur;	/* where the reader stands after it */
-	u64 len;		/* payload bytes passed over */
-	size_t copied;		/* of which so many were copied */
-	u8 opcode;		/* of its message */
-	u8 rsv;			/* the same */
-	bool end;		/* it ends its message */
-};
-
-/*
- * Walk from the reader's place to the end of the message, of the room in @to,
- * or of what was scanned. @to may be NULL: nothing is copied. With @whole the
- * walk goes on without copying when the room is used up.
- */
-static int read_piece(const struct ws_ctx *ctx, struct iov_iter *to,
-		      bool whole, struct piece *pc)
-{
-	u32 limit = ctx->rx.scan.seq;
-	struct ws_cursor *cur = &pc->cur;
-	struct ws_run run = {};
-	int err = 0;
-
-	for (;;) {
-		size_t room = to ? iov_iter_count(to) : 0;
-		u32 n, copy;
-
-		if (!cur->frame) {
-			if (cur->seq == limit)
-				break;
-			err = next_frame(ctx, cur, &run, limit);
-			if (err)
-				break;
-			pc->opcode = cur->opcode;
-			pc->rsv = cur->rsv;
-			continue;
-		}
-
-		n = min_t(u64, cur->left, limit - cur->seq);
-		copy = min_t(size_t, n, room);
-		if (copy) {
-			err = copy_out(ctx, &run, cur->seq, copy, cur->key,
-				       to);
-			if (err)
-				break;
-			pc->copied += copy;
-		}
-		if (!whole)
-			n = copy;
-		cur->seq += n;
-		cur->left -= n;
-		cur->key = ws_key_rotate(cur->key, n);
-		pc->len += n;
-		if (cur->left)
-			break;
-		cur->frame = false;
-		if (cur->fin) {
-			pc->end = true;
-			cur->opcode = 0;
-			break;
-		}
-	}
-	ws_lower_run_end(&run);
-	return err;
-}
-
-/* What one recvmsg() has got so far, of one message. */
-struct got {
-	size_t len;
-	size_t copied;
-	u16 code;
-	u8 opcode;
-	u8 rsv;
-	bool end;
-};
-
-static void got_piece(struct got *got, const struct piece *pc)
+static void got_piece(struct ws_got *got, const struct ws_piece *pc)
 {
 	got->len += pc->len;
 	got->copied += pc->copied;
-	got->opcode = pc->opcode;
-	got->rsv = pc->rsv;
-	got->end = pc->end;
+	got->msg.len = got->copied;
+	got->msg.opcode = pc->opcode;
+	got->msg.flags = (pc->end ? WS_MSG_END : 0) |
+			 (pc->rsv ? WS_MSG_RSV1 : 0);
 }
 
-static void put_msg(struct msghdr *msg, const struct got *got)
+static void put_msg(struct msghdr *msg, struct ws_got *got)
 {
-	struct ws_msg m = {
-		.len = got->copied,
-		.opcode = got->opcode,
-		.flags = (got->end ? WS_MSG_END : 0) |
-			 (got->rsv ? WS_MSG_RSV1 : 0),
-		.code = got->code,
-	};
-
-	if (got->end)
+	if (got->msg.flags & WS_MSG_END)
 		msg->msg_flags |= MSG_EOR;
 	if (got->len > got->copied)
 		msg->msg_flags |= MSG_TRUNC;
-	if (msg->msg_control && msg->msg_controllen)
-		put_cmsg(msg, SOL_WS, WS_MSG, sizeof(m), &m);
-}
-
-/* The stream is not what it was when it was scanned: end it here. */
-static void stream_fault(struct ws_ctx *ctx)
-{
-	struct ws_rx *rx = &ctx->rx;
-
-	if (rx->stop == WS_STOP_CLOSE)
-		WRITE_ONCE(rx->stop, WS_STOP_NONE);
-	WRITE_ONCE(rx->complete, 0);
-	WRITE_ONCE(rx->payload, 0);
-	ws_rx_fault(ctx, WS_RULE_STREAM);
-}
-
-static void commit(struct ws_ctx *ctx, const struct piece *pc)
-{
-	struct ws_rx *rx = &ctx->rx;
-
-	WRITE_ONCE(rx->payload, rx->payload - pc->len);
-	ctx->info.rx_bytes += pc->len;
-	ws_stats_add(ctx, WS_MIB_RX_BYTES, pc->len);
-	if (pc->end) {
-		WRITE_ONCE(rx->complete, rx->complete - 1);
-		ctx->info.rx_messages++;
-		ws_stats_inc(ctx, WS_MIB_RX_MESSAGES);
-	} else {
-		ws_stats_inc(ctx, WS_MIB_RX_PIECES);
-	}
-	if (ws_timer_watches(ctx) && ws_rx_pressed(ctx))
-		ws_timer_excuse(ctx);
-	ws_lower_consume(ctx, pc->cur.seq);
-	rx->head = pc->cur;
-	ws_rx_trim(ctx);
-	ws_rx_relieve(ctx);
+	if (!got->told && msg->msg_control && msg->msg_controllen)
+		put_cmsg(msg, SOL_WS, WS_MSG, sizeof(got->msg), &got->msg);
 }
 
 /*
@@ -205,31 +27,27 @@ static void commit(struct ws_ctx *ctx, const struct piece *pc)
  * the stream turned out to be broken and the caller must look again.
  */
 static int recv_data(struct ws_ctx *ctx, struct msghdr *msg, int flags,
-		     struct got *got)
+		     struct ws_got *got)
 {
-	struct piece pc = { .cur = ctx->rx.head,
-			    .opcode = ctx->rx.head.opcode,
-			    .rsv = ctx->rx.head.rsv };
+	struct ws_piece pc = { .cur = ctx->rx.head };
 	size_t room = msg_data_left(msg);
 	bool whole = flags & MSG_TRUNC;
-	bool complete = ctx->rx.complete;
+	struct ws_taken taken = {};
 	bool broken;
 	int err;
 
-	err = read_piece(ctx, &msg->msg_iter, whole, &pc);
+	err = ws_piece_walk(ctx, &msg->msg_iter, whole, &pc);
 	if (err == -EFAULT)
 		return err;
-	if (complete)	/* has an end, or the buffer is too small for it */
+	if (ctx->rx.complete)	/* has an end, or is too large for the buffer */
 		broken = !pc.end && (whole || pc.copied < room);
 	else
 		broken = pc.end || (!pc.len && room);
-	if (err || broken || pc.len > ctx->rx.payload ||
-	    tcp_sk(ctx->sk)->copied_seq != ctx->rx.copied) {
-		stream_fault(ctx);
-		return -EAGAIN;
-	}
+	ws_piece_take(&taken, &pc);
+	if (err || broken || !ws_piece_sound(ctx, &taken))
+		return ws_piece_broken(ctx);
 	if (!(flags & MSG_PEEK) && (pc.len || pc.end))
-		commit(ctx, &pc);
+		ws_piece_commit(ctx, &taken);
 	got_piece(got, &pc);
 	return 0;
 }
@@ -243,18 +61,48 @@ static bool shows_cmsg(const struct msghdr *msg, int flags)
 	       msg->msg_controllen >= head + sizeof(struct ws_msg);
 }
 
+/* Return: 0, -EINVAL or -EFAULT; the Close is then still there. */
+static int copy_close(struct ws_ctx *ctx, struct msghdr *msg, int flags,
+		      struct ws_piece *pc, struct ws_got *got)
+{
+	bool records = ctx->cfg.flags & WS_F_RECORDS;
+	struct ws_record rec;
+	int err;
+
+	if (records) {
+		err = ws_record_begin(&rec, &msg->msg_iter, pc->cur.left);
+		if (err)
+			return err;
+	}
+	err = ws_piece_walk(ctx, &msg->msg_iter, flags & MSG_TRUNC, pc);
+	if (err == -EFAULT)
+		return err;
+	if (err)
+		pc->end = true;
+	pc->opcode = WS_OP_CLOSE;
+	got_piece(got, pc);
+	got->msg.code = ctx->rx.close_code;
+	if (!records)
+		return 0;
+	got->len = WS_RECORD_SIZE(pc->copied);
+	got->copied = got->len;
+	got->told = true;
+	return ws_record_end(&rec, &msg->msg_iter, &got->msg);
+}
+
 /*
  * The peer's Close, given to a reader that takes control messages; a plain
  * read() sees the end of the file. The answer goes out now and not when the
  * Close arrived, so that replies to what came before it still could.
  */
 static int recv_close(struct ws_ctx *ctx, struct msghdr *msg, int flags,
-		      struct got *got)
+		      struct ws_got *got)
 {
 	struct ws_rx *rx = &ctx->rx;
-	bool shown = shows_cmsg(msg, flags);
+	bool shown = ctx->cfg.flags & WS_F_RECORDS || shows_cmsg(msg, flags);
 	bool first = rx->head.opcode != WS_OP_CLOSE;
-	struct piece pc = { .cur = rx->head, .opcode = WS_OP_CLOSE };
+	struct ws_piece pc = { .cur = rx->head };
+	int err;
 
 	if (first)
 		pc.cur = (struct ws_cursor){
@@ -266,15 +114,9 @@ static int recv_close(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 			.fin = true,
 		};
 	if (shown) {
-		int err = read_piece(ctx, &msg->msg_iter, flags & MSG_TRUNC,
-				     &pc);
-
-		if (err == -EFAULT)
-			return err;
+		err = copy_close(ctx, msg, flags, &pc, got);
 		if (err)
-			pc.end = true;
-		got_piece(got, &pc);
-		got->code = rx->close_code;
+			return err;
 	} else {
 		pc.end = true;
 	}
@@ -359,7 +201,7 @@ static int wait_readable(struct ws_ctx *ctx, long *timeo)
 
 /* Return: 1 with @got filled in, 0 for the end, or a negated errno. */
 static int recv_locked(struct ws_ctx *ctx, struct msghdr *msg, int flags,
-		       long timeo, struct got *got)
+		       long timeo, struct ws_got *got)
 {
 	struct ws_rx *rx = &ctx->rx;
 	u64 at = 0;
@@ -382,6 +224,13 @@ static int recv_locked(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 				return recv_fault(ctx, flags);
 			return 0;
 		}
+		if (ctx->cfg.flags & WS_F_RECORDS ||
+		    (ctx->cfg.flags & WS_F_BATCH && shows_cmsg(msg, flags))) {
+			ret = ws_batch_recv(ctx, msg, flags, got);
+			if (ret == -EAGAIN)
+				continue;
+			return ret;
+		}
 		ret = recv_data(ctx, msg, flags, got);
 		if (ret == -EAGAIN)
 			continue;
@@ -389,7 +238,7 @@ static int recv_locked(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 			return any ? 1 : ret;
 		any = true;
 		at = rx->consumed;
-		if (got->end || !msg_data_left(msg) ||
+		if (got->msg.flags & WS_MSG_END || !msg_data_left(msg) ||
 		    (flags & (MSG_WAITALL | MSG_PEEK)) != MSG_WAITALL)
 			return 1;
 	}
@@ -398,7 +247,7 @@ static int recv_locked(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 /**
  * ws_recvmsg() - proto.recvmsg of an attached socket
  * @sk: the socket
- * @msg: one message, or a piece of one, goes here
+ * @msg: one message, or a piece of one, goes here; or many, see ws_batch.c
  * @len: room
  * @flags: MSG_PEEK, MSG_TRUNC, MSG_DONTWAIT, MSG_WAITALL
  * @addr_len: left alone
@@ -412,7 +261,7 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	       int *addr_len)
 {
 	struct ws_ctx *ctx = ws_ctx_get(sk);
-	struct got got = {};
+	struct ws_got got = {};
 	int ret;
 
 	if (flags & MSG_ERRQUEUE)
@@ -420,12 +269,17 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 					 flags, addr_len);
 	if (flags & MSG_OOB)
 		return -EOPNOTSUPP;
+	if (READ_ONCE(ctx->cfg.flags) & WS_F_RECORDS &&
+	    (flags & MSG_TRUNC || len < sizeof(struct ws_msg)))
+		return -EINVAL;
 
 	lock_sock(sk);
 	ws_rx_start(ctx);
 	ret = recv_locked(ctx, msg, flags,
 			  sock_rcvtimeo(sk, flags & MSG_DONTWAIT), &got);
 	if (ret > 0) {
+		if (!(flags & MSG_PEEK) && !ws_op_is_control(got.msg.opcode))
+			ctx->info.rx_calls++;
 		put_msg(msg, &got);
 		ret = got.len;
 	}
@@ -445,18 +299,22 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
  *
  * Process context, socket lock.
  *
- * Return: payload bytes; 0 if it would not give a data message.
+ * Return: payload bytes, or the size of the record; 0 if it would not give a
+ * data message, or nothing in the form of records.
  */
 int ws_recv_len(struct ws_ctx *ctx)
 {
-	struct piece pc = { .cur = ctx->rx.head };
+	bool records = ctx->cfg.flags & WS_F_RECORDS;
+	struct ws_piece pc = {};
 
 	ws_rx_scan(ctx);
+	if (!ctx->rx.complete && ctx->rx.stop == WS_STOP_CLOSE && records)
+		return WS_RECORD_SIZE(ctx->rx.close_len);
 	if (!ctx->rx.complete &&
 	    (ctx->rx.stop != WS_STOP_NONE || !ws_rx_readable(ctx)))
 		return 0;
 	pc.cur = ctx->rx.head;
-	if (read_piece(ctx, NULL, true, &pc))
+	if (ws_piece_walk(ctx, NULL, true, &pc))
 		return 0;
-	return min_t(u64, pc.len, INT_MAX);
+	return min_t(u64, records ? WS_RECORD_SIZE(pc.len) : pc.len, INT_MAX);
 }

@@ -12,6 +12,10 @@
  */
 #include "ws.h"
 
+/* First bytes of messages of one frame. */
+#define TEXT		(0x80 | WS_OP_TEXT)
+#define BINARY		(0x80 | WS_OP_BINARY)
+
 /**
  * ws_rx_offset() - how far the stream has been scanned
  * @ctx: the socket
@@ -214,6 +218,54 @@ static bool scan_payload(struct ws_ctx *ctx, struct ws_run *run, u32 end)
 	return true;
 }
 
+/*
+ * Whole messages of one short frame each, as they come from chatty peers:
+ * judged in a loop that stops at whatever is anything else or not right, for
+ * scan_header() to look at again.
+ */
+static void scan_plain(struct ws_ctx *ctx, struct ws_run *run, u32 end)
+{
+	const u8 mask = ctx->cfg.role == WS_ROLE_SERVER ? 0x80 : 0;
+	const u32 limit = min_t(u64, ctx->cfg.max_message, U16_MAX);
+	struct ws_rx *rx = &ctx->rx;
+	u32 avail, done = 0, count = 0, len = 0;
+	const u8 *p;
+
+	p = ws_lower_run(ctx, run, rx->scan.seq, &avail);
+	if (!p)
+		return;
+	avail = min(avail, end - rx->scan.seq);
+	while (avail - done >= 8) {
+		const u8 *q = p + done;
+		u32 n = q[1] & 0x7f, size = mask ? 6 : 2, key = 0;
+
+		if ((q[0] != BINARY && q[0] != TEXT) || (q[1] & 0x80) != mask)
+			break;
+		if (n >= 126) {
+			size += 2;
+			n = n == 126 ? q[2] << 8 | q[3] : U32_MAX;
+			/* Not in its shortest form: a fault. */
+			if (n < 126)
+				break;
+		}
+		if (n > limit || n > avail - done - size)
+			break;
+		if (q[0] == TEXT) {
+			if (mask)
+				memcpy(&key, q + size - 4, 4);
+			if (ws_utf8(WS_UTF8_OK, q + size, n, key) !=
+			    WS_UTF8_OK)
+				break;
+		}
+		count++;
+		len += n;
+		done += size + n;
+	}
+	rx->scan.seq += done;
+	WRITE_ONCE(rx->payload, rx->payload + len);
+	WRITE_ONCE(rx->complete, rx->complete + count);
+}
+
 /**
  * ws_rx_trim() - drop what no reader will ask for
  * @ctx: the socket
@@ -321,9 +373,13 @@ void ws_rx_scan(struct ws_ctx *ctx)
 	end = ws_lower_end(ctx);
 	if (rx->scan.seq != end)
 		ws_lower_seek(ctx, &run, rx->scan.seq);
-	while (more && rx->scan.seq != end)
-		more = rx->scan.frame ? scan_payload(ctx, &run, end) :
-					scan_header(ctx, &run, end);
+	while (more && rx->scan.seq != end) {
+		if (!rx->scan.frame && !rx->seq.opcode)
+			scan_plain(ctx, &run, end);
+		if (rx->scan.seq != end)
+			more = rx->scan.frame ? scan_payload(ctx, &run, end) :
+						scan_header(ctx, &run, end);
+	}
 	/* A frame of no bytes ends where its header does. */
 	if (more && rx->scan.frame && !rx->scan.left)
 		scan_payload(ctx, &run, end);

@@ -1,42 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* sendmsg(): one call, one message. */
+/* sendmsg(): one call, one message; many of them are ws_batch_send.c's. */
 #include "ws.h"
 
-/* What the caller asked for, from flags and control message. */
-struct request {
-	size_t len;
-	u16 code;
-	u8 opcode;
-	u8 rsv;
-	bool more;
-};
-
-static int parse_cmsg(struct msghdr *msg, struct request *req)
+/* Return: how many entries the control message has, @msgs being the first. */
+static int parse_cmsg(struct msghdr *msg, const struct ws_msg **msgs)
 {
 	struct cmsghdr *cmsg;
-	bool seen = false;
-	struct ws_msg m;
+	int n = 0;
 
 	for_each_cmsghdr(cmsg, msg) {
 		if (!CMSG_OK(msg, cmsg))
 			return -EINVAL;
 		if (cmsg->cmsg_level != SOL_WS)
 			continue;
-		if (seen || cmsg->cmsg_type != WS_MSG ||
-		    cmsg->cmsg_len != CMSG_LEN(sizeof(m)))
+		n = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(**msgs);
+		if (*msgs || cmsg->cmsg_type != WS_MSG ||
+		    n < 1 || n > WS_BATCH_MAX ||
+		    cmsg->cmsg_len != CMSG_LEN(n * sizeof(**msgs)))
 			return -EINVAL;
-		memcpy(&m, CMSG_DATA(cmsg), sizeof(m));
-		if (m.flags & ~(WS_MSG_END | WS_MSG_RSV1))
-			return -EINVAL;
-		req->opcode = m.opcode;
-		req->code = m.code;
-		req->rsv = m.flags & WS_MSG_RSV1 ? WS_RSV1 : 0;
-		seen = true;
+		*msgs = CMSG_DATA(cmsg);
 	}
-	return 0;
+	return n;
 }
 
-static int check_control(const struct request *req)
+static int check_control(const struct ws_request *req)
 {
 	if (req->more || req->rsv)
 		return -EINVAL;
@@ -50,16 +37,14 @@ static int check_control(const struct request *req)
 	return ws_close_code_ok(req->code) ? 0 : -EINVAL;
 }
 
-static int parse_request(struct msghdr *msg, size_t len, struct request *req)
+/**
+ * ws_request_check() - may anybody ask for this?
+ * @req: what the caller asks for
+ *
+ * Any context. Return: 0, -EINVAL or -EMSGSIZE.
+ */
+int ws_request_check(const struct ws_request *req)
 {
-	int err;
-
-	req->len = len;
-	req->more = msg->msg_flags & (MSG_MORE | WS_COMPAT_MSG_NOTLAST);
-	err = msg->msg_controllen ? parse_cmsg(msg, req) : 0;
-	if (err)
-		return err;
-
 	switch (req->opcode) {
 	case WS_OP_CONT:
 	case WS_OP_TEXT:
@@ -72,6 +57,24 @@ static int parse_request(struct msghdr *msg, size_t len, struct request *req)
 	default:
 		return -EINVAL;
 	}
+}
+
+/* One message: its length and end are those of the call. */
+static int parse_request(const struct msghdr *msg, size_t len,
+			 const struct ws_msg *m, struct ws_request *req)
+{
+	*req = (struct ws_request){
+		.len = len,
+		.more = msg->msg_flags & (MSG_MORE | WS_COMPAT_MSG_NOTLAST),
+	};
+	if (!m)
+		return 0;
+	if (m->flags & ~WS_MSG_KNOWN)
+		return -EINVAL;
+	req->opcode = m->opcode;
+	req->code = m->code;
+	req->rsv = m->flags & WS_MSG_RSV1 ? WS_RSV1 : 0;
+	return ws_request_check(req);
 }
 
 static int tx_state(const struct ws_ctx *ctx)
@@ -115,11 +118,18 @@ static int tx_sleep(struct ws_ctx *ctx, bool mine, long *timeo)
 	return 0;
 }
 
-/*
- * Wait until it is our turn, nothing is under way, and the send buffer has
- * room. Whoever sleeps for room here is next: it sets busy, and *@mine.
+/**
+ * ws_send_wait() - for our turn, and for room in the send buffer
+ * @ctx: the socket
+ * @mine: whether the caller has set @ctx->tx.busy; set when this did so,
+ *	because whoever sleeps for room is next
+ * @timeo: how long it may take; what is left of that on return
+ *
+ * Process context, socket lock, which is given up while it waits.
+ *
+ * Return: 0 when nothing is under way and there is room, or a negated errno.
  */
-static int wait_room(struct ws_ctx *ctx, bool *mine, long *timeo)
+int ws_send_wait(struct ws_ctx *ctx, bool *mine, long *timeo)
 {
 	struct ws_tx *tx = &ctx->tx;
 
@@ -154,26 +164,41 @@ static void not_busy(struct ws_ctx *ctx)
 	ws_tx_wake(ctx);
 }
 
-/* Payload of the next frame of a message that has @left bytes to go. */
-static size_t frame_size(const struct ws_ctx *ctx, size_t left, long timeo)
+/**
+ * ws_send_room() - how much can be sent in one frame or run of frames
+ * @ctx: the socket, after ws_send_wait()
+ * @want: how much there is to send
+ * @timeo: 0 when the caller does not wait
+ *
+ * Return: bytes, no more than @want.
+ */
+size_t ws_send_room(const struct ws_ctx *ctx, size_t want, long timeo)
 {
 	int room = clamp(sk_stream_wspace(ctx->sk),
 			 timeo ? WS_FRAME_MIN : WS_FRAME_MIN_NB, WS_FRAME_MAX);
 
-	return min_t(size_t, left, room);
+	return min_t(size_t, want, room);
 }
 
-/*
- * One frame of a data message: all of it, or a fragment. The opcode of the
- * first frame names the message, the others continue it (section 5.4).
+/**
+ * ws_send_frame() - one frame of a data message: all of it, or a fragment
+ * @ctx: the socket, after ws_send_wait()
+ * @msg: where the payload comes from
+ * @left: payload bytes that the message has left in this call
+ * @req: what it is; ws_send_opcode() said yes
+ * @timeo: 0 when the caller does not wait
+ *
+ * The opcode of the first frame names the message, the others continue it
+ * (RFC 6455 section 5.4). Process context, socket lock.
+ *
  * Return: payload bytes that are now ours to send, or a negated errno.
  */
-static ssize_t send_frame(struct ws_ctx *ctx, struct msghdr *msg, size_t left,
-			  const struct request *req, long timeo)
+ssize_t ws_send_frame(struct ws_ctx *ctx, struct msghdr *msg, size_t left,
+		      const struct ws_request *req, long timeo)
 {
 	struct ws_tx *tx = &ctx->tx;
 	struct ws_hdr hdr = {
-		.len = frame_size(ctx, left, timeo),
+		.len = ws_send_room(ctx, left, timeo),
 		.opcode = tx->opcode ? WS_OP_CONT : req->opcode,
 		.rsv = tx->opcode ? 0 : req->rsv,
 	};
@@ -212,15 +237,39 @@ static void wait_sent(struct ws_ctx *ctx, long *timeo)
 	ws_ctrl_kick(ctx);
 }
 
-/*
- * A message that MSG_MORE left open is continued, not replaced; only its first
- * frame says that it is compressed.
+/**
+ * ws_send_done() - the end of a call that sends
+ * @ctx: the socket
+ * @mine: as for ws_send_wait()
+ * @err: how it ended
+ * @timeo: how long the caller may still wait for what TCP has not taken
  */
-static int choose_opcode(const struct ws_ctx *ctx, struct request *req)
+void ws_send_done(struct ws_ctx *ctx, bool mine, int err, long *timeo)
 {
-	u8 open = ctx->tx.opcode;
+	if (mine)
+		not_busy(ctx);
+	if (!err)
+		wait_sent(ctx, timeo);
+	else
+		ws_ctrl_kick(ctx);
+}
 
-	if (req->rsv & ~(open ? ctx->tx.rsv : ctx->cfg.rsv))
+/**
+ * ws_send_opcode() - may this data message come now, and what is it?
+ * @ctx: the socket
+ * @open: as ws_tx::opcode
+ * @rsv: as ws_tx::rsv
+ * @req: what the caller asks for; on return its opcode is never 0
+ *
+ * An open message is continued, not replaced; only its first frame says that
+ * it is compressed.
+ *
+ * Return: 0 or -EINVAL.
+ */
+int ws_send_opcode(const struct ws_ctx *ctx, u8 open, u8 rsv,
+		   struct ws_request *req)
+{
+	if (req->rsv & ~(open ? rsv : ctx->cfg.rsv))
 		return -EINVAL;
 	if (req->opcode == WS_OP_CONT)
 		req->opcode = open ? open : ctx->cfg.send_opcode;
@@ -230,7 +279,7 @@ static int choose_opcode(const struct ws_ctx *ctx, struct request *req)
 }
 
 static ssize_t send_data(struct ws_ctx *ctx, struct msghdr *msg,
-			 struct request *req, long *timeo)
+			 struct ws_request *req, long *timeo)
 {
 	struct ws_tx *tx = &ctx->tx;
 	bool mine = false;
@@ -238,12 +287,12 @@ static ssize_t send_data(struct ws_ctx *ctx, struct msghdr *msg,
 	ssize_t n;
 
 	do {
-		n = wait_room(ctx, &mine, timeo);
+		n = ws_send_wait(ctx, &mine, timeo);
 		if (!n && !done)
-			n = choose_opcode(ctx, req);
+			n = ws_send_opcode(ctx, tx->opcode, tx->rsv, req);
 		if (n)
 			break;
-		n = send_frame(ctx, msg, req->len - done, req, *timeo);
+		n = ws_send_frame(ctx, msg, req->len - done, req, *timeo);
 		if (n < 0)
 			break;
 		done += n;
@@ -253,64 +302,107 @@ static ssize_t send_data(struct ws_ctx *ctx, struct msghdr *msg,
 		}
 	} while (done < req->len);
 
-	if (mine)
-		not_busy(ctx);
-	if (n >= 0)
-		wait_sent(ctx, timeo);
-	else
-		ws_ctrl_kick(ctx);
+	ws_send_done(ctx, mine, min_t(ssize_t, n, 0), timeo);
 	return done || n >= 0 ? done : n;
 }
 
-static int send_control(struct ws_ctx *ctx, struct msghdr *msg,
-			const struct request *req, long *timeo)
+/**
+ * ws_send_body() - the body of a control frame
+ * @req: what the caller asks for; ws_request_check() said yes
+ * @from: its payload
+ * @body: room for WS_CTRL_MAX bytes
+ *
+ * A Close has its status code before the reason, RFC 6455 section 5.5.1.
+ *
+ * Return: bytes, -EFAULT, or -EILSEQ for a reason that is not UTF-8.
+ */
+int ws_send_body(const struct ws_request *req, struct iov_iter *from, u8 *body)
 {
-	struct ws_hdr hdr = { .fin = true, .opcode = req->opcode };
-	u8 body[WS_CTRL_MAX];
-	struct kvec kv = { .iov_base = body };
-	struct iov_iter from;
-	bool mine = false;
-	int err, code = 0;
+	int code = 0;
 
 	if (req->opcode == WS_OP_CLOSE && req->code && req->code != 1005) {
 		body[0] = req->code >> 8;
 		body[1] = req->code;
 		code = 2;
 	}
-	if (copy_from_iter(body + code, req->len, &msg->msg_iter) != req->len)
+	if (copy_from_iter(body + code, req->len, from) != req->len)
 		return -EFAULT;
 	if (code && ws_utf8(WS_UTF8_OK, body + 2, req->len, 0) != WS_UTF8_OK)
 		return -EILSEQ;
+	return req->len + code;
+}
 
-	hdr.len = req->len + code;
+/**
+ * ws_send_closing() - the frame under way is our Close, or ends with it
+ * @ctx: the socket
+ * @req: what the caller asked for
+ *
+ * Process context, socket lock.
+ */
+void ws_send_closing(struct ws_ctx *ctx, const struct ws_request *req)
+{
+	ws_timer_closing(ctx);
+	ws_ctrl_close(ctx, req->code ?: 1005);
+	ctx->tx.close = WS_CLOSE_SENT;
+	ctx->time.end = ws_tx_end(ctx);
+	ws_stats_inc(ctx, WS_MIB_TX_CLOSE);
+}
+
+/**
+ * ws_send_control() - a control frame that the application asks for
+ * @ctx: the socket
+ * @msg: where its payload comes from
+ * @req: what it is; ws_request_check() said yes
+ * @mine: as for ws_send_wait()
+ * @timeo: how long it may take; what is left of that on return
+ *
+ * Process context, socket lock, which is given up while it waits.
+ *
+ * Return: payload bytes, all of them, or a negated errno.
+ */
+int ws_send_control(struct ws_ctx *ctx, struct msghdr *msg,
+		    const struct ws_request *req, bool *mine, long *timeo)
+{
+	struct ws_hdr hdr = { .fin = true, .opcode = req->opcode };
+	u8 body[WS_CTRL_MAX];
+	struct kvec kv = { .iov_base = body };
+	struct iov_iter from;
+	int err;
+
+	err = ws_send_body(req, &msg->msg_iter, body);
+	if (err < 0)
+		return err;
+	hdr.len = err;
 	kv.iov_len = hdr.len;
 	iov_iter_kvec(&from, WRITE, &kv, 1, kv.iov_len);
-	err = wait_room(ctx, &mine, timeo);
-	if (!err && req->opcode == WS_OP_CLOSE)
-		ws_timer_closing(ctx);
+	err = ws_send_wait(ctx, mine, timeo);
 	if (!err)
 		err = ws_tx_build(ctx, &hdr, &from);
-	if (mine)
-		not_busy(ctx);
 	if (err)
 		return err;
-
-	if (req->opcode == WS_OP_CLOSE) {
-		ws_ctrl_close(ctx, code ? req->code : 1005);
-		/* This frame is it. */
-		ctx->tx.close = WS_CLOSE_SENT;
-		ctx->time.end = ws_tx_end(ctx);
-		ws_stats_inc(ctx, WS_MIB_TX_CLOSE);
-	}
+	if (req->opcode == WS_OP_CLOSE)
+		ws_send_closing(ctx, req);
 	ws_tx_flush(ctx);
-	wait_sent(ctx, timeo);
 	return req->len;
+}
+
+static ssize_t send_one(struct ws_ctx *ctx, struct msghdr *msg,
+			struct ws_request *req, long *timeo)
+{
+	bool mine = false;
+	int ret;
+
+	if (!ws_op_is_control(req->opcode))
+		return send_data(ctx, msg, req, timeo);
+	ret = ws_send_control(ctx, msg, req, &mine, timeo);
+	ws_send_done(ctx, mine, min(ret, 0), timeo);
+	return ret;
 }
 
 /**
  * ws_sendmsg() - proto.sendmsg of an attached socket
  * @sk: the socket
- * @msg: one message, or with MSG_MORE a part of one
+ * @msg: one message, or with MSG_MORE a part of one; or many
  * @len: its length
  *
  * See ws(7). May sleep; takes the socket lock. Frames never interleave, and
@@ -322,24 +414,40 @@ static int send_control(struct ws_ctx *ctx, struct msghdr *msg,
 int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 {
 	struct ws_ctx *ctx = ws_ctx_get(sk);
-	struct request req = {};
+	const struct ws_msg *msgs = NULL;
 	int flags = msg->msg_flags;
+	struct ws_request req;
+	int n = 0;
 	long timeo;
 	ssize_t ret;
 
 	if (flags & (MSG_OOB | MSG_FASTOPEN | MSG_ZEROCOPY))
 		return -EOPNOTSUPP;
-	ret = parse_request(msg, len, &req);
-	if (ret)
-		return ret;
+	if (msg->msg_controllen)
+		n = parse_cmsg(msg, &msgs);
+	if (n < 0)
+		return n;
+	if (n < 2) {
+		ret = parse_request(msg, len, msgs, &req);
+		if (ret)
+			return ret;
+	}
 
 	lock_sock(sk);
 	ws_rx_start(ctx);
 	timeo = sock_sndtimeo(sk, flags & MSG_DONTWAIT);
-	if (ws_op_is_control(req.opcode))
-		ret = send_control(ctx, msg, &req, &timeo);
+	if (n && ctx->cfg.flags & WS_F_RECORDS)
+		ret = -EINVAL;
+	else if (ctx->cfg.flags & WS_F_RECORDS)
+		ret = ws_batch_send_records(ctx, msg, &timeo);
+	else if (n < 2)
+		ret = send_one(ctx, msg, &req, &timeo);
+	else if (ctx->cfg.flags & WS_F_BATCH)
+		ret = ws_batch_send_array(ctx, msg, msgs, n, &timeo);
 	else
-		ret = send_data(ctx, msg, &req, &timeo);
+		ret = -EINVAL;
+	if (ret >= 0)
+		ctx->info.tx_calls++;
 	if (ret == -EPIPE)
 		ret = sk_stream_error(sk, flags, ret);
 	release_sock(sk);

@@ -44,8 +44,9 @@ static bool bad_time(u32 ms)
 
 static int check_config(struct ws_config *cfg)
 {
-	if (cfg->role > WS_ROLE_CLIENT || cfg->flags ||
-	    cfg->rsv & ~WS_RSV1)
+	if (cfg->role > WS_ROLE_CLIENT || cfg->rsv & ~WS_RSV1 ||
+	    cfg->flags & ~(WS_F_RECORDS | WS_F_BATCH) ||
+	    cfg->flags == (WS_F_RECORDS | WS_F_BATCH))
 		return -EINVAL;
 	if (!cfg->max_message)
 		cfg->max_message = WS_MAX_MESSAGE_DEFAULT;
@@ -63,6 +64,13 @@ static int check_config(struct ws_config *cfg)
 	return 0;
 }
 
+/* Has a part of a message been read or written, but not all of it? */
+static bool in_message(const struct ws_ctx *ctx)
+{
+	return ctx->rx.head.opcode || ctx->rx.head.frame || ctx->tx.opcode ||
+	       ctx->tx.rec_left || ctx->tx.rec_pad || ctx->tx.busy;
+}
+
 static int set_config(struct ws_ctx *ctx, sockptr_t optval,
 		      unsigned int optlen)
 {
@@ -76,7 +84,8 @@ static int set_config(struct ws_ctx *ctx, sockptr_t optval,
 		return err;
 
 	lock_sock(ctx->sk);
-	if (cfg.role != ctx->cfg.role && ctx->rx.started) {
+	if ((cfg.role != ctx->cfg.role && ctx->rx.started) ||
+	    (cfg.flags != ctx->cfg.flags && in_message(ctx))) {
 		err = -EBUSY;
 	} else {
 		ctx->cfg = cfg;

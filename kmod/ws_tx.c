@@ -17,7 +17,13 @@ static bool frame_pending(const struct ws_tx *tx)
 	return tx->cur < tx->nseg;
 }
 
-static void frame_free(struct ws_tx *tx)
+/**
+ * ws_tx_free() - forget the frame that is being built or under way
+ * @tx: the sending direction
+ *
+ * Also what is left to do when TCP has taken all of it.
+ */
+void ws_tx_free(struct ws_tx *tx)
 {
 	while (frame_pending(tx))
 		put_page(tx->seg[tx->cur++].bv_page);
@@ -111,7 +117,7 @@ int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
 
 	err = fill(ctx, tx->seg, max, hdr->len, hdr->key, from);
 	if (err) {
-		frame_free(tx);
+		ws_tx_free(tx);
 		return err;
 	}
 
@@ -150,7 +156,7 @@ int ws_tx_push(struct ws_ctx *ctx, bool more)
 	if (frame_pending(tx) &&
 	    (sk->sk_err || (sk->sk_shutdown & SEND_SHUTDOWN) ||
 	     !((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)))) {
-		frame_free(tx);
+		ws_tx_free(tx);
 		return -EPIPE;
 	}
 	while (frame_pending(tx)) {
@@ -163,7 +169,7 @@ int ws_tx_push(struct ws_ctx *ctx, bool more)
 		if (n == -EAGAIN || n == -ENOMEM || n == -ENOBUFS || !n)
 			return -EAGAIN;
 		if (n < 0) {
-			frame_free(tx);
+			ws_tx_free(tx);
 			return n;
 		}
 		bv->bv_offset += n;
@@ -173,7 +179,7 @@ int ws_tx_push(struct ws_ctx *ctx, bool more)
 			tx->cur++;
 		}
 	}
-	frame_free(tx);
+	ws_tx_free(tx);
 	return 0;
 }
 
@@ -321,7 +327,7 @@ int ws_tx_flush(struct ws_ctx *ctx)
  */
 void ws_tx_abort(struct ws_ctx *ctx)
 {
-	frame_free(&ctx->tx);
+	ws_tx_free(&ctx->tx);
 	ws_ctrl_free(ctx);
 	if (ctx->tx.close == WS_CLOSE_WANTED)
 		ctx->tx.close = WS_CLOSE_SENT;

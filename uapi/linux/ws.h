@@ -27,7 +27,8 @@
  * response or request. They are parsed before anything still in the socket.
  * At most %WS_RX_PREFIX_MAX bytes, once, before the first I/O on the socket.
  *
- * %WS_MSG  the control message of recvmsg() and sendmsg(), &struct ws_msg
+ * %WS_MSG  the control message of recvmsg() and sendmsg(), &struct ws_msg; with
+ * %WS_F_BATCH an array of them
  */
 #define SOL_WS			0x5753
 
@@ -38,6 +39,8 @@
 #define WS_MSG			1
 
 #define WS_RX_PREFIX_MAX	65536
+/* The most messages that one call with WS_F_BATCH gives or takes. */
+#define WS_BATCH_MAX		256
 
 /* Opcodes, RFC 6455 section 5.2. */
 #define WS_OP_CONT		0x0
@@ -50,19 +53,27 @@
 /* Flags of struct ws_msg. */
 #define WS_MSG_END		0x01
 #define WS_MSG_RSV1		0x02
+#define WS_MSG_MORE		0x04
 
 /**
  * struct ws_msg - one message, or one piece of one
- * @len: payload bytes of this piece. Set by recvmsg(), ignored by sendmsg().
+ * @len: payload bytes of this piece. Set by recvmsg(). On send it is ignored
+ *	when the message is the only one of the call, and counts in records and
+ *	in an array.
  * @opcode: WS_OP_TEXT, WS_OP_BINARY or WS_OP_CLOSE on receive, the same for
  *	every piece of a message; on send also WS_OP_PING and WS_OP_PONG, and
  *	WS_OP_CONT for "the socket's default, or the message already open".
  * @flags: WS_MSG_END on receive: this piece ends the message (as MSG_EOR in
- *	msg_flags does). Without effect on send, so that what was received can
- *	be passed back as it is; the MSG_MORE flag says that a message goes on.
+ *	msg_flags does). On send without effect when the message is the only
+ *	one of the call, so that what was received can be passed back as it is:
+ *	there the MSG_MORE flag says that a message goes on. In records and in
+ *	an array it is this flag that says so: without it the message goes on.
  *	WS_MSG_RSV1: the first frame of the message has the first reserved bit
  *	set, which means that it is compressed (RFC 7692 section 6); the same
  *	for every piece of a message. Only with WS_RSV1 in ws_config::rsv.
+ *	WS_MSG_MORE on receive, with WS_F_RECORDS or WS_F_BATCH: something else
+ *	is ready behind this one. With the last of a call it says that another
+ *	call would give it at once. Without effect on send.
  *	Other bits are an error on send.
  * @code: for WS_OP_CLOSE the status code, RFC 6455 section 7.4; on receive
  *	1005 when the peer gave none. On send 0 and 1005 both mean none.
@@ -74,6 +85,27 @@ struct ws_msg {
 	__u8  flags;
 	__u16 code;
 };
+
+/**
+ * DOC: many messages in one call
+ *
+ * %WS_F_RECORDS  What is read and written is a stream of records: a &struct
+ * ws_msg, then ws_msg::len bytes of payload, then bytes up to the next multiple
+ * of eight (0 on receive, anything on send). %WS_RECORD_SIZE is the size of
+ * one. Works with read(), write() and every other call, as no control message
+ * is needed. A call gives as many whole messages as fit, and what it gives
+ * always ends with a record. A message that is larger than the buffer comes in
+ * pieces, each a record. What is written may be cut anywhere but inside a
+ * &struct ws_msg; control messages must be whole.
+ *
+ * %WS_F_BATCH  recvmsg() gives the payloads of as many whole messages as fit,
+ * one behind the other, and with them one control message with an array of
+ * &struct ws_msg; sendmsg() takes the same.
+ */
+#define WS_F_RECORDS		0x1
+#define WS_F_BATCH		0x2
+
+#define WS_RECORD_SIZE(len)	((((len) + 7) & ~7ULL) + 8)
 
 /* Roles. */
 #define WS_ROLE_SERVER		0
@@ -94,7 +126,8 @@ struct ws_msg {
  * struct ws_config - the settings of one socket
  * @role: WS_ROLE_SERVER (default): expects masked frames, sends bare ones.
  *	WS_ROLE_CLIENT: the reverse. Can change only before the first I/O.
- * @flags: must be 0.
+ * @flags: WS_F_RECORDS, WS_F_BATCH, or 0 (default): a message a call. Can
+ *	change when no message has been read or written in part.
  * @max_message: the largest message taken from the peer, in payload bytes of
  *	all its fragments; a larger one ends the connection with 1009. 0 means
  *	%WS_MAX_MESSAGE_DEFAULT, %WS_MAX_MESSAGE_NONE no limit. The kernel does
@@ -134,7 +167,7 @@ struct ws_msg {
  * was given as "default" reads back as its value.
  *
  * Errors: EINVAL (a value out of range, or an empty option), E2BIG, EFAULT,
- * EBUSY (the role, after the first I/O).
+ * EBUSY (the role, after the first I/O; the flags, inside a message).
  */
 struct ws_config {
 	__u32 role;
@@ -227,6 +260,8 @@ enum ws_rule {
  * @wakeups: how often the socket became readable and its sleepers were told
  * @tx_pings: PINGs sent by the kernel
  * @reserved: 0
+ * @rx_calls: how many calls gave one of @rx_messages or a piece of one
+ * @tx_calls: how many calls took one of @tx_messages or a part of one
  *
  * getsockopt() fills as much as fits and returns that size; later kernels may
  * know more members.
@@ -248,6 +283,8 @@ struct ws_info {
 	__u32 wakeups;
 	__u32 tx_pings;
 	__u32 reserved;
+	__u64 rx_calls;
+	__u64 tx_calls;
 };
 
 #endif /* _UAPI_LINUX_WS_H */

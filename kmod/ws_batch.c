@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Many messages in one recvmsg(): WS_F_RECORDS and WS_F_BATCH. One lock, one
+ * walk through the queue and one return of its bytes to TCP for all of them.
+ *
+ * A Close and a fault come in a call of their own, so that what was complete
+ * before them can still be answered.
+ */
+#include <linux/uaccess.h>
+
+#include "ws.h"
+
+/* Longer payloads are for routines that are made for them, ws_copy.c. */
+#define PLAIN_MAX	4096
+
+/**
+ * struct batch - one call
+ * @ctx: the socket
+ * @taken: what it gives so far
+ * @used: bytes of the reader's buffer
+ * @desc: WS_F_BATCH: one for each message; NULL for records
+ * @max: room in @desc
+ * @n: messages and pieces so far
+ * @left: whole messages that are still there
+ * @end: the last one of @n ends its message
+ */
+struct batch {
+	struct ws_ctx *ctx;
+	struct ws_taken taken;
+	size_t used;
+	struct ws_msg *desc;
+	u32 max;
+	u32 n;
+	u32 left;
+	bool end;
+};
+
+/* What comes behind a message when @left whole ones do. */
+static __always_inline u8 more_flag(const struct ws_ctx *ctx, u32 left)
+{
+	return left || ctx->rx.stop != WS_STOP_NONE ? WS_MSG_MORE : 0;
+}
+
+/**
+ * ws_record_begin() - leave room for what goes before the payload
+ * @rec: filled
+ * @to: the reader's buffer; advanced to where the payload goes, and cut to what
+ *	a record leaves room for
+ * @len: payload bytes that there are
+ *
+ * Return: 0, or -EINVAL when not a byte of them would fit.
+ */
+int ws_record_begin(struct ws_record *rec, struct iov_iter *to, u64 len)
+{
+	size_t room = round_down(iov_iter_count(to), 8);
+
+	if (room < sizeof(struct ws_msg) + (len ? 8 : 0))
+		return -EINVAL;
+	rec->head = *to;
+	rec->rest = iov_iter_count(to) - room;
+	iov_iter_advance(to, sizeof(struct ws_msg));
+	iov_iter_truncate(to, room - sizeof(struct ws_msg));
+	return 0;
+}
+
+/**
+ * ws_record_end() - write what goes before and behind the payload
+ * @rec: from ws_record_begin()
+ * @to: behind the payload; advanced to where the next record goes
+ * @msg: describes the payload that lies between
+ *
+ * May sleep on user memory.
+ *
+ * Return: 0 or -EFAULT.
+ */
+int ws_record_end(struct ws_record *rec, struct iov_iter *to,
+		  const struct ws_msg *msg)
+{
+	size_t pad = -msg->len & 7;
+
+	if (copy_to_iter(msg, sizeof(*msg), &rec->head) != sizeof(*msg) ||
+	    iov_iter_zero(pad, to) != pad)
+		return -EFAULT;
+	iov_iter_reexpand(to, iov_iter_count(to) + rec->rest);
+	return 0;
+}
+
+struct word {
+	u64 v;
+} __packed;
+
+static u64 word(const u8 *p)
+{
+	return ((const struct word *)p)->v;
+}
+
+struct half {
+	u32 v;
+} __packed;
+
+static u64 wide_key(const u8 *p)
+{
+	u64 key = ((const struct half *)p)->v;
+
+	return key << 32 | key;
+}
+
+/*
+ * Whole messages of one frame each, as long as header and payload lie in one
+ * piece: one user-access section for all, in which no call may be made. It
+ * stops at whatever is anything else, and leaves that to take_any(), which
+ * judges. @p are @avail bytes at @b->taken.cur.seq, @to is the reader's memory.
+ *
+ * Return: how much of @room was used.
+ */
+static __always_inline u32 take_plain(struct batch *b, const u8 *p, u32 avail,
+				      u8 __user *to, u32 room, bool records)
+{
+	const u8 mask = b->ctx->cfg.role == WS_ROLE_SERVER ? 0x80 : 0;
+	u32 left = b->left, done = 0, used = 0;
+	u64 key = 0, len = 0;
+
+	if (!user_write_access_begin(to, room))
+		return 0;
+	while (left && avail - done >= 8) {
+		const u8 *q = p + done;
+		u32 n = q[1] & 0x7f, size = mask ? 6 : 2, need, i;
+		u8 __user *u = to + used;
+		struct ws_msg m;
+
+		/* FIN, and text or binary. */
+		if ((u8)((q[0] & 0x8f) - 0x81) > 1 || (q[1] & 0x80) != mask)
+			break;
+		if (n >= 126) {
+			size += 2;
+			n = n == 126 ? q[2] << 8 | q[3] : U32_MAX;
+		}
+		need = records ? WS_RECORD_SIZE(n) : n;
+		if (n > PLAIN_MAX || size + n > avail - done || size + n < 8 ||
+		    need > room - used || (!records && b->n == b->max))
+			break;
+		if (mask)
+			key = wide_key(q + size - 4);
+		m = (struct ws_msg){
+			.len = n,
+			.opcode = q[0] & 0x0f,
+			.flags = WS_MSG_END | (q[0] & WS_RSV1 ? WS_MSG_RSV1 : 0) |
+				 more_flag(b->ctx, left - 1),
+		};
+		if (records) {
+			unsafe_put_user(m.len, (u32 __user *)u, out);
+			unsafe_put_user(m.opcode | m.flags << 8,
+					(u32 __user *)(u + 4), out);
+			u += sizeof(m);
+		} else {
+			b->desc[b->n] = m;
+		}
+		q += size;
+		for (i = 0; n - i >= 32; i += 32) {
+			unsafe_put_user(word(q + i) ^ key,
+					(u64 __user *)(u + i), out);
+			unsafe_put_user(word(q + i + 8) ^ key,
+					(u64 __user *)(u + i + 8), out);
+			unsafe_put_user(word(q + i + 16) ^ key,
+					(u64 __user *)(u + i + 16), out);
+			unsafe_put_user(word(q + i + 24) ^ key,
+					(u64 __user *)(u + i + 24), out);
+		}
+		for (; n - i >= 8; i += 8)
+			unsafe_put_user(word(q + i) ^ key,
+					(u64 __user *)(u + i), out);
+		if (i < n) {
+			u32 shift = 64 - 8 * (n - i);
+			u64 w = word(q + n - 8) >> shift ^
+				(key & ~0ULL >> shift);
+
+			if (records)
+				unsafe_put_user(w, (u64 __user *)(u + i), out);
+			for (; !records && i < n; i++, w >>= 8)
+				unsafe_put_user((u8)w, u + i, out);
+		}
+		left--;
+		b->n++;
+		done += size + n;
+		used += need;
+		len += n;
+	}
+out:
+	user_write_access_end();
+	if (!done)
+		return 0;
+	b->end = true;
+	b->taken.messages += b->left - left;
+	b->taken.len += len;
+	b->taken.cur.seq += done;
+	b->left = left;
+	return used;
+}
+
+static void take_plain_runs(struct batch *b, struct ws_run *run,
+			    struct iov_iter *to)
+{
+	const struct ws_ctx *ctx = b->ctx;
+	struct ws_cursor *cur = &b->taken.cur;
+	bool records = !b->desc;
+	u32 used = 1;
+
+	/* What is stored below is eight bytes as a little-endian machine has them. */
+	if (!IS_ENABLED(CONFIG_64BIT) || IS_ENABLED(CONFIG_CPU_BIG_ENDIAN) ||
+	    cur->frame || cur->opcode)
+		return;
+	while (used && b->left) {
+		size_t room = INT_MAX;
+		u8 __user *user = ws_compat_iter_user(to, &room);
+		const u8 *p;
+		u32 avail;
+
+		p = user ? ws_lower_run(ctx, run, cur->seq, &avail) : NULL;
+		if (!p)
+			return;
+		avail = min(avail, ctx->rx.scan.seq - cur->seq);
+		if (records)
+			used = take_plain(b, p, avail, user,
+					  round_down(room, 8), true);
+		else
+			used = take_plain(b, p, avail, user, room, false);
+		iov_iter_advance(to, used);
+		b->used += used;
+	}
+}
+
+/*
+ * The next message, whatever it is like, or as much of it as fits when it is
+ * the first of this call. Return: 0 to go on, 1 when the call is over, or
+ * -EINVAL, -EFAULT, -EIO with nothing taken by this step.
+ */
+static int take_any(struct batch *b, struct iov_iter *to)
+{
+	struct ws_piece all = { .cur = b->taken.cur }, pc = all;
+	const struct ws_ctx *ctx = b->ctx;
+	bool records = !b->desc;
+	size_t room = iov_iter_count(to);
+	struct ws_record rec;
+	struct ws_msg m;
+	int err;
+
+	err = ws_piece_walk(ctx, NULL, true, &all);
+	if (!err && (b->left ? !all.end : all.end || !all.len))
+		err = -EIO;
+	if (err)
+		return err;
+	if (b->n && (!all.end || b->n == b->max ||
+		     (records ? WS_RECORD_SIZE(all.len) : all.len) > room))
+		return 1;
+	if (records) {
+		err = ws_record_begin(&rec, to, all.len);
+		room = iov_iter_count(to);
+	} else if (all.len && !room) {
+		return 1;
+	}
+	if (!err)
+		err = ws_piece_walk(ctx, to, false, &pc);
+	if (!err && (pc.len != min_t(u64, all.len, room) ||
+		     pc.end != (all.end && pc.len == all.len)))
+		err = -EIO;
+	if (err)
+		return err;
+
+	m = (struct ws_msg){
+		.len = pc.len,
+		.opcode = pc.opcode,
+		.flags = (pc.end ? WS_MSG_END : 0) |
+			 (pc.rsv ? WS_MSG_RSV1 : 0) |
+			 more_flag(ctx, b->left - pc.end),
+	};
+	if (records) {
+		err = ws_record_end(&rec, to, &m);
+		if (err)
+			return err;
+	} else {
+		b->desc[b->n] = m;
+	}
+	b->n++;
+	b->left -= pc.end;
+	b->end = pc.end;
+	b->used += records ? WS_RECORD_SIZE(pc.len) : pc.len;
+	ws_piece_take(&b->taken, &pc);
+	return !pc.end;
+}
+
+/* As many as the caller can be told of and as there are; at least one. */
+static void get_desc(struct batch *b, const struct msghdr *msg,
+		     struct ws_msg *one)
+{
+	b->max = min_t(size_t, msg->msg_controllen / sizeof(*one),
+		       min_t(u32, b->left, WS_BATCH_MAX));
+	while (b->max > 1 &&
+	       CMSG_LEN(b->max * sizeof(*one)) > msg->msg_controllen)
+		b->max--;
+	if (b->max > 1)
+		b->desc = kmalloc_array(b->max, sizeof(*one), GFP_KERNEL);
+	if (!b->desc) {
+		b->desc = one;
+		b->max = 1;
+	}
+}
+
+static int finish(struct batch *b, struct msghdr *msg, int flags, int err,
+		  struct ws_got *got)
+{
+	if (!b->n && err < 0)
+		return err == -EIO ? ws_piece_broken(b->ctx) : err;
+	if (!ws_piece_sound(b->ctx, &b->taken))
+		return ws_piece_broken(b->ctx);
+	if (b->n && !(flags & MSG_PEEK))
+		ws_piece_commit(b->ctx, &b->taken);
+	if (b->desc && b->n)
+		put_cmsg(msg, SOL_WS, WS_MSG, b->n * sizeof(*b->desc), b->desc);
+	got->len = b->used;
+	got->copied = b->used;
+	got->msg.flags = b->end ? WS_MSG_END : 0;
+	got->told = true;
+	return 1;
+}
+
+/**
+ * ws_batch_recv() - as many messages as there are and as fit
+ * @ctx: the socket, where a message or a piece of one can be read
+ * @msg: the reader's
+ * @flags: MSG_PEEK
+ * @got: filled; with WS_F_BATCH the control message has been written
+ *
+ * Process context, socket lock; may sleep on user memory.
+ *
+ * Return: 1, -EINVAL when not even a piece would fit, -EFAULT, or -EAGAIN when
+ * the stream turned out to be broken and the caller must look again.
+ */
+int ws_batch_recv(struct ws_ctx *ctx, struct msghdr *msg, int flags,
+		  struct ws_got *got)
+{
+	struct batch b = {
+		.ctx = ctx,
+		.taken.cur = ctx->rx.head,
+		.left = ctx->rx.complete,
+		.max = U32_MAX,
+	};
+	struct ws_run run = {};
+	struct ws_msg one;
+	int ret = 0;
+
+	if (!(ctx->cfg.flags & WS_F_RECORDS))
+		get_desc(&b, msg, &one);
+	do {
+		take_plain_runs(&b, &run, &msg->msg_iter);
+		if (b.left || !b.n)
+			ret = take_any(&b, &msg->msg_iter);
+	} while (b.left && !ret);
+	ws_lower_run_end(&run);
+
+	ret = finish(&b, msg, flags, ret, got);
+	if (b.desc != &one)
+		kfree(b.desc);
+	return ret;
+}

@@ -1,0 +1,450 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Many messages in one sendmsg(): WS_F_RECORDS and WS_F_BATCH. Frames are
+ * built one behind the other in page fragments of our own and go to TCP in
+ * one piece, as if they were one frame (ws_tx.c).
+ */
+#include <linux/random.h>
+#include <linux/uaccess.h>
+
+#include "ws.h"
+
+/* Longer payloads get a run of their own, see ws_send_frame(). */
+#define PLAIN_MAX	4096
+/* What a frame takes at most, and how far copying by words may overshoot. */
+#define PLAIN_ROOM(n)	((n) + WS_HDR_MAX + 8)
+
+/* What a run of frames has in it. */
+struct gathered {
+	u64 len;
+	u32 messages;
+	u32 in;
+	u32 out;
+};
+
+/*
+ * Records of whole messages, as long as they are short and lie in one piece:
+ * one user-access section for all, in which no call may be made. @from are @in
+ * bytes of the writer's memory. It stops at whatever is anything else, which
+ * send_record() judges. The server's frames only: a mask is a call to the
+ * random number generator.
+ */
+static void gather_plain(const struct ws_ctx *ctx, const u8 __user *from,
+			 u32 in, u8 *to, u32 room, struct gathered *g)
+{
+	if (!user_read_access_begin(from, in))
+		return;
+	while (in - g->in >= sizeof(struct ws_msg)) {
+		const u8 __user *p = from + g->in;
+		u8 *q = to + g->out;
+		u32 n, what, i;
+		u8 opcode, flags;
+
+		unsafe_get_user(n, (const u32 __user *)p, out);
+		unsafe_get_user(what, (const u32 __user *)(p + 4), out);
+		opcode = what;
+		flags = what >> 8;
+		if (opcode > WS_OP_BINARY ||
+		    (flags & ~WS_MSG_MORE) != WS_MSG_END || n > PLAIN_MAX ||
+		    WS_RECORD_SIZE(n) > in - g->in ||
+		    PLAIN_ROOM(n) > room - g->out)
+			break;
+
+		q[0] = 0x80 | (opcode ?: ctx->cfg.send_opcode);
+		q[1] = n;
+		q += 2;
+		if (n > 125) {
+			q[-1] = 126;
+			q[0] = n >> 8;
+			q[1] = n;
+			q += 2;
+		}
+		p += sizeof(struct ws_msg);
+		/* The padding comes along, and the next frame overwrites it. */
+		for (i = 0; i < n; i += 8) {
+			u64 w;
+
+			unsafe_get_user(w, (const u64 __user *)(p + i), out);
+			memcpy(q + i, &w, 8);
+		}
+		g->out = q + n - to;
+		g->in += WS_RECORD_SIZE(n);
+		g->len += n;
+		g->messages++;
+	}
+out:
+	user_read_access_end();
+}
+
+static void count(struct ws_ctx *ctx, const struct gathered *g)
+{
+	ctx->info.tx_messages += g->messages;
+	ws_stats_add(ctx, WS_MIB_TX_MESSAGES, g->messages);
+	ctx->info.tx_bytes += g->len;
+	ws_stats_add(ctx, WS_MIB_TX_BYTES, g->len);
+}
+
+/*
+ * As many records as gather_plain() takes. Return: 0 and what was taken in
+ * @g, maybe nothing, or the error of a dead connection.
+ */
+static int send_plain(struct ws_ctx *ctx, struct iov_iter *from, long timeo,
+		      bool more, struct gathered *g)
+{
+	struct page_frag *pfrag = sk_page_frag(ctx->sk);
+	size_t in = round_down(iov_iter_count(from), 8);
+	struct ws_tx *tx = &ctx->tx;
+	const u8 __user *user;
+	size_t room;
+	int err;
+
+	if (!IS_ENABLED(CONFIG_64BIT) || IS_ENABLED(CONFIG_CPU_BIG_ENDIAN) ||
+	    ctx->cfg.role != WS_ROLE_SERVER || tx->opcode)
+		return 0;
+	user = ws_compat_iter_user(from, &in);
+	if (!user || in < sizeof(struct ws_msg))
+		return 0;
+	room = ws_send_room(ctx, in + 32, timeo);
+	/* A page is enough to begin with; more often than not there is more. */
+	if (!skb_page_frag_refill(min_t(size_t, room, PAGE_SIZE), pfrag,
+				  ctx->sk->sk_allocation))
+		return 0;
+	room = min_t(size_t, room, pfrag->size - pfrag->offset);
+	gather_plain(ctx, user, in, page_address(pfrag->page) + pfrag->offset,
+		     room, g);
+	if (!g->messages)
+		return 0;
+
+	iov_iter_advance(from, g->in);
+	get_page(pfrag->page);
+	tx->seg = &tx->one;
+	tx->one.bv_page = pfrag->page;
+	tx->one.bv_offset = pfrag->offset;
+	tx->one.bv_len = g->out;
+	tx->nseg = 1;
+	pfrag->offset += g->out;
+	count(ctx, g);
+	err = ws_tx_push(ctx, more || iov_iter_count(from));
+	return err == -EAGAIN ? 0 : err;
+}
+
+static int check_msg(const struct ws_msg *m, struct ws_request *req)
+{
+	*req = (struct ws_request){
+		.len = m->len,
+		.code = m->code,
+		.opcode = m->opcode,
+		.rsv = m->flags & WS_MSG_RSV1 ? WS_RSV1 : 0,
+		.more = !(m->flags & WS_MSG_END),
+	};
+	return m->flags & ~WS_MSG_KNOWN ? -EINVAL : ws_request_check(req);
+}
+
+static void skip_pad(struct ws_tx *tx, struct iov_iter *from)
+{
+	size_t n = min_t(size_t, tx->rec_pad, iov_iter_count(from));
+
+	iov_iter_advance(from, n);
+	tx->rec_pad -= n;
+}
+
+/* The next frame of the record at hand. */
+static int send_part(struct ws_ctx *ctx, struct msghdr *msg, long timeo,
+		     struct ws_request *req)
+{
+	size_t have = iov_iter_count(&msg->msg_iter);
+	struct ws_tx *tx = &ctx->tx;
+	ssize_t n;
+
+	req->more = !tx->rec_end || have < tx->rec_left;
+	n = ws_send_frame(ctx, msg, min_t(size_t, have, tx->rec_left), req,
+			  timeo);
+	if (n < 0)
+		return n;
+	tx->rec_left -= n;
+	if (!tx->rec_left)
+		skip_pad(tx, &msg->msg_iter);
+	return 0;
+}
+
+static int send_control_record(struct ws_ctx *ctx, struct msghdr *msg,
+			       const struct ws_request *req, bool *mine,
+			       long *timeo)
+{
+	size_t pad = -req->len & 7;
+	int ret;
+
+	if (iov_iter_count(&msg->msg_iter) < req->len + pad)
+		return -EINVAL;
+	ret = ws_send_control(ctx, msg, req, mine, timeo);
+	if (ret < 0)
+		return ret;
+	iov_iter_advance(&msg->msg_iter, pad);
+	return 0;
+}
+
+/* A record from its beginning, whatever it is like. */
+static int send_record(struct ws_ctx *ctx, struct msghdr *msg, bool *mine,
+		       long *timeo)
+{
+	struct iov_iter *from = &msg->msg_iter;
+	struct ws_tx *tx = &ctx->tx;
+	struct ws_request req;
+	struct ws_msg m;
+	int err;
+
+	if (iov_iter_count(from) < sizeof(m))
+		return -EINVAL;
+	if (copy_from_iter(&m, sizeof(m), from) != sizeof(m))
+		return -EFAULT;
+	err = check_msg(&m, &req);
+	if (err)
+		return err;
+	if (ws_op_is_control(m.opcode))
+		return send_control_record(ctx, msg, &req, mine, timeo);
+
+	err = ws_send_opcode(ctx, tx->opcode, tx->rsv, &req);
+	if (err)
+		return err;
+	tx->rec_left = m.len;
+	tx->rec_pad = -m.len & 7;
+	tx->rec_end = m.flags & WS_MSG_END;
+	err = send_part(ctx, msg, *timeo, &req);
+	if (err) {
+		tx->rec_left = 0;
+		tx->rec_pad = 0;
+	}
+	return err;
+}
+
+/**
+ * ws_batch_send_records() - sendmsg() with WS_F_RECORDS
+ * @ctx: the socket
+ * @msg: a stretch of the stream of records
+ * @timeo: how long it may take; what is left of that on return
+ *
+ * Process context, socket lock, which is given up while it waits.
+ *
+ * Return: bytes taken, or if there are none a negated errno.
+ */
+ssize_t ws_batch_send_records(struct ws_ctx *ctx, struct msghdr *msg,
+			      long *timeo)
+{
+	struct iov_iter *from = &msg->msg_iter, start;
+	bool more = msg->msg_flags & MSG_MORE;
+	size_t len = iov_iter_count(from);
+	struct ws_tx *tx = &ctx->tx;
+	struct ws_request rest = {};
+	bool mine = false;
+	int err = 0;
+
+	if (!tx->rec_left)
+		skip_pad(tx, from);
+	while (iov_iter_count(from)) {
+		struct gathered g = {};
+
+		err = ws_send_wait(ctx, &mine, timeo);
+		if (err)
+			break;
+		start = *from;
+		if (tx->rec_left) {
+			err = send_part(ctx, msg, *timeo, &rest);
+		} else {
+			err = send_plain(ctx, from, *timeo, more, &g);
+			if (!err && !g.messages)
+				err = send_record(ctx, msg, &mine, timeo);
+		}
+		if (err) {
+			*from = start;
+			break;
+		}
+		if (iov_iter_count(from) && *timeo) {
+			WRITE_ONCE(tx->busy, true);
+			mine = true;
+		}
+	}
+	ws_send_done(ctx, mine, err, timeo);
+	len -= iov_iter_count(from);
+	return len ?: err;
+}
+
+/* One more frame behind those that are built; -ENOMEM, -EFAULT. */
+static int append(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
+{
+	struct page_frag *pfrag = sk_page_frag(ctx->sk);
+	struct ws_tx *tx = &ctx->tx;
+	size_t head, want = hdr->len;
+
+	hdr->masked = ctx->cfg.role == WS_ROLE_CLIENT;
+	hdr->key = hdr->masked ? get_random_u32() : 0;
+	head = ws_hdr_size(hdr->len, hdr->masked);
+	do {
+		struct bio_vec *last;
+		size_t n;
+		u8 *to;
+
+		if (!skb_page_frag_refill(32, pfrag, ctx->sk->sk_allocation))
+			return -ENOMEM;
+		n = min_t(size_t, pfrag->size - pfrag->offset - head, want);
+		to = page_address(pfrag->page) + pfrag->offset;
+		if (head)
+			ws_hdr_build(to, hdr);
+		if (copy_from_iter(to + head, n, from) != n)
+			return -EFAULT;
+		if (hdr->key)
+			ws_mask_copy(to + head, to + head, n, hdr->key);
+		hdr->key = ws_key_rotate(hdr->key, n);
+
+		last = tx->nseg ? &tx->seg[tx->nseg - 1] : NULL;
+		if (last && last->bv_page == pfrag->page &&
+		    last->bv_offset + last->bv_len == pfrag->offset) {
+			last->bv_len += head + n;
+		} else if (tx->nseg == WS_FRAME_SEGS) {
+			return -ENOMEM;
+		} else {
+			get_page(pfrag->page);
+			tx->seg[tx->nseg].bv_page = pfrag->page;
+			tx->seg[tx->nseg].bv_offset = pfrag->offset;
+			tx->seg[tx->nseg].bv_len = head + n;
+			tx->nseg++;
+		}
+		pfrag->offset += head + n;
+		want -= n;
+		head = 0;
+	} while (want);
+	return 0;
+}
+
+/* An array of messages on its way to become a run of frames. */
+struct array {
+	const struct ws_msg *msgs;
+	u32 n;
+	u8 opcode;		/* as ws_tx::opcode */
+	u8 rsv;			/* as ws_tx::rsv */
+	struct gathered sum;
+};
+
+static int append_control(struct ws_ctx *ctx, const struct ws_request *req,
+			  struct iov_iter *from)
+{
+	struct ws_hdr hdr = { .fin = true, .opcode = req->opcode };
+	u8 body[WS_CTRL_MAX];
+	struct kvec kv = { .iov_base = body };
+	struct iov_iter bytes;
+	int len;
+
+	len = ws_send_body(req, from, body);
+	if (len < 0)
+		return len;
+	hdr.len = len;
+	kv.iov_len = len;
+	iov_iter_kvec(&bytes, WRITE, &kv, 1, len);
+	return append(ctx, &hdr, &bytes);
+}
+
+static int append_data(struct ws_ctx *ctx, struct array *a,
+		       struct ws_request *req, struct iov_iter *from)
+{
+	struct ws_hdr hdr = { .len = req->len, .fin = !req->more };
+	int err;
+
+	err = ws_send_opcode(ctx, a->opcode, a->rsv, req);
+	if (err)
+		return err;
+	hdr.opcode = a->opcode ? WS_OP_CONT : req->opcode;
+	hdr.rsv = a->opcode ? 0 : req->rsv;
+	if (!a->opcode)
+		a->rsv = req->rsv;
+	a->opcode = hdr.fin ? 0 : req->opcode;
+	a->sum.len += req->len;
+	a->sum.messages += hdr.fin;
+	return append(ctx, &hdr, from);
+}
+
+static int build_array(struct ws_ctx *ctx, struct array *a,
+		       struct iov_iter *from, struct ws_request *last)
+{
+	struct ws_tx *tx = &ctx->tx;
+	int err = 0;
+	u32 i;
+
+	tx->seg = kmalloc_array(WS_FRAME_SEGS, sizeof(*tx->seg), GFP_KERNEL);
+	if (!tx->seg) {
+		tx->seg = &tx->one;
+		err = -ENOMEM;
+	}
+	for (i = 0; !err && i < a->n; i++) {
+		err = check_msg(&a->msgs[i], last);
+		if (err)
+			break;
+		if (last->opcode == WS_OP_CLOSE && i + 1 < a->n)
+			err = -EINVAL;
+		else if (ws_op_is_control(last->opcode))
+			err = append_control(ctx, last, from);
+		else
+			err = append_data(ctx, a, last, from);
+	}
+	if (err == -ENOMEM)
+		ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
+	if (err)
+		ws_tx_free(tx);
+	return err;
+}
+
+static int check_array(const struct array *a, size_t len)
+{
+	u64 sum = 0;
+	u32 i;
+
+	for (i = 0; i < a->n; i++)
+		sum += a->msgs[i].len;
+	if (sum != len)
+		return -EINVAL;
+	return len > WS_FRAME_MIN ? -EMSGSIZE : 0;
+}
+
+/**
+ * ws_batch_send_array() - sendmsg() with WS_F_BATCH
+ * @ctx: the socket
+ * @msg: the payloads, one behind the other
+ * @msgs: what they are
+ * @n: how many, 2 to WS_BATCH_MAX
+ * @timeo: how long it may take; what is left of that on return
+ *
+ * All or nothing. Process context, socket lock, which is given up while it
+ * waits.
+ *
+ * Return: all payload bytes, or a negated errno.
+ */
+ssize_t ws_batch_send_array(struct ws_ctx *ctx, struct msghdr *msg,
+			    const struct ws_msg *msgs, u32 n, long *timeo)
+{
+	size_t len = iov_iter_count(&msg->msg_iter);
+	struct array a = { .msgs = msgs, .n = n };
+	struct ws_tx *tx = &ctx->tx;
+	struct ws_request last;
+	bool mine = false;
+	int err;
+
+	err = check_array(&a, len);
+	if (err)
+		return err;
+	err = ws_send_wait(ctx, &mine, timeo);
+	if (!err) {
+		a.opcode = tx->opcode;
+		a.rsv = tx->rsv;
+		err = build_array(ctx, &a, &msg->msg_iter, &last);
+	}
+	if (!err) {
+		tx->opcode = a.opcode;
+		tx->rsv = a.rsv;
+		count(ctx, &a.sum);
+		if (last.opcode == WS_OP_CLOSE)
+			ws_send_closing(ctx, &last);
+		err = ws_tx_push(ctx, msg->msg_flags & MSG_MORE);
+		if (err == -EAGAIN)
+			err = 0;
+	}
+	ws_send_done(ctx, mine, err, timeo);
+	return err ?: len;
+}
