@@ -184,3 +184,31 @@ bool net_ethtool(const char *name, uint32_t command, uint32_t value)
 	close(fd);
 	return !err;
 }
+
+/* /proc/net/tcp gives the state in its fourth column. */
+static bool all_said(void)
+{
+	FILE *f = fopen("/proc/net/tcp", "r");
+	unsigned int state;
+	bool said = f;
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%*s %*s %*s %x", &state) == 1)
+			said &= state != 0x04 && state != 0x09 && state != 0x0b;
+	if (f)
+		fclose(f);
+	return said;
+}
+
+bool net_goodbye(void)
+{
+	uint64_t end = now_ms() + 60000;
+
+	while (!all_said()) {
+		if (now_ms() > end)
+			return complain("a FIN is not acknowledged");
+		usleep(20000);
+	}
+	return true;
+}

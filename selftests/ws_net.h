@@ -22,5 +22,7 @@ bool net_up(const char *name, const char *address, int mtu);
 bool net_hurt(const char *name, const struct net_hurt *hurt);
 /* An ETHTOOL_S... command with a value. */
 bool net_ethtool(const char *name, uint32_t command, uint32_t value);
+/* Waits until no closed TCP socket waits for an ACK; of the process's. */
+bool net_goodbye(void);
 
 #endif /* _WS_NET_H */

@@ -20,6 +20,7 @@
 FIXTURE(netem)
 {
 	struct pair p;		/* both ends are attached */
+	int there;		/* the namespace of @p.raw */
 };
 
 FIXTURE_VARIANT(netem)
@@ -139,12 +140,18 @@ FIXTURE_SETUP(netem)
 	ASSERT_EQ(0, ws_set_role(client, WS_ROLE_CLIENT));
 	close(listener);
 	close(here);
-	close(there);
+	self->there = there;
 }
 
 FIXTURE_TEARDOWN(netem)
 {
 	pair_close(&self->p);
+	/*
+	 * With the last process the cable goes, over which TCP still has to
+	 * say goodbye: it would try for minutes, and keep the module.
+	 */
+	EXPECT_TRUE(net_goodbye());
+	close(self->there);
 }
 
 struct end {

@@ -33,15 +33,21 @@ host_load()
 	host_loaded=1
 }
 
-# host_unload: EAGAIN is right for a moment after the last close.
+# host_unload: EAGAIN is right while TCP keeps sockets that have no file any
+# more, see unload() in "init".
 host_unload()
 {
-	local tries=20
+	local tenths=0
 
 	[ -n "$host_loaded" ] || return 0
 	until rmmod ws 2>/dev/null; do
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || return 1
+		tenths=$((tenths + 1))
+		[ "$tenths" -lt 2100 ] || return 1
+		[ "$tenths" != 20 ] || {
+			say "ws is held after 2 s, waiting:"
+			grep -v '[[:space:]]0$' /proc/net/ws_stat || true
+			grep '^TCP' /proc/net/sockstat
+		} >&2
 		sleep 0.1
 	done
 	host_loaded=
