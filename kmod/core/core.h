@@ -71,7 +71,25 @@ enum ws_rule ws_seq_check(const struct ws_seq *seq, const struct ws_hdr *hdr,
 			  u32 role, u8 rsv, u64 max_message);
 void ws_seq_frame(struct ws_seq *seq, const struct ws_hdr *hdr);
 
-u32 ws_key_rotate(u32 key, u64 n);
+/**
+ * ws_key_rotate() - the key as it stands after @n more payload bytes
+ * @key: key whose first byte belongs to the current payload byte
+ * @n: payload bytes to go on by
+ *
+ * Return: the key whose first byte belongs to the byte @n further on.
+ */
+static inline u32 ws_key_rotate(u32 key, u64 n)
+{
+	unsigned int shift = (n & 3) * 8;
+
+	/* One instruction where there is one to rotate; never a shift by 32. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return key >> shift | key << (-shift & 31);
+#else
+	return key << shift | key >> (-shift & 31);
+#endif
+}
+
 void ws_mask_copy(u8 *dst, const u8 *src, size_t n, u32 key);
 
 /*

@@ -2,24 +2,17 @@
 /* Masking, RFC 6455 section 5.3. */
 #include "core.h"
 
-/**
- * ws_key_rotate() - the key as it stands after @n more payload bytes
- * @key: key whose first byte belongs to the current payload byte
- * @n: payload bytes to go on by
- *
- * Return: the key whose first byte belongs to the byte @n further on.
- */
-u32 ws_key_rotate(u32 key, u64 n)
+static inline u64 load64(const u8 *p)
 {
-	unsigned int shift = (n & 3) * 8;
+	u64 w;
 
-	if (!shift)
-		return key;
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	return key >> shift | key << (32 - shift);
-#else
-	return key << shift | key >> (32 - shift);
-#endif
+	memcpy(&w, p, 8);
+	return w;
+}
+
+static inline void store64(u8 *p, u64 w)
+{
+	memcpy(p, &w, 8);
 }
 
 /**
@@ -34,27 +27,34 @@ u32 ws_key_rotate(u32 key, u64 n)
 void ws_mask_copy(u8 *dst, const u8 *src, size_t n, u32 key)
 {
 	u64 wide = (u64)key << 32 | key;
-	u8 bytes[4];
-	size_t i;
 
+	/* Four values and no array: that would go by way of the stack. */
 	for (; n >= 32; n -= 32, dst += 32, src += 32) {
-		u64 w[4];
+		u64 a = load64(src), b = load64(src + 8);
+		u64 c = load64(src + 16), d = load64(src + 24);
 
-		memcpy(w, src, 32);
-		w[0] ^= wide;
-		w[1] ^= wide;
-		w[2] ^= wide;
-		w[3] ^= wide;
-		memcpy(dst, w, 32);
+		store64(dst, a ^ wide);
+		store64(dst + 8, b ^ wide);
+		store64(dst + 16, c ^ wide);
+		store64(dst + 24, d ^ wide);
 	}
-	for (; n >= 8; n -= 8, dst += 8, src += 8) {
-		u64 w;
+	for (; n >= 8; n -= 8, dst += 8, src += 8)
+		store64(dst, load64(src) ^ wide);
+	if (n & 4) {
+		u32 w;
 
-		memcpy(&w, src, 8);
-		w ^= wide;
-		memcpy(dst, &w, 8);
+		memcpy(&w, src, 4);
+		w ^= key;
+		memcpy(dst, &w, 4);
+		src += 4;
+		dst += 4;
 	}
-	memcpy(bytes, &key, 4);
-	for (i = 0; i < n; i++)
-		dst[i] = src[i] ^ bytes[i & 3];
+	/* Up to three are left, and the key is at its first byte again. */
+	for (n &= 3; n; n--) {
+		u8 first;
+
+		memcpy(&first, &key, 1);
+		*dst++ = *src++ ^ first;
+		key = ws_key_rotate(key, 1);
+	}
 }

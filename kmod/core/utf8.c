@@ -6,64 +6,86 @@
 #include "core.h"
 
 /*
- * States, each named for what may come next. The first three count plain
+ * States, each named for what may come next. TAIL1 to TAIL3 count plain
  * continuation bytes (80..BF); the others narrow the first continuation byte
  * so that overlong forms, surrogates and values above U+10FFFF have no way in.
+ *
+ * A state is the place, in bits, of its successor in the words of the table
+ * below: the next state is the byte's word shifted down by the state. That is
+ * one instruction from state to state and no branch; the words are looked up
+ * ahead of it. Bits above the lowest six are the places of other states.
  */
 enum {
-	TAIL1 = 1,
-	TAIL2,
-	TAIL3,
-	AFTER_E0,	/* A0..BF, then TAIL1 */
-	AFTER_ED,	/* 80..9F, then TAIL1 */
-	AFTER_F0,	/* 90..BF, then TAIL2 */
-	AFTER_F4,	/* 80..8F, then TAIL2 */
+	OK = WS_UTF8_OK,
+	TAIL1 = 6,
+	TAIL2 = 12,
+	TAIL3 = 18,
+	AFTER_E0 = 24,	/* A0..BF, then TAIL1 */
+	AFTER_ED = 30,	/* 80..9F, then TAIL1 */
+	AFTER_F0 = 36,	/* 90..BF, then TAIL2 */
+	AFTER_F4 = 42,	/* 80..8F, then TAIL2 */
+	BAD = 48,	/* for good */
+	STATES = 63,
 };
 
-static u8 lead(u8 c)
+#define AT(state, next)	((u64)(next) << (state))
+/* A byte that begins a character: wrong inside one. */
+#define LEAD(next)	(AT(OK, next) | AT(TAIL1, BAD) | AT(TAIL2, BAD) | \
+			 AT(TAIL3, BAD) | AT(AFTER_E0, BAD) | \
+			 AT(AFTER_ED, BAD) | AT(AFTER_F0, BAD) | \
+			 AT(AFTER_F4, BAD) | AT(BAD, BAD))
+/* One that goes on with a character. */
+#define TAIL(e0, ed, f0, f4) \
+			(AT(OK, BAD) | AT(TAIL1, OK) | AT(TAIL2, TAIL1) | \
+			 AT(TAIL3, TAIL2) | AT(AFTER_E0, e0) | \
+			 AT(AFTER_ED, ed) | AT(AFTER_F0, f0) | \
+			 AT(AFTER_F4, f4) | AT(BAD, BAD))
+
+static const u64 table[256] = {
+	[0x00 ... 0x7f] = LEAD(OK),
+	[0x80 ... 0x8f] = TAIL(BAD, TAIL1, BAD, TAIL2),
+	[0x90 ... 0x9f] = TAIL(BAD, TAIL1, TAIL2, BAD),
+	[0xa0 ... 0xbf] = TAIL(TAIL1, BAD, TAIL2, BAD),
+	[0xc0 ... 0xc1] = LEAD(BAD),
+	[0xc2 ... 0xdf] = LEAD(TAIL1),
+	[0xe0] = LEAD(AFTER_E0),
+	[0xe1 ... 0xec] = LEAD(TAIL2),
+	[0xed] = LEAD(AFTER_ED),
+	[0xee ... 0xef] = LEAD(TAIL2),
+	[0xf0] = LEAD(AFTER_F0),
+	[0xf1 ... 0xf3] = LEAD(TAIL3),
+	[0xf4] = LEAD(AFTER_F4),
+	[0xf5 ... 0xff] = LEAD(BAD),
+};
+
+#define NOT_ASCII	0x8080808080808080ULL
+
+static inline u64 step(u64 s, u8 c)
 {
-	if (c < 0x80)
-		return WS_UTF8_OK;
-	if (c < 0xc2)
-		return WS_UTF8_BAD;
-	if (c < 0xe0)
-		return TAIL1;
-	switch (c) {
-	case 0xe0:
-		return AFTER_E0;
-	case 0xed:
-		return AFTER_ED;
-	case 0xf0:
-		return AFTER_F0;
-	case 0xf4:
-		return AFTER_F4;
-	}
-	if (c < 0xf0)
-		return TAIL2;
-	return c < 0xf4 ? TAIL3 : WS_UTF8_BAD;
+	return table[c] >> (s & STATES);
 }
 
-static u8 tail(u8 state, u8 c)
+/* The eight bytes of a word as it was loaded, from the first on. */
+static inline u64 step8(u64 s, u64 w)
 {
-	if ((c & 0xc0) != 0x80)
-		return WS_UTF8_BAD;
+	int i;
 
-	switch (state) {
-	case TAIL1:
-		return WS_UTF8_OK;
-	case TAIL2:
-	case TAIL3:
-		return state - 1;
-	case AFTER_E0:
-		return c >= 0xa0 ? TAIL1 : WS_UTF8_BAD;
-	case AFTER_ED:
-		return c < 0xa0 ? TAIL1 : WS_UTF8_BAD;
-	case AFTER_F0:
-		return c >= 0x90 ? TAIL2 : WS_UTF8_BAD;
-	case AFTER_F4:
-		return c < 0x90 ? TAIL2 : WS_UTF8_BAD;
+	for (i = 0; i < 64; i += 8) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+		s = step(s, w >> i);
+#else
+		s = step(s, w >> (56 - i));
+#endif
 	}
-	return WS_UTF8_BAD;
+	return s;
+}
+
+static inline u64 load64(const u8 *p)
+{
+	u64 w;
+
+	memcpy(&w, p, 8);
+	return w;
 }
 
 /**
@@ -73,7 +95,7 @@ static u8 tail(u8 state, u8 c)
  * @n: how many
  * @key: masking key whose first byte belongs to @p[0], or 0
  *
- * Runs of ASCII go by eight bytes at a time.
+ * Runs of ASCII go by 32 bytes at a time.
  *
  * Return: WS_UTF8_BAD as soon as the text cannot be UTF-8 any more, whatever
  * follows; WS_UTF8_OK at the end of a character; another value inside one.
@@ -81,32 +103,33 @@ static u8 tail(u8 state, u8 c)
 u8 ws_utf8(u8 state, const u8 *p, size_t n, u32 key)
 {
 	u64 wide = (u64)key << 32 | key;
-	u8 bytes[4];
-	size_t i = 0;
+	u64 s = state;
 
 	if (state == WS_UTF8_BAD)
 		return state;
-	memcpy(bytes, &key, 4);
 
-	while (i < n) {
-		u8 c;
+	for (; n >= 32; n -= 32, p += 32) {
+		u64 a = load64(p) ^ wide, b = load64(p + 8) ^ wide;
+		u64 c = load64(p + 16) ^ wide, d = load64(p + 24) ^ wide;
 
-		/* i & 3 == 0 keeps the key in phase for a wide load. */
-		while (state == WS_UTF8_OK && !(i & 3) && n - i >= 8) {
-			u64 w;
-
-			memcpy(&w, p + i, 8);
-			if ((w ^ wide) & 0x8080808080808080ULL)
-				break;
-			i += 8;
-		}
-		if (i == n)
-			break;
-		c = p[i] ^ bytes[i & 3];
-		i++;
-		state = state == WS_UTF8_OK ? lead(c) : tail(state, c);
-		if (state == WS_UTF8_BAD)
-			return state;
+		if (s == OK && !((a | b | c | d) & NOT_ASCII))
+			continue;
+		s = step8(step8(step8(step8(s, a), b), c), d) & STATES;
+		if (s == BAD)
+			return WS_UTF8_BAD;
 	}
-	return state;
+	for (; n >= 8; n -= 8, p += 8) {
+		u64 w = load64(p) ^ wide;
+
+		if (s != OK || (w & NOT_ASCII))
+			s = step8(s, w) & STATES;
+	}
+	for (; n; n--) {
+		u8 first;
+
+		memcpy(&first, &key, 1);
+		s = step(s, *p++ ^ first) & STATES;
+		key = ws_key_rotate(key, 1);
+	}
+	return s == BAD ? WS_UTF8_BAD : s;
 }
