@@ -10,8 +10,8 @@ export KERNEL QUICK HOST V
 MAKEFLAGS += --no-print-directory
 
 .PHONY: modules modules_install clean distclean userspace selftests check \
-	check-all check-debug bench conformance coverage style fuzz soak vm \
-	vm-shell setup help
+	check-all check-debug bench bench-core conformance coverage style \
+	fuzz soak vm vm-shell setup help
 
 modules:
 	@test -e $(KDIR)/Makefile || { \
@@ -55,6 +55,9 @@ check-debug:
 bench:
 	@selftests/bench/run
 
+bench-core:
+	@selftests/bench/core/run
+
 conformance:
 	@selftests/conformance/run $(if $(MESSAGES),--messages $(MESSAGES))
 
@@ -93,6 +96,7 @@ help:
 	@echo '  make check-all        the same on Linux 6.1, 6.12 and 7.x, one table'
 	@echo '  make check-debug      a debug kernel: KASAN, lockdep, leaks, faults'
 	@echo '  make bench            the comparison; writes build/bench.json'
+	@echo '  make bench-core       masking and text checks alone, no machine, 1 min'
 	@echo '  make conformance      every public case, each role; the table and a page'
 	@echo '  make fuzz SECONDS=60  the fuzz targets, each for so long'
 	@echo '  make coverage         lines of the module that the kselftests reach'
@@ -103,6 +107,6 @@ help:
 	@echo '  make setup            downloads and installs what these need'
 	@echo 'Variables:'
 	@echo '  KERNEL=6.1|6.12|7.x|debug  kernel of the virtual machine'
-	@echo '  QUICK=1                    bench: fewer rows, under 3 minutes'
+	@echo '  QUICK=1                    bench: fewer rows, under 3 minutes; bench-core'
 	@echo '  HOST=1                     check, bench: the running kernel (root)'
 	@echo '  V=1                        shows the kernel log of the machine'
