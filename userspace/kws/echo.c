@@ -26,6 +26,9 @@ static const char help[] =
 	"  -p, --port=PORT         TCP port, 0 for any free one (default: 9001)\n"
 	"  -b, --bind=ADDRESS      listen there (default: 127.0.0.1; \"::\" for every\n"
 	"                          address of this machine)\n"
+	"      --records           kernel framing, many messages a call: records in the\n"
+	"                          stream (WS_F_RECORDS of ws(7)); the fastest\n"
+	"      --batch             the same with recvmsg() and a control message\n"
 	"  -u, --userspace         framing in user space: large reads, unmasking in\n"
 	"                          place, replies gathered into one send\n"
 	"      --deflate[=PARAMETER,...]  accept compression (RFC 7692); parameters are\n"
@@ -42,24 +45,6 @@ static const char help[] =
 	"  -v, --verbose           say why connections are refused\n"
 	"  -h, --help              this text\n\n"
 	"Example: kws echo --port 9001 &   kws cat ws://localhost:9001/\n";
-
-/**
- * peer_keep_rest() - keep what the socket had no room for
- * @p: the connection, with no rest so far
- * @data: the bytes
- * @len: how many
- *
- * Return: 0, or -1 with ENOMEM.
- */
-int peer_keep_rest(struct peer *p, const void *data, size_t len)
-{
-	p->rest = malloc(len ? len : 1);
-	if (!p->rest)
-		return -1;
-	memcpy(p->rest, data, len);
-	p->rest_len = len;
-	return 0;
-}
 
 static int accept_one(struct server *s)
 {
@@ -211,6 +196,8 @@ static const struct option options[] = {
 	{ "userspace", no_argument, NULL, 'u' },
 	{ "deflate", optional_argument, NULL, 'D' },
 	{ "raw", no_argument, NULL, 'R' },
+	{ "records", no_argument, NULL, 'r' },
+	{ "batch", no_argument, NULL, 'B' },
 	{ "max-message", required_argument, NULL, 'm' },
 	{ "handshake-timeout", required_argument, NULL, 't' },
 	{ "stats", no_argument, NULL, 's' },
@@ -249,6 +236,12 @@ static int parse_options(int argc, char **argv, struct server *s,
 			break;
 		case 'R':
 			s->framing = &framing_raw;
+			break;
+		case 'r':
+			s->framing = &framing_records;
+			break;
+		case 'B':
+			s->framing = &framing_batch;
 			break;
 		case 'm':
 			if (!parse_number(optarg, INT64_MAX, &s->max_message)) {
@@ -293,7 +286,7 @@ int cmd_echo(int argc, char **argv)
 		return r;
 	if (s.framing == &framing_raw)
 		s.options.deflate = NULL;
-	if (s.framing == &framing_kernel) {
+	if (s.framing->kernel) {
 		r = kws_kernel_ready();
 		if (!r)
 			complain_no_module();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The echo server: connections, and the three ways to answer them. */
+/* The echo server: connections, and the ways to answer them. */
 #ifndef KWS_ECHO_H
 #define KWS_ECHO_H
 
@@ -21,6 +21,7 @@ struct server;
 /**
  * struct framing - one way to answer
  * @name: for people
+ * @kernel: by the kernel
  * @open: the handshake is over and came to that; -1 with errno
  * @step: the socket is ready for what was asked for: echo what there is
  * @finish: goes on ending the connection; 0 when it can be closed, -1 with
@@ -29,6 +30,7 @@ struct server;
  */
 struct framing {
 	const char *name;
+	bool kernel;
 	int (*open)(struct server *s, struct peer *p,
 		    const struct kws_result *result);
 	enum next (*step)(struct server *s, struct peer *p);
@@ -37,6 +39,8 @@ struct framing {
 };
 
 extern const struct framing framing_kernel;
+extern const struct framing framing_records;
+extern const struct framing framing_batch;
 extern const struct framing framing_user;
 extern const struct framing framing_raw;
 
@@ -50,8 +54,12 @@ extern const struct framing framing_raw;
  * @after: the same
  * @leaving: it is being ended, until @leave_by (now_ns()) at the latest
  * @unsent: kws_pending() of a leaving connection when we last looked
- * @conn: framing_user: the connection; its framing may be the kernel's
- * @rest: kernel, raw: bytes that the socket had no room for
+ * @left: framing_user: bytes of a frame that is not whole yet
+ * @left_len: framing_user: how many
+ * @other: framing_user: they are not for echo_fast.c
+ * @conn: framing_user: the connection; its framing may be the kernel's. NULL
+ *	as long as all frames are simple
+ * @rest: bytes that the socket had no room for
  * @rest_len: how many
  * @rest_msg: kernel: the message they belong to
  * @rest_flags: kernel: MSG_MORE if it goes on after them
@@ -68,6 +76,9 @@ struct peer {
 	bool leaving;
 	int64_t leave_by;
 	size_t unsent;
+	void *left;
+	size_t left_len;
+	bool other;
 	struct kws_conn *conn;
 	void *rest;
 	size_t rest_len;
@@ -123,6 +134,10 @@ struct server {
 };
 
 int peer_keep_rest(struct peer *p, const void *data, size_t len);
+int peer_keep_left(struct peer *p, const void *data, size_t len);
+enum next peer_send(struct peer *p, const char *data, size_t len);
+enum next peer_send_rest(struct peer *p);
+void peer_close(struct peer *p);
 int listen_on(const char *address, const char *port);
 void announce(const struct server *s);
 

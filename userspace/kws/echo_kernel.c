@@ -162,15 +162,10 @@ static enum next kernel_step(struct server *s, struct peer *p)
 	return echo_one(s, p, &empty);
 }
 
-static void kernel_close(struct peer *p)
-{
-	free(p->rest);
-	close(p->fd);
-}
-
 const struct framing framing_kernel = {
 	.name = "kernel",
+	.kernel = true,
 	.open = kernel_open,
 	.step = kernel_step,
-	.close = kernel_close,
+	.close = peer_close,
 };

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-/* Echo with framing in user space, and the floor: bytes as they come. */
+/* Echo with framing in user space. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "echo.h"
+#include "echo_fast.h"
 
 /* As much is gathered for one send(); more waits for the peer to read. */
 #define ENOUGH_PENDING	65536
@@ -13,15 +15,28 @@
 /* Dropped at a time, in pieces of 16 KiB; then it is somebody else's turn. */
 #define FINISH_READS	16
 
+static int open_conn(struct server *s, struct peer *p, const void *prefix,
+		     size_t len)
+{
+	p->conn = kws_open(p->fd, WS_ROLE_SERVER, prefix, len,
+			   s->framing->kernel ? KWS_KERNEL : KWS_USER);
+	return p->conn ? kws_max_message(p->conn, s->max_message) : -1;
+}
+
+/* Without compression it begins in the fast lane, with the surplus unread. */
 static int user_open(struct server *s, struct peer *p,
 		     const struct kws_result *result)
 {
-	p->conn = kws_open(p->fd, WS_ROLE_SERVER, result->surplus,
-			   result->surplus_len, s->framing == &framing_user ?
-			   KWS_USER : KWS_KERNEL);
-	if (!p->conn || kws_deflate(p->conn, result->deflate))
+	if (s->framing == &framing_user && !result->deflate &&
+	    result->surplus_len <= FAST_READ) {
+		if (result->surplus_len &&
+		    peer_keep_left(p, result->surplus, result->surplus_len))
+			return -1;
+		return 0;
+	}
+	if (open_conn(s, p, result->surplus, result->surplus_len))
 		return -1;
-	return kws_max_message(p->conn, s->max_message);
+	return kws_deflate(p->conn, result->deflate);
 }
 
 /* In the kernel what is pending has to go before the next message can. */
@@ -30,7 +45,7 @@ static size_t enough(const struct peer *p)
 	return kws_is_kernel(p->conn) ? 1 : ENOUGH_PENDING;
 }
 
-static enum next user_step(struct server *s, struct peer *p)
+static enum next conn_step(struct server *s, struct peer *p)
 {
 	struct kws_message m;
 	int r;
@@ -53,6 +68,71 @@ static enum next user_step(struct server *s, struct peer *p)
 	if (r < 0 && errno == EAGAIN)
 		return kws_pending(p->conn) ? NEXT_WRITE : NEXT_READ;
 	return r < 0 && errno == EINTR ? NEXT_READ : NEXT_CLOSE;
+}
+
+/* Leaves the fast lane, for good. */
+static enum next leave_fast_lane(struct server *s, struct peer *p,
+				 const void *left, size_t len)
+{
+	if (open_conn(s, p, left, len))
+		return NEXT_CLOSE;
+	return conn_step(s, p);
+}
+
+static enum next fast_frames(struct server *s, struct peer *p, size_t len)
+{
+	u64 max = s->max_message ? s->max_message : WS_MAX_MESSAGE_DEFAULT;
+	struct frames f = { .in = (u8 *)s->buffer, .in_len = len };
+	enum next next = NEXT_READ;
+	enum fast r = fast_echo(&f, max);
+
+	s->messages += f.messages;
+	s->bytes += f.bytes;
+	if (f.out_len)
+		next = peer_send(p, (char *)f.out, f.out_len);
+	if (next == NEXT_CLOSE)
+		return next;
+	if (r == FAST_OTHER && next == NEXT_READ)
+		return leave_fast_lane(s, p, f.left, f.left_len);
+	p->other = r == FAST_OTHER;
+	if (f.left_len && peer_keep_left(p, f.left, f.left_len))
+		return NEXT_CLOSE;
+	return next;
+}
+
+/* Bytes from before, then a read behind them. */
+static enum next fast_step(struct server *s, struct peer *p)
+{
+	size_t had = p->left_len;
+	enum next next;
+	ssize_t n;
+
+	if (p->rest) {
+		next = peer_send_rest(p);
+		if (next != NEXT_READ)
+			return next;
+	}
+	if (had) {
+		memcpy(s->buffer, p->left, had);
+		free(p->left);
+		p->left = NULL;
+		p->left_len = 0;
+	}
+	if (p->other)
+		return leave_fast_lane(s, p, s->buffer, had);
+	n = recv(p->fd, s->buffer + had, FAST_READ, 0);
+	if (n > 0 || (had && n < 0 && errno == EAGAIN))
+		return fast_frames(s, p, had + (n > 0 ? n : 0));
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ?
+			NEXT_READ : NEXT_CLOSE;
+	/* In the middle of a frame or not: libkws knows what to say. */
+	return leave_fast_lane(s, p, s->buffer, had);
+}
+
+static enum next user_step(struct server *s, struct peer *p)
+{
+	return p->conn ? conn_step(s, p) : fast_step(s, p);
 }
 
 /* As kws_finish(), without a struct kws_conn. */
@@ -82,10 +162,11 @@ static int user_finish(struct peer *p)
 
 static void user_close(struct peer *p)
 {
+	free(p->left);
 	if (p->conn)
 		kws_close(p->conn);
 	else
-		close(p->fd);
+		peer_close(p);
 }
 
 const struct framing framing_user = {
@@ -94,67 +175,4 @@ const struct framing framing_user = {
 	.step = user_step,
 	.finish = user_finish,
 	.close = user_close,
-};
-
-static enum next raw_send(struct peer *p, const char *data, size_t len)
-{
-	ssize_t n = send(p->fd, data, len, MSG_NOSIGNAL);
-
-	if (n == len)
-		return NEXT_READ;
-	if (n < 0 && errno != EAGAIN)
-		return NEXT_CLOSE;
-	if (n < 0)
-		n = 0;
-	if (peer_keep_rest(p, data + n, len - n))
-		return NEXT_CLOSE;
-	return NEXT_WRITE;
-}
-
-static int raw_open(struct server *s, struct peer *p,
-		    const struct kws_result *result)
-{
-	size_t len = result->surplus_len;
-
-	(void)s;
-	errno = EPIPE;
-	return len && raw_send(p, result->surplus, len) == NEXT_CLOSE ? -1 : 0;
-}
-
-static enum next raw_step(struct server *s, struct peer *p)
-{
-	ssize_t n;
-
-	if (p->rest) {
-		void *rest = p->rest;
-		size_t len = p->rest_len;
-		enum next next;
-
-		p->rest = NULL;
-		next = raw_send(p, rest, len);
-		free(rest);
-		return next;
-	}
-	n = recv(p->fd, s->buffer, s->buffer_size, 0);
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ?
-			NEXT_READ : NEXT_CLOSE;
-	if (!n)
-		return NEXT_CLOSE;
-	s->messages++;
-	s->bytes += n;
-	return raw_send(p, s->buffer, n);
-}
-
-static void raw_close(struct peer *p)
-{
-	free(p->rest);
-	close(p->fd);
-}
-
-const struct framing framing_raw = {
-	.name = "none: bytes are echoed as they come",
-	.open = raw_open,
-	.step = raw_step,
-	.close = raw_close,
 };

@@ -75,6 +75,7 @@ int main(void)
 	test_deflate();
 	test_packing();
 	test_limits_of_deflate();
+	test_records();
 	printf("1..%u\n", count);
 	return failed != 0;
 }

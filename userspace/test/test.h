@@ -45,5 +45,6 @@ void test_negotiation(void);
 void test_deflate(void);
 void test_packing(void);
 void test_limits_of_deflate(void);
+void test_records(void);
 
 #endif /* KWS_TEST_H */

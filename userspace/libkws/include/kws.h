@@ -31,6 +31,8 @@ extern "C" {
 #define KWS_HEAD_MAX		16384	/* default of kws_options::head_max */
 #define KWS_TIMEOUT_MS		10000	/* default of kws_options::timeout_ms */
 
+#define KWS_BATCH_MAX		256	/* messages of one batch */
+
 #define KWS_DEFLATE_LEVEL	1	/* default of kws_deflate::level */
 #define KWS_DEFLATE_MEMORY	8	/* default of kws_deflate::memory */
 #define KWS_DEFLATE_THRESHOLD	64	/* default of kws_deflate::threshold */
@@ -156,6 +158,38 @@ int kws_connect(const char *url, const struct kws_options *options,
 
 int kws_attach(int fd, unsigned int role, const void *prefix, size_t len);
 int kws_kernel_ready(void);
+
+/**
+ * struct kws_record - one record of a buffer, see WS_F_RECORDS in ws(7)
+ * @msg: what it is
+ * @data: its payload, @msg.len bytes
+ */
+struct kws_record {
+	struct ws_msg msg;
+	void *data;
+};
+
+/**
+ * kws_record_size() - bytes that a record takes
+ * @len: of its payload
+ *
+ * Return: a multiple of 8.
+ */
+static inline size_t kws_record_size(size_t len)
+{
+	return sizeof(struct ws_msg) + ((len + 7) & ~(size_t)7);
+}
+
+int kws_set_flags(int fd, uint32_t flags);
+int kws_record_next(const void *buf, size_t len, size_t *at,
+		    struct kws_record *record);
+int kws_record_put(void *buf, size_t size, size_t *at,
+		   const struct ws_msg *msg, const void *data);
+ssize_t kws_batch_recv(int fd, void *buf, size_t size, struct ws_msg *msgs,
+		       unsigned int *count, int *flags);
+ssize_t kws_batch_send(int fd, const void *buf, size_t len,
+		       const struct ws_msg *msgs, unsigned int count,
+		       int flags);
 
 /**
  * enum kws_framing - who does the framing of a connection
