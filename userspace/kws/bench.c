@@ -38,22 +38,6 @@ static const char help[] =
 	"  -h, --help                 this text\n\n"
 	"System calls are counted by a tracepoint: as root, with tracefs mounted.\n";
 
-static const struct workload workloads[] = {
-	{ "pingpong", 32, 1, 1, 0 },
-	{ "pingpong", 32, 50, 1, 0 },
-	{ "pipelined", 32, 1, 64, 0 },
-	{ "pipelined", 32, 50, 64, 0 },
-	{ "pingpong", 1024, 1, 1, 0 },
-	{ "pingpong", 1024, 50, 1, 0 },
-	{ "pingpong", 16384, 1, 1, 0 },
-	{ "pingpong", 16384, 50, 1, 0 },
-	{ "upload", 262144, 1, 1, 0 },
-	{ "upload", 262144, 50, 1, 0 },
-	{ "trickle", 65536, 1, 1, 1448 },
-};
-
-#define WORKLOADS	(sizeof(workloads) / sizeof(workloads[0]))
-
 struct bench {
 	struct target targets[TARGETS_MAX];
 	unsigned int target_count;
@@ -68,21 +52,6 @@ struct bench {
 	bool no_table;
 	struct table table;
 };
-
-/* Is the name in the comma separated list, or is there no list? */
-static bool chosen(const char *list, const char *name)
-{
-	size_t len = strlen(name);
-
-	while (list && *list) {
-		size_t n = strcspn(list, ",");
-
-		if (n == len && !memcmp(list, name, n))
-			return true;
-		list += n + (list[n] == ',');
-	}
-	return !list;
-}
 
 static int add_target(struct bench *b, const char *name, const char *command)
 {
@@ -107,12 +76,13 @@ static char *own_command(const struct bench *b, const char *option)
 	return command;
 }
 
-/* kws itself in its three forms, before the others. */
+/* kws itself in its forms, before the others. */
 static int add_own(struct bench *b)
 {
 	ssize_t n = readlink("/proc/self/exe", b->self, sizeof(b->self) - 1);
 	struct target others[TARGETS_MAX];
 	unsigned int count = b->target_count, i;
+	bool ready;
 
 	if (n < 0 || strchr(b->self, ' ')) {
 		complain("cannot start myself from \"%s\"", b->self);
@@ -120,15 +90,19 @@ static int add_own(struct bench *b)
 	}
 	memcpy(others, b->targets, sizeof(others));
 	b->target_count = 0;
-	if (kws_kernel_ready() == 1) {
-		add_target(b, "kws", own_command(b, ""));
-	} else if (!b->only) {
-		complain("the module ws is not loaded: no server \"kws\" in this comparison");
-	} else if (chosen(b->only, "kws")) {
-		complain_no_module();
-		return -1;
+	ready = kws_kernel_ready() == 1;
+	for (i = 0; i < own_count; i++) {
+		const struct own *own = &own_servers[i];
+
+		if (ready || !own->kernel) {
+			add_target(b, own->name, own_command(b, own->options));
+		} else if (b->only && chosen(b->only, own->name)) {
+			complain_no_module();
+			return -1;
+		}
 	}
-	add_target(b, "userspace", own_command(b, "--userspace"));
+	if (!ready && !b->only)
+		complain("the module ws is not loaded: no kernel framing in this comparison");
 	for (i = 0; i < count; i++)
 		if (add_target(b, others[i].name, others[i].command))
 			return -1;
@@ -243,6 +217,8 @@ static void start_row(const struct bench *b, const struct target *t,
 	row->cpu_ns = NAN;
 	row->syscalls = NAN;
 	row->wakeups = NAN;
+	row->total_spread = NAN;
+	row->cpu_spread = NAN;
 }
 
 static int bench_target(struct bench *b, struct target *t)
@@ -256,11 +232,11 @@ static int bench_target(struct bench *b, struct target *t)
 		target_stop(t);
 		return -1;
 	}
-	for (i = 0; i < WORKLOADS; i++) {
+	for (i = 0; i < workload_count; i++) {
 		const struct workload *w = &workloads[i];
 		struct row row;
 
-		if (!chosen(b->workload, w->name))
+		if (!chosen(b->workload, w->name) || !takes_part(w, t->name))
 			continue;
 		start_row(b, t, w, &row);
 		be_a_client(w);

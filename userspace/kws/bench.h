@@ -15,6 +15,8 @@
  * @connections: how many at the same time
  * @in_flight: messages sent by one write before their replies are read
  * @segment: bytes a send(), each arriving on its own; 0 for all at once
+ * @ack: the server answers with an empty message
+ * @uring: a row for the servers on io_uring, too
  */
 struct workload {
 	const char *name;
@@ -22,7 +24,30 @@ struct workload {
 	unsigned int connections;
 	unsigned int in_flight;
 	unsigned int segment;
+	bool ack;
+	bool uring;
 };
+
+extern const struct workload workloads[];
+extern const size_t workload_count;
+
+/**
+ * struct own - kws itself as a server
+ * @name: as in the JSON file
+ * @options: of kws echo
+ * @kernel: needs the module
+ */
+struct own {
+	const char *name;
+	const char *options;
+	bool kernel;
+};
+
+extern const struct own own_servers[];
+extern const size_t own_count;
+
+bool chosen(const char *list, const char *name);
+bool takes_part(const struct workload *w, const char *server);
 
 struct load;
 
@@ -66,6 +91,8 @@ int target_count(const struct target *t, bool start, uint64_t *calls);
 
 /**
  * struct row - one measured line; NAN is "not known"
+ *
+ * The spreads are largest less smallest of all runs, relative to the median.
  */
 struct row {
 	char workload[32];
@@ -81,6 +108,8 @@ struct row {
 	double cpu_ns;
 	double syscalls;
 	double wakeups;
+	double total_spread;
+	double cpu_spread;
 };
 
 struct table {
@@ -93,5 +122,12 @@ int table_write(const struct table *t, const char *path);
 int table_read(struct table *t, const char *path);
 int table_merge(struct table *t);
 void table_print(const struct table *t);
+void table_summary(const struct table *t);
+bool same_load(const struct row *a, const struct row *b);
+struct row *table_find(const struct table *t, const struct row *like,
+		       const char *server);
+void print_size(unsigned int bytes);
+
+#define BYTE_HEAVY	16384
 
 #endif /* KWS_BENCH_H */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -49,6 +50,7 @@ struct line {
  * @batch: what is sent in a round, @batch_len bytes
  * @payload: the message, unmasked
  * @reply: the header that a reply in one frame has, @reply_len bytes
+ * @reply_bytes: payload of a reply
  * @want: replies, for a raw server bytes, that end a round
  * @active: connections that are not done
  */
@@ -63,6 +65,7 @@ struct load {
 	u8 *payload;
 	u8 reply[WS_HDR_MAX];
 	size_t reply_len;
+	size_t reply_bytes;
 	size_t want;
 	u8 *buffer;
 	struct line *lines;
@@ -81,7 +84,10 @@ static int make_batch(struct load *l)
 		return -1;
 	for (i = 0; i < n; i++)
 		l->payload[i] = i * 7 + (i >> 8);
+	l->reply_bytes = l->w->ack ? 0 : n;
+	hdr.len = l->reply_bytes;
 	l->reply_len = ws_hdr_build(l->reply, &hdr);
+	hdr.len = n;
 	hdr.masked = true;
 	p = l->batch;
 	for (i = 0; i < l->w->in_flight; i++) {
@@ -91,15 +97,24 @@ static int make_batch(struct load *l)
 		p += n;
 	}
 	l->batch_len = p - l->batch;
-	l->want = l->raw ? l->batch_len : l->w->in_flight;
+	l->want = l->w->in_flight;
+	if (l->raw)
+		l->want *= l->w->ack ? 1 : l->batch_len / l->w->in_flight;
 	return 0;
 }
 
-static int open_line(struct load *l, struct line *line, const char *url)
+/* A server that is to answer with empty messages is asked for by the path. */
+static int open_line(struct load *l, struct line *line, const char *base)
 {
+	char url[192];
 	struct epoll_event e = { .events = EPOLLIN, .data.ptr = line };
 	struct kws_handshake *hs;
 
+	if (l->w->ack)
+		snprintf(url, sizeof(url), "%s" BENCH_ACK "%zu", base,
+			 l->batch_len / l->w->in_flight);
+	else
+		snprintf(url, sizeof(url), "%s", base);
 	line->fd = kws_connect(url, NULL, &hs);
 	if (line->fd < 0) {
 		complain("%s: %s", url, hs && kws_handshake_result(hs)->error ?
@@ -233,11 +248,11 @@ static ssize_t consume_slowly(struct load *l, struct line *line, const u8 *p,
 		line->head_len = 0;
 		line->skip = line->hdr.len;
 		if (line->hdr.opcode > WS_OP_BINARY ||
-		    line->offset + line->skip > l->w->bytes)
+		    line->offset + line->skip > l->reply_bytes)
 			return wrong("a frame nobody asked for");
 	}
 	if (!line->skip && line->hdr.fin) {
-		if (line->offset != l->w->bytes)
+		if (line->offset != l->reply_bytes)
 			return wrong("a message has the wrong length");
 		line->replies++;
 		line->offset = 0;
@@ -247,7 +262,7 @@ static ssize_t consume_slowly(struct load *l, struct line *line, const u8 *p,
 
 static int consume(struct load *l, struct line *line, const u8 *p, size_t n)
 {
-	size_t whole = l->reply_len + l->w->bytes;
+	size_t whole = l->reply_len + l->reply_bytes;
 
 	while (n) {
 		ssize_t used = whole;

@@ -10,8 +10,6 @@
 #include "bench.h"
 #include "cmd.h"
 
-#define BYTE_HEAVY	16384
-
 /* Where a figure stands in a row and what it is called in the file. */
 static const struct figure {
 	const char *key;
@@ -22,9 +20,13 @@ static const struct figure {
 	{ "cpu_ns_per_message", offsetof(struct row, cpu_ns) },
 	{ "syscalls_per_message", offsetof(struct row, syscalls) },
 	{ "wakeups_per_message", offsetof(struct row, wakeups) },
+	{ "total_spread", offsetof(struct row, total_spread) },
+	{ "cpu_spread", offsetof(struct row, cpu_spread) },
 };
 
-#define FIGURES		(sizeof(figures) / sizeof(figures[0]))
+/* Those of the long table; the spreads come behind them. */
+#define FIGURES		5
+#define FIGURES_KEPT	(sizeof(figures) / sizeof(figures[0]))
 
 static double *figure_of(struct row *row, size_t i)
 {
@@ -60,7 +62,7 @@ static json_t *row_to_json(struct row *row)
 			      "runs", (int)row->runs);
 	size_t i;
 
-	for (i = 0; o && i < FIGURES; i++)
+	for (i = 0; o && i < FIGURES_KEPT; i++)
 		json_object_set_new(o, figures[i].key,
 				    number(*figure_of(row, i)));
 	return o;
@@ -107,7 +109,7 @@ static int row_from_json(json_t *o, struct row *row)
 	snprintf(row->server, sizeof(row->server), "%s", server);
 	snprintf(row->clock, sizeof(row->clock), "%s", clock);
 	snprintf(row->kernel, sizeof(row->kernel), "%s", kernel);
-	for (i = 0; i < FIGURES; i++) {
+	for (i = 0; i < FIGURES_KEPT; i++) {
 		json_t *v = json_object_get(o, figures[i].key);
 
 		*figure_of(row, i) = json_is_number(v) ?
@@ -146,7 +148,12 @@ int table_read(struct table *t, const char *path)
 	return r;
 }
 
-static bool same_load(const struct row *a, const struct row *b)
+/**
+ * same_load() - are two rows of the same load, clock and kernel?
+ * @a: one
+ * @b: the other
+ */
+bool same_load(const struct row *a, const struct row *b)
 {
 	return !strcmp(a->workload, b->workload) &&
 	       a->connections == b->connections &&
@@ -169,6 +176,12 @@ static double median(double *values, size_t n)
 		(values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
+/* Of sorted values. */
+static double spread(const double *values, size_t n)
+{
+	return n > 1 ? (values[n - 1] - values[0]) / values[n / 2] : NAN;
+}
+
 /* Sets a row to the medians of itself and the rows like it behind it. */
 static int merge_row(struct table *t, size_t at)
 {
@@ -189,6 +202,10 @@ static int merge_row(struct table *t, size_t at)
 		for (i = 0; i < n; i++)
 			values[i] = *figure_of(&t->rows[like[i]], k);
 		*figure_of(row, k) = median(values, n);
+		if (figures[k].offset == offsetof(struct row, total_ns))
+			row->total_spread = spread(values, n);
+		if (figures[k].offset == offsetof(struct row, cpu_ns))
+			row->cpu_spread = spread(values, n);
 	}
 	for (i = 1; i < n; i++)
 		row->runs += t->rows[like[i]].runs;
@@ -218,7 +235,15 @@ int table_merge(struct table *t)
 	return 0;
 }
 
-static struct row *find(const struct table *t, const struct row *like,
+/**
+ * table_find() - the row of another server
+ * @t: the table
+ * @like: a row of the load
+ * @server: its name
+ *
+ * Return: the row or NULL.
+ */
+struct row *table_find(const struct table *t, const struct row *like,
 			const char *server)
 {
 	size_t i;
@@ -242,8 +267,8 @@ static void print_ratio(double value, const struct row *base, size_t k)
 
 static void print_row(const struct table *t, struct row *row)
 {
-	const struct row *user = find(t, row, "userspace");
-	const struct row *floor_row = find(t, row, "floor");
+	const struct row *user = table_find(t, row, "userspace");
+	const struct row *floor_row = table_find(t, row, "floor");
 	size_t k;
 
 	printf("  %-14s", row->server);
@@ -263,9 +288,15 @@ static void print_row(const struct table *t, struct row *row)
 	putchar('\n');
 }
 
-static void print_size(unsigned int bytes)
+/**
+ * print_size() - as people say it
+ * @bytes: how many
+ */
+void print_size(unsigned int bytes)
 {
-	if (bytes >= 1024 && bytes % 1024 == 0)
+	if (bytes >= 1 << 20 && bytes % (1 << 20) == 0)
+		printf("%u MiB", bytes >> 20);
+	else if (bytes >= 1024 && bytes % 1024 == 0)
 		printf("%u KiB", bytes / 1024);
 	else
 		printf("%u B", bytes);
@@ -306,39 +337,6 @@ static void print_clock(const struct row *row)
 	     "bytes. For msgs/s more than 1 is better, for the others less than 1.");
 }
 
-/* Less than 2 % is not a difference. */
-static const char *verdict(double better)
-{
-	if (isnan(better))
-		return "not known";
-	return better > 1.02 ? "win" : better < 1 / 1.02 ? "LOSS" : "even";
-}
-
-/* How kws does against the user-space baseline, the losses as well. */
-static void print_verdict(const struct table *t)
-{
-	bool begun = false;
-	size_t i;
-
-	for (i = 0; i < t->count; i++) {
-		const struct row *row = &t->rows[i];
-		const struct row *user = find(t, row, "userspace");
-		double r, speed;
-
-		if (strcmp(row->server, "kws") || !user)
-			continue;
-		if (!begun)
-			puts("\nkws against framing in user space:");
-		begun = true;
-		r = row->cpu_ns / user->cpu_ns;
-		printf("  %-10s %7u B", row->workload, row->message_bytes);
-		speed = row->messages_per_second / user->messages_per_second;
-		printf(" x %-3u %5.2f times the CPU (%s), %5.2f times the messages/s (%s)\n",
-		       row->connections, r, verdict(1 / r), speed,
-		       verdict(speed));
-	}
-}
-
 /**
  * table_print() - for people, to the standard output
  * @t: the table, all rows of a load together
@@ -361,5 +359,5 @@ void table_print(const struct table *t)
 			if (same_load(&t->rows[k], &t->rows[i]))
 				print_row(t, &t->rows[k]);
 	}
-	print_verdict(t);
+	table_summary(t);
 }

@@ -21,4 +21,10 @@ bool parse_deflate(const char *text, struct kws_deflate *d);
 bool parse_number(const char *text, uint64_t max, uint64_t *value);
 int64_t now_ns(void);
 
+/*
+ * Request target of a connection whose messages are answered by empty ones;
+ * behind it the bytes a message takes on the wire, for a server without framing.
+ */
+#define BENCH_ACK	"ack?"
+
 #endif /* KWS_CMD_H */

@@ -16,7 +16,8 @@
 #include "cmd.h"
 #include "echo.h"
 
-#define BUFFER_SIZE	(512 << 10)
+/* A message of 1 MiB fits, as a record, too. */
+#define BUFFER_SIZE	((1 << 20) + 4096)
 #define EVENTS		64
 
 static const char help[] =
@@ -79,6 +80,15 @@ static void accept_all(struct server *s)
 	s->crowded = errno == EMFILE || errno == ENFILE;
 }
 
+/* A benchmark may want short answers. */
+static size_t wants_ack(const char *target)
+{
+	size_t len = strlen("/" BENCH_ACK);
+
+	return target && !strncmp(target, "/" BENCH_ACK, len) ?
+		strtoul(target + len, NULL, 10) : 0;
+}
+
 /* NEXT_READ here: the framing may take its first step. */
 static enum next shake(struct server *s, struct peer *p)
 {
@@ -89,6 +99,8 @@ static enum next shake(struct server *s, struct peer *p)
 		peer_wait(s, p, kws_handshake_events(p->hs));
 		return NEXT_WRITE;
 	}
+	if (r > 0)
+		p->ack = wants_ack(result->target);
 	/* Compression is libkws's business: it sees whole messages. */
 	p->framing = r > 0 && result->deflate ? &framing_user : s->framing;
 	if (r > 0 && !p->framing->open(s, p, result)) {

@@ -63,6 +63,9 @@ extern const struct framing framing_raw;
  * @rest_len: how many
  * @rest_msg: kernel: the message they belong to
  * @rest_flags: kernel: MSG_MORE if it goes on after them
+ * @ack: bytes a message takes on the wire when it is answered by an empty one
+ *	instead of echoed, else 0
+ * @ack_bytes: raw: of the next such message that have come
  * @burst: kernel: more than one message came with the last wake-up
  * @turns: kernel: wake-ups since we last looked for a second message
  */
@@ -84,6 +87,8 @@ struct peer {
 	size_t rest_len;
 	struct ws_msg rest_msg;
 	int rest_flags;
+	size_t ack;
+	size_t ack_bytes;
 	bool burst;
 	unsigned int turns;
 };

@@ -123,7 +123,9 @@ static enum next echo_one(struct server *s, struct peer *p, bool *empty)
 		return NEXT_CLOSE;
 	s->messages += !!(msg.msg_flags & MSG_EOR);
 	s->bytes += n;
-	return send_back(p, &msg, n);
+	if (!p->ack)
+		return send_back(p, &msg, n);
+	return msg.msg_flags & MSG_EOR ? send_back(p, &msg, 0) : NEXT_READ;
 }
 
 /* Until there are no more; what is sent meanwhile shares packets. */

@@ -119,7 +119,13 @@ static enum next raw_step(struct server *s, struct peer *p)
 		return NEXT_CLOSE;
 	s->messages++;
 	s->bytes += n;
-	return peer_send(p, s->buffer, n);
+	if (!p->ack)
+		return peer_send(p, s->buffer, n);
+	/* A byte for every message. */
+	p->ack_bytes += n;
+	n = p->ack_bytes / p->ack;
+	p->ack_bytes %= p->ack;
+	return n ? peer_send(p, s->buffer, n) : NEXT_READ;
 }
 
 const struct framing framing_raw = {

@@ -39,6 +39,21 @@ static void count_records(struct server *s, size_t len)
 	}
 }
 
+/* Replaces every message by an empty one, in place. */
+static size_t make_acks(char *buffer, size_t len)
+{
+	struct kws_record r;
+	size_t at = 0, to = 0;
+
+	while (kws_record_next(buffer, len, &at, &r) > 0) {
+		if (!(r.msg.flags & WS_MSG_END))
+			continue;
+		r.msg.len = 0;
+		kws_record_put(buffer, len, &to, &r.msg, NULL);
+	}
+	return to;
+}
+
 /*
  * Nothing is looked at: a Close has been answered when it arrives here, and
  * sending it fails, as it has to when the connection is at its end.
@@ -63,7 +78,9 @@ static enum next records_step(struct server *s, struct peer *p)
 			return NEXT_CLOSE;
 		if (s->stats)
 			count_records(s, n);
-		next = peer_send(p, s->buffer, n);
+		if (p->ack)
+			n = make_acks(s->buffer, n);
+		next = n ? peer_send(p, s->buffer, n) : NEXT_READ;
 		/* A buffer that is not half full took all there was. */
 	} while (next == NEXT_READ && n > s->buffer_size / 2 &&
 		 ++turns < TURNS);
@@ -157,12 +174,38 @@ static enum next batch_send_rest(struct peer *p)
 	return NEXT_READ;
 }
 
+static size_t empty_all(struct ws_msg *msgs, unsigned int count)
+{
+	while (count--)
+		msgs++->len = 0;
+	return 0;
+}
+
 static void count_batch(struct server *s, const struct ws_msg *msgs,
 			unsigned int count, size_t len)
 {
 	s->bytes += len;
 	while (count--)
 		s->messages += msgs++->flags & WS_MSG_END;
+}
+
+static enum next batch_send(struct peer *p, struct msghdr *msg, int flags)
+{
+	struct cmsghdr *cm = CMSG_FIRSTHDR(msg);
+	struct ws_msg *m = (struct ws_msg *)CMSG_DATA(cm);
+	unsigned int count = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(*m);
+	const char *data = msg->msg_iov->iov_base;
+	size_t len = msg->msg_iov->iov_len;
+	ssize_t n = sendmsg(p->fd, msg, MSG_NOSIGNAL | flags);
+
+	if (n == len)
+		return NEXT_READ;
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		return NEXT_CLOSE;
+	if (n < 0)
+		return batch_keep(p, m, count, data, len, flags);
+	batch_advance(&m, &count, n);
+	return batch_keep(p, m, count, data + n, len - n, flags);
 }
 
 /* The control message goes back as it came, in place. */
@@ -180,7 +223,6 @@ static enum next batch_echo(struct server *s, struct peer *p, ssize_t *got)
 	struct ws_msg *m;
 	unsigned int count;
 	int flags = 0;
-	ssize_t n;
 
 	*got = recvmsg(p->fd, &msg, 0);
 	if (*got < 0)
@@ -197,16 +239,10 @@ static enum next batch_echo(struct server *s, struct peer *p, ssize_t *got)
 		flags = MSG_MORE;
 	if (s->stats)
 		count_batch(s, m, count, *got);
-	iov.iov_len = *got;
-	n = sendmsg(p->fd, &msg, MSG_NOSIGNAL | flags);
-	if (n < 0 && errno != EAGAIN && errno != EINTR)
-		return NEXT_CLOSE;
-	if (n < 0)
-		return batch_keep(p, m, count, s->buffer, *got, flags);
-	if (n == *got)
+	if (p->ack && flags)
 		return NEXT_READ;
-	batch_advance(&m, &count, n);
-	return batch_keep(p, m, count, s->buffer + n, *got - n, flags);
+	iov.iov_len = p->ack ? empty_all(m, count) : *got;
+	return batch_send(p, &msg, flags);
 }
 
 static enum next batch_step(struct server *s, struct peer *p)

@@ -27,7 +27,7 @@ static int open_conn(struct server *s, struct peer *p, const void *prefix,
 static int user_open(struct server *s, struct peer *p,
 		     const struct kws_result *result)
 {
-	if (s->framing == &framing_user && !result->deflate &&
+	if (s->framing == &framing_user && !result->deflate && !p->ack &&
 	    result->surplus_len <= FAST_READ) {
 		if (result->surplus_len &&
 		    peer_keep_left(p, result->surplus, result->surplus_len))
@@ -57,7 +57,7 @@ static enum next conn_step(struct server *s, struct peer *p)
 
 		if (m.opcode == WS_OP_CLOSE)
 			return NEXT_CLOSE;
-		if (kws_send(p->conn, &msg, m.data, m.len, 0))
+		if (kws_send(p->conn, &msg, m.data, p->ack ? 0 : m.len, 0))
 			return NEXT_CLOSE;
 		s->messages++;
 		s->bytes += m.len;

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+/* The results on one page: each server against framing in user space. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bench.h"
+
+#define COLUMNS_MAX	24
+
+/* Less than 2 % is not a difference. */
+#define EVEN		1.02
+
+/* The servers of a table, in the order they were measured in. */
+static size_t servers(const struct table *t, const char **names)
+{
+	size_t n = 0, i, k;
+
+	for (i = 0; i < t->count; i++) {
+		const char *name = t->rows[i].server;
+
+		for (k = 0; k < n; k++)
+			if (!strcmp(names[k], name))
+				break;
+		if (k == n && n < COLUMNS_MAX)
+			names[n++] = name;
+	}
+	return n;
+}
+
+static void print_name(const struct row *row)
+{
+	bool counted = !strcmp(row->clock, "instructions");
+
+	printf("| %s%s | ", row->workload,
+	       counted && row->message_bytes >= BYTE_HEAVY ? "*" : "");
+	print_size(row->message_bytes);
+	if (row->in_flight > 1)
+		printf(" x %u", row->in_flight);
+	printf(" | %u |", row->connections);
+}
+
+/* One line of ratios to user space; the baseline itself in its unit. */
+static void print_line(const struct table *t, const struct row *row,
+		       const char **names, size_t n, bool cpu)
+{
+	const struct row *base = table_find(t, row, "userspace");
+	double worst = 0;
+	size_t i;
+
+	print_name(row);
+	for (i = 0; i < n; i++) {
+		const struct row *other = table_find(t, row, names[i]);
+		double v, b, s;
+
+		if (!other) {
+			printf(" - |");
+			continue;
+		}
+		v = cpu ? other->cpu_ns : other->total_ns;
+		b = base ? cpu ? base->cpu_ns : base->total_ns : NAN;
+		s = cpu ? other->cpu_spread : other->total_spread;
+		if (!isnan(s) && s > worst)
+			worst = s;
+		if (other == base)
+			printf(" %.0f |", v);
+		else if (isnan(v) || isnan(b) || b == 0)
+			printf(" - |");
+		else
+			printf(v / b < 1 / EVEN ? " **%.2f** |" : " %.2f |",
+			       v / b);
+	}
+	printf(" %.1f %% |\n", worst * 100);
+}
+
+static void print_part(const struct table *t, bool cpu)
+{
+	const char *names[COLUMNS_MAX];
+	size_t n = servers(t, names), i, k;
+
+	printf("\n%s a message. Column userspace: %s; the others: ratio to it,\n"
+	       "below 1 is better than user space, bold when by 2 %% or more.\n\n"
+	       "| load | size | conn. |", cpu ? "Processor time of the server," :
+	       "Time of everything (client, server and kernel),",
+	       !strcmp(t->rows[0].clock, "instructions") ? "instructions" : "ns");
+	for (i = 0; i < n; i++)
+		printf(" %s |", names[i]);
+	printf(" spread up to |\n| --- | --- | --- |");
+	for (i = 0; i <= n; i++)
+		printf(" --- |");
+	putchar('\n');
+	for (i = 0; i < t->count; i++) {
+		for (k = 0; k < i; k++)
+			if (same_load(&t->rows[k], &t->rows[i]))
+				break;
+		if (k == i)
+			print_line(t, &t->rows[i], names, n, cpu);
+	}
+}
+
+/**
+ * table_summary() - ratios to user space, ready for a README
+ * @t: the table
+ */
+void table_summary(const struct table *t)
+{
+	print_part(t, false);
+	print_part(t, true);
+}
