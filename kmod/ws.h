@@ -131,11 +131,17 @@ struct ws_rx {
  * @busy: a sendmsg() sleeps that must be the next to send: it waits for room,
  *	or is between two frames of its message
  * @waiters: how many wait for @busy to end
+ * @uarg: who is told when the payload's pages are not needed any more, or NULL
+ * @shared: the payload's pages may change, as their owner likes
+ * @gather: how many runs a frame has that is still to grow, see
+ *	ws_zc_sendpage(); it has no header yet, and is not under way
+ * @gather_op: its opcode
  */
 struct ws_tx {
 	struct bio_vec *seg;
 	struct bio_vec one;
 	struct list_head pongs;
+	struct ubuf_info *uarg;
 	unsigned int waiters;
 	u32 rec_left;
 	u16 close_code;
@@ -148,6 +154,9 @@ struct ws_tx {
 	u8 npong;
 	u8 close;
 	u8 fin;
+	u8 gather;
+	u8 gather_op;
+	bool shared;
 	bool busy;
 };
 
@@ -207,6 +216,7 @@ enum ws_mib {
 	WS_MIB_RX_CLOSE,
 	WS_MIB_TX_MESSAGES,
 	WS_MIB_TX_BYTES,
+	WS_MIB_TX_REFERENCED,
 	WS_MIB_TX_PING,
 	WS_MIB_TX_PONG,
 	WS_MIB_TX_CLOSE,
@@ -447,6 +457,8 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 int ws_recv_len(struct ws_ctx *ctx);
 
 /* ws_tx.c */
+int ws_tx_open(struct ws_ctx *ctx);
+void ws_tx_seal(struct ws_ctx *ctx, struct ws_hdr *hdr);
 void ws_tx_free(struct ws_tx *tx);
 int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from);
 int ws_tx_push(struct ws_ctx *ctx, bool more);
@@ -455,6 +467,34 @@ u32 ws_tx_end(const struct ws_ctx *ctx);
 void ws_tx_wake(struct ws_ctx *ctx);
 void ws_tx_abort(struct ws_ctx *ctx);
 
+/* ws_zc.c */
+
+/**
+ * struct ws_zc - a sendmsg() that asks for its payload not to be copied
+ * @uarg: who is told when the payload is not needed any more, or NULL
+ * @size: the call's
+ * @pages: references are taken; else the payload is copied after all
+ * @notify: somebody wants to be told
+ * @hold: the frame is to grow, see ws_zc_sendpage()
+ */
+struct ws_zc {
+	struct ubuf_info *uarg;
+	size_t size;
+	bool pages;
+	bool notify;
+	bool hold;
+};
+
+/* Flags of sendmsg() that ask for it. */
+#define WS_MSG_ZC	(MSG_ZEROCOPY | WS_COMPAT_MSG_PAGES)
+
+void ws_zc_begin(struct ws_ctx *ctx, struct msghdr *msg, size_t len,
+		 struct ws_zc *zc);
+int ws_zc_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from,
+		struct ws_zc *zc);
+void ws_zc_end(struct ws_zc *zc);
+void ws_zc_seal(struct ws_ctx *ctx, bool fin);
+
 /* ws_send.c */
 
 /* Flags of struct ws_msg. */
@@ -462,6 +502,7 @@ void ws_tx_abort(struct ws_ctx *ctx);
 
 /**
  * struct ws_request - what the caller of sendmsg() asks for
+ * @zc: for a call whose payload need not be copied, or NULL
  * @len: payload bytes
  * @code: for a Close
  * @opcode: 0 for "the message that is open, or the socket's default"
@@ -469,6 +510,7 @@ void ws_tx_abort(struct ws_ctx *ctx);
  * @more: the message goes on after this
  */
 struct ws_request {
+	struct ws_zc *zc;
 	size_t len;
 	u16 code;
 	u8 opcode;

@@ -139,7 +139,8 @@ int ws_send_wait(struct ws_ctx *ctx, bool *mine, long *timeo)
 		if (err)
 			return err;
 		if (!tx->busy || *mine) {
-			err = ws_ctrl_pending(ctx) ? ws_tx_flush(ctx) : 0;
+			err = ws_ctrl_pending(ctx) || tx->gather ?
+				ws_tx_flush(ctx) : 0;
 			if (!err && sk_stream_memory_free(ctx->sk))
 				return tx_state(ctx);
 			if (err && err != -EAGAIN)
@@ -205,7 +206,10 @@ ssize_t ws_send_frame(struct ws_ctx *ctx, struct msghdr *msg, size_t left,
 	int err;
 
 	hdr.fin = !req->more && hdr.len == left;
-	err = ws_tx_build(ctx, &hdr, &msg->msg_iter);
+	if (unlikely(req->zc))
+		err = ws_zc_build(ctx, &hdr, &msg->msg_iter, req->zc);
+	else
+		err = ws_tx_build(ctx, &hdr, &msg->msg_iter);
 	if (err)
 		return err;
 
@@ -220,6 +224,8 @@ ssize_t ws_send_frame(struct ws_ctx *ctx, struct msghdr *msg, size_t left,
 	}
 	ctx->info.tx_bytes += hdr.len;
 	ws_stats_add(ctx, WS_MIB_TX_BYTES, hdr.len);
+	if (unlikely(tx->gather))
+		return hdr.len;
 	/* What TCP does not take now it takes later, before anything else. */
 	err = ws_tx_push(ctx, !hdr.fin && req->more);
 	return err && err != -EAGAIN ? err : hdr.len;
@@ -416,12 +422,13 @@ int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	struct ws_ctx *ctx = ws_ctx_get(sk);
 	const struct ws_msg *msgs = NULL;
 	int flags = msg->msg_flags;
-	struct ws_request req;
+	struct ws_request req = {};
+	struct ws_zc zc;
 	int n = 0;
 	long timeo;
 	ssize_t ret;
 
-	if (flags & (MSG_OOB | MSG_FASTOPEN | MSG_ZEROCOPY))
+	if (flags & (MSG_OOB | MSG_FASTOPEN))
 		return -EOPNOTSUPP;
 	if (msg->msg_controllen)
 		n = parse_cmsg(msg, &msgs);
@@ -432,10 +439,18 @@ int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 		if (ret)
 			return ret;
 	}
+	if ((flags & MSG_ZEROCOPY) &&
+	    (n > 1 || ws_op_is_control(req.opcode) ||
+	     READ_ONCE(ctx->cfg.flags) & WS_F_RECORDS))
+		return -EOPNOTSUPP;
 
 	lock_sock(sk);
 	ws_rx_start(ctx);
 	timeo = sock_sndtimeo(sk, flags & MSG_DONTWAIT);
+	if (unlikely(flags & WS_MSG_ZC)) {
+		ws_zc_begin(ctx, msg, len, &zc);
+		req.zc = &zc;
+	}
 	if (n && ctx->cfg.flags & WS_F_RECORDS)
 		ret = -EINVAL;
 	else if (ctx->cfg.flags & WS_F_RECORDS)
@@ -446,6 +461,8 @@ int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 		ret = ws_batch_send_array(ctx, msg, msgs, n, &timeo);
 	else
 		ret = -EINVAL;
+	if (unlikely(req.zc))
+		ws_zc_end(&zc);
 	if (ret >= 0)
 		ctx->info.tx_calls++;
 	if (ret == -EPIPE)

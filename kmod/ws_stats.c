@@ -26,6 +26,7 @@ static const char * const ws_mib_names[WS_MIB_ERR] = {
 	[WS_MIB_RX_CLOSE]	= "WsRxClose",
 	[WS_MIB_TX_MESSAGES]	= "WsTxMessages",
 	[WS_MIB_TX_BYTES]	= "WsTxBytes",
+	[WS_MIB_TX_REFERENCED]	= "WsTxReferenced",
 	[WS_MIB_TX_PING]	= "WsTxPing",
 	[WS_MIB_TX_PONG]	= "WsTxPong",
 	[WS_MIB_TX_CLOSE]	= "WsTxClose",

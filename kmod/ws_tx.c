@@ -25,12 +25,21 @@ static bool frame_pending(const struct ws_tx *tx)
  */
 void ws_tx_free(struct ws_tx *tx)
 {
+	if (unlikely(tx->gather)) {
+		tx->nseg = tx->gather;
+		tx->gather = 0;
+	}
 	while (frame_pending(tx))
 		put_page(tx->seg[tx->cur++].bv_page);
 	if (tx->seg != &tx->one)
 		kfree(tx->seg);
+	if (unlikely(tx->uarg)) {
+		net_zcopy_put(tx->uarg);
+		tx->uarg = NULL;
+	}
 	tx->seg = NULL;
 	tx->cur = 0;
+	tx->shared = false;
 	WRITE_ONCE(tx->nseg, 0);
 }
 
@@ -82,6 +91,71 @@ static int fill(struct ws_ctx *ctx, struct bio_vec *seg, int max, size_t want,
 	return 0;
 }
 
+/* Where the runs are noted; return: how many there can be. */
+static int alloc_runs(struct ws_tx *tx, size_t want)
+{
+	if (want > PAGE_SIZE) {
+		tx->seg = kmalloc_array(WS_FRAME_SEGS, sizeof(*tx->seg),
+					GFP_KERNEL);
+		if (tx->seg)
+			return WS_FRAME_SEGS;
+	}
+	tx->seg = &tx->one;
+	return 1;
+}
+
+/**
+ * ws_tx_open() - begin a frame whose payload is pages of others
+ * @ctx: the socket; no frame may be under way
+ *
+ * The first run is the header's, which ws_tx_seal() fills. Up to
+ * WS_FRAME_SEGS - 1 runs may follow, each with a reference. May sleep.
+ *
+ * Return: 0 or -ENOMEM, with nothing built.
+ */
+int ws_tx_open(struct ws_ctx *ctx)
+{
+	struct ws_tx *tx = &ctx->tx;
+	struct iov_iter none;
+	int err;
+
+	ws_owned_by_me(ctx);
+	if (alloc_runs(tx, SIZE_MAX) < WS_FRAME_SEGS) {
+		ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
+		return -ENOMEM;
+	}
+	iov_iter_kvec(&none, WRITE, NULL, 0, 0);
+	err = fill(ctx, tx->seg, 1, 0, 0, &none);
+	if (err)
+		ws_tx_free(tx);
+	return err;
+}
+
+/**
+ * ws_tx_seal() - give a frame its header
+ * @ctx: the socket
+ * @hdr: as for ws_tx_build(), with the payload wanted in len
+ */
+void ws_tx_seal(struct ws_ctx *ctx, struct ws_hdr *hdr)
+{
+	struct ws_tx *tx = &ctx->tx;
+	size_t got = 0, size;
+	int i;
+
+	for (i = 0; i < tx->nseg; i++)
+		got += tx->seg[i].bv_len;
+	got -= WS_HDR_MAX;
+	if (got < hdr->len)
+		hdr->fin = false;
+	hdr->len = got;
+	/* The header's length is known only now: it ends where data begins. */
+	size = ws_hdr_size(got, hdr->masked);
+	tx->seg[0].bv_offset += WS_HDR_MAX - size;
+	tx->seg[0].bv_len -= WS_HDR_MAX - size;
+	ws_hdr_build(page_address(tx->seg[0].bv_page) + tx->seg[0].bv_offset,
+		     hdr);
+}
+
 /**
  * ws_tx_build() - make a frame ready for ws_tx_push()
  * @ctx: the socket; no frame may be under way
@@ -98,42 +172,56 @@ static int fill(struct ws_ctx *ctx, struct bio_vec *seg, int max, size_t want,
 int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
 {
 	struct ws_tx *tx = &ctx->tx;
-	size_t got = 0, size;
-	int max = 1, err, i;
+	int max, err;
 
 	ws_owned_by_me(ctx);
 	hdr->masked = ctx->cfg.role == WS_ROLE_CLIENT;
 	hdr->key = hdr->masked ? get_random_u32() : 0;
 
-	tx->seg = NULL;
-	if (hdr->len + WS_HDR_MAX > PAGE_SIZE) {
-		tx->seg = kmalloc_array(WS_FRAME_SEGS, sizeof(*tx->seg),
-					GFP_KERNEL);
-		if (tx->seg)
-			max = WS_FRAME_SEGS;
-	}
-	if (!tx->seg)
-		tx->seg = &tx->one;
-
+	max = alloc_runs(tx, hdr->len + WS_HDR_MAX);
 	err = fill(ctx, tx->seg, max, hdr->len, hdr->key, from);
 	if (err) {
 		ws_tx_free(tx);
 		return err;
 	}
-
-	for (i = 0; i < tx->nseg; i++)
-		got += tx->seg[i].bv_len;
-	got -= WS_HDR_MAX;
-	if (got < hdr->len)
-		hdr->fin = false;
-	hdr->len = got;
-	/* The header's length is known only now: it ends where data begins. */
-	size = ws_hdr_size(got, hdr->masked);
-	tx->seg[0].bv_offset += WS_HDR_MAX - size;
-	tx->seg[0].bv_len -= WS_HDR_MAX - size;
-	ws_hdr_build(page_address(tx->seg[0].bv_page) + tx->seg[0].bv_offset,
-		     hdr);
+	ws_tx_seal(ctx, hdr);
 	return 0;
+}
+
+/* Hand TCP what can go in one call. Return: bytes, or a negated errno. */
+static int push_runs(struct ws_ctx *ctx, bool more)
+{
+	struct ws_tx *tx = &ctx->tx;
+	struct bio_vec *bv = &tx->seg[tx->cur];
+	unsigned int i, n = tx->nseg - tx->cur;
+	size_t len = 0;
+
+	/* Nobody waits for the header's page. */
+	if (unlikely(tx->uarg) && !tx->cur)
+		return ws_compat_tcp_send_pages(ctx->sk, bv, 1, bv->bv_len,
+						true, false);
+	for (i = 0; i < n; i++)
+		len += bv[i].bv_len;
+	if (unlikely(tx->uarg))
+		return ws_compat_tcp_send_zc(ctx->sk, bv, n, len, more,
+					     tx->uarg);
+	return ws_compat_tcp_send_pages(ctx->sk, bv, n, len, more, tx->shared);
+}
+
+static void runs_taken(struct ws_tx *tx, size_t len)
+{
+	while (len) {
+		struct bio_vec *bv = &tx->seg[tx->cur];
+		size_t n = min_t(size_t, len, bv->bv_len);
+
+		bv->bv_offset += n;
+		bv->bv_len -= n;
+		len -= n;
+		if (!bv->bv_len) {
+			put_page(bv->bv_page);
+			tx->cur++;
+		}
+	}
 }
 
 /**
@@ -152,6 +240,8 @@ int ws_tx_push(struct ws_ctx *ctx, bool more)
 	struct sock *sk = ctx->sk;
 
 	ws_owned_by_me(ctx);
+	if (unlikely(tx->gather))
+		ws_zc_seal(ctx, false);
 	/* TCP would take sk_err from the reader or writer it is meant for. */
 	if (frame_pending(tx) &&
 	    (sk->sk_err || (sk->sk_shutdown & SEND_SHUTDOWN) ||
@@ -160,24 +250,15 @@ int ws_tx_push(struct ws_ctx *ctx, bool more)
 		return -EPIPE;
 	}
 	while (frame_pending(tx)) {
-		struct bio_vec *bv = &tx->seg[tx->cur];
-		int n;
+		int n = push_runs(ctx, more);
 
-		n = ws_compat_tcp_send_page(sk, bv->bv_page,
-					    bv->bv_offset, bv->bv_len, more,
-					    tx->cur + 1 == tx->nseg);
 		if (n == -EAGAIN || n == -ENOMEM || n == -ENOBUFS || !n)
 			return -EAGAIN;
 		if (n < 0) {
 			ws_tx_free(tx);
 			return n;
 		}
-		bv->bv_offset += n;
-		bv->bv_len -= n;
-		if (!bv->bv_len) {
-			put_page(bv->bv_page);
-			tx->cur++;
-		}
+		runs_taken(tx, n);
 	}
 	ws_tx_free(tx);
 	return 0;

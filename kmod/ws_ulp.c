@@ -63,7 +63,7 @@ static void fill_slot(struct ws_slot *slot, struct proto *prot,
 	slot->ops.read_sock = NULL;
 	slot->ops.read_skb = NULL;
 	slot->ops.set_peek_off = NULL;
-	ws_compat_no_sendpage(&slot->prot, &slot->ops);
+	ws_compat_set_sendpage(&slot->prot, &slot->ops);
 }
 
 static const struct ws_slot *get_slot(struct proto *prot,
@@ -174,6 +174,8 @@ static int ws_init_sk(struct sock *sk)
 	/* Urgent bytes are part of the stream; every byte must be told of. */
 	sock_set_flag(sk, SOCK_URGINLINE);
 	WRITE_ONCE(sk->sk_rcvlowat, 1);
+	/* tcp_set_ulp() has said that there is no zero-copy send for io_uring. */
+	set_bit(SOCK_SUPPORT_ZC, &sk->sk_socket->flags);
 	ws_stats_inc(ctx, WS_MIB_ATTACHED);
 	ws_stats_inc(ctx, WS_MIB_CURR);
 	return 0;

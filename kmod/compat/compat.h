@@ -9,6 +9,7 @@
 #include <asm/ioctls.h>
 #include <linux/bvec.h>
 #include <linux/highmem.h>
+#include <linux/skbuff.h>
 #include <linux/sockios.h>
 #include <linux/uio.h>
 #include <net/sock.h>
@@ -18,41 +19,123 @@
 struct proto *ws_lower_prot(const struct sock *sk);
 
 /*
- * Hand one run of a page to TCP by reference. Needs the socket lock, may
- * sleep for memory, never waits for room in the send buffer. The pages are
- * never written again, so a receiver on loopback may share them. @more is
- * MSG_MORE of the caller, @last says that no other run of the frame follows.
+ * Hand runs of pages to TCP by reference. Needs the socket lock, may sleep for
+ * memory, never waits for room in the send buffer. @more is MSG_MORE of the
+ * caller. Unless they are @shared the pages are never written again, and a
+ * receiver on loopback may have them.
  *
  * Return: bytes taken, or a negated errno.
  */
-static inline int ws_compat_tcp_send_page(struct sock *sk, struct page *page,
-					  size_t off, size_t len, bool more,
-					  bool last)
+static inline int ws_compat_tcp_send_pages(struct sock *sk, struct bio_vec *bv,
+					   unsigned int n, size_t len,
+					   bool more, bool shared)
 {
-	int flags = MSG_DONTWAIT | MSG_NOSIGNAL |
-		    (more || !last ? MSG_MORE : 0);
+	int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0) |
+		    (shared ? 0 : MSG_NO_SHARED_FRAGS);
 #ifdef WS_HAVE_SENDPAGE
-	if (!last)
-		flags |= MSG_SENDPAGE_NOTLAST;
-	return tcp_sendpage_locked(sk, page, off, len,
-				   flags | MSG_NO_SHARED_FRAGS);
-#else
-	struct msghdr msg = { .msg_flags = flags | MSG_SPLICE_PAGES |
-					   MSG_NO_SHARED_FRAGS };
-	struct bio_vec bv;
+	int done = 0;
 
-	bvec_set_page(&bv, page, len, off);
-	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, &bv, 1, len);
+	for (; n; n--, bv++) {
+		int notlast = n > 1 ? MSG_MORE | MSG_SENDPAGE_NOTLAST : 0;
+		int ret = tcp_sendpage_locked(sk, bv->bv_page, bv->bv_offset,
+					      bv->bv_len, flags | notlast);
+
+		if (ret < 0)
+			return done ? done : ret;
+		done += ret;
+		if (ret < bv->bv_len)
+			break;
+	}
+	return done;
+#else
+	struct msghdr msg = { .msg_flags = flags | MSG_SPLICE_PAGES };
+
+	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, bv, n, len);
 	return tcp_sendmsg_locked(sk, &msg, len);
 #endif
 }
 
-/* Take the page-sending entries out of a copy of a protocol's tables. */
-static inline void ws_compat_no_sendpage(struct proto *prot,
-					 struct proto_ops *ops)
+static inline bool ws_compat_zc_is_tcps(const struct ubuf_info *uarg)
+{
+#ifdef WS_HAVE_UBUF_OPS
+	return uarg->ops == &msg_zerocopy_ubuf_ops;
+#else
+	return uarg->callback == msg_zerocopy_callback;
+#endif
+}
+
+/*
+ * The same for pages whose owner is told through @uarg when TCP no longer
+ * needs them. Does not use up the caller's reference on it.
+ */
+static inline int ws_compat_tcp_send_zc(struct sock *sk, struct bio_vec *bv,
+					unsigned int n, size_t len, bool more,
+					struct ubuf_info *uarg)
+{
+	struct msghdr msg = {
+		.msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_ZEROCOPY |
+			     (more ? MSG_MORE : 0),
+		.msg_ubuf = uarg,
+	};
+	bool tcps = ws_compat_zc_is_tcps(uarg);
+	u16 calls = tcps ? uarg_to_msgzc(uarg)->len : 0;
+	int ret;
+
+	iov_iter_bvec(&msg.msg_iter, WRITE, bv, n, len);
+	ret = tcp_sendmsg_locked(sk, &msg, len);
+	/* Until 6.9 TCP takes the caller's number back when it takes nothing. */
+	if (ret < 0 && tcps && uarg_to_msgzc(uarg)->len != calls) {
+		uarg_to_msgzc(uarg)->len = calls;
+		atomic_inc(&sk->sk_zckey);
+	}
+	return ret;
+}
+
+/* A number for a call of @size bytes, and who is told of its end, or NULL. */
+static inline struct ubuf_info *ws_compat_zc_alloc(struct sock *sk, size_t size)
+{
+	struct ubuf_info *last = skb_zcopy(tcp_write_queue_tail(sk));
+
+#ifdef WS_HAVE_ZC_DEVMEM
+	return msg_zerocopy_realloc(sk, size, last, false);
+#else
+	return msg_zerocopy_realloc(sk, size, last);
+#endif
+}
+
+/* Tell that bytes were copied; the caller's reference stays. */
+static inline void ws_compat_zc_copied(struct ubuf_info *uarg)
+{
+	net_zcopy_get(uarg);
+#ifdef WS_HAVE_UBUF_OPS
+	uarg->ops->complete(NULL, uarg, false);
+#else
+	uarg->callback(NULL, uarg, false);
+#endif
+}
+
+/*
+ * splice() and sendfile() come with MSG_SPLICE_PAGES, or else page by page to
+ * proto.sendpage, which passes that flag on; MSG_SENDPAGE_NOTLAST then says
+ * that the next page is about to come.
+ */
+#ifdef WS_HAVE_SENDPAGE
+#define WS_COMPAT_MSG_PAGES	0x8000000
+#define WS_COMPAT_MSG_NOTLAST	MSG_SENDPAGE_NOTLAST
+
+int ws_zc_sendpage(struct sock *sk, struct page *page, int offset, size_t size,
+		   int flags);
+#else
+#define WS_COMPAT_MSG_PAGES	MSG_SPLICE_PAGES
+#define WS_COMPAT_MSG_NOTLAST	0
+#endif
+
+/* The page-sending entries in a copy of a protocol's tables. */
+static inline void ws_compat_set_sendpage(struct proto *prot,
+					  struct proto_ops *ops)
 {
 #ifdef WS_HAVE_SENDPAGE
-	prot->sendpage = NULL;
+	prot->sendpage = ws_zc_sendpage;
 	/*
 	 * Not ops->sendmsg_locked: tcp_sendpage_locked() falls back to it for
 	 * routes without scatter-gather.
@@ -62,13 +145,6 @@ static inline void ws_compat_no_sendpage(struct proto *prot,
 	ops->sendmsg_locked = NULL;
 #endif
 }
-
-/* MSG_SENDPAGE_NOTLAST: more of the same file follows (sendfile). */
-#ifdef WS_HAVE_SENDPAGE
-#define WS_COMPAT_MSG_NOTLAST	MSG_SENDPAGE_NOTLAST
-#else
-#define WS_COMPAT_MSG_NOTLAST	0
-#endif
 
 /* proto.recvmsg: ours has the older form, with @addr_len, everywhere. */
 int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,

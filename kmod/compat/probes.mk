@@ -16,3 +16,7 @@ ccflags-y += $(call ws-probe,net/sock.h,int flags. int .addr_len.;,WS_HAVE_ADDR_
 ccflags-y += $(call ws-probe,linux/skbuff.h,skb_frags_readable,WS_HAVE_UNREADABLE)
 # iov_iter names its current segment
 ccflags-y += $(call ws-probe,linux/uio.h,define iter_iov_addr,WS_HAVE_ITER_IOV)
+# who is told of the end of a zero-copy send has a table of functions
+ccflags-y += $(call ws-probe,linux/skbuff.h,struct ubuf_info_ops .,WS_HAVE_UBUF_OPS)
+# such a send may be of device memory
+ccflags-y += $(call ws-probe,linux/skbuff.h,struct ubuf_info .uarg. bool devmem,WS_HAVE_ZC_DEVMEM)

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Sends that do not copy: splice(), sendfile(), MSG_ZEROCOPY and io_uring's
+ * form of it. The frame's header is a run of our own, the payload's runs are
+ * pages of others, each with a reference. Only the server role can do it, as a
+ * client must mask; there, and where the route or the memory does not allow
+ * it, the payload is copied, and who wanted to be told is told so.
+ *
+ * All pages of a frame are held before its header reaches TCP, so a bad
+ * pointer tears no frame. A number is taken for MSG_ZEROCOPY only when the
+ * first frame is complete, as none can be given back once another call has one.
+ *
+ * All of it in process context with the socket lock.
+ */
+#include <linux/mm.h>
+#include <linux/netdevice.h>
+
+#include "ws.h"
+
+/* Pages asked for at a time. */
+#define WS_ZC_BATCH	16
+/* Longest wait for the next page of a frame that is still to grow. */
+#define WS_ZC_HOLD	(HZ / 5)
+
+static bool can_refer(const struct ws_ctx *ctx)
+{
+	return ctx->cfg.role == WS_ROLE_SERVER &&
+	       !(ctx->cfg.flags & WS_F_RECORDS) &&
+	       (ctx->sk->sk_route_caps & NETIF_F_SG);
+}
+
+/* Slab memory has no references of its own. */
+static bool pages_ok(const struct iov_iter *from)
+{
+	const struct bio_vec *bv = from->bvec;
+	size_t left = iov_iter_count(from);
+	size_t skip = from->iov_offset;
+
+	for (; left; bv++) {
+		if (!sendpage_ok(bv->bv_page))
+			return false;
+		left -= min_t(size_t, left, bv->bv_len - skip);
+		skip = 0;
+	}
+	return true;
+}
+
+/*
+ * The application may do nothing but wait for its pages; a connection that has
+ * ended must not keep those of a frame that TCP had not taken yet.
+ */
+static void zc_state_change(struct sock *sk)
+{
+	struct ws_ctx *ctx = ws_ctx_get(sk);
+
+	ws_ctrl_kick(ctx);
+	ctx->state_change(sk);
+}
+
+static void watch(struct ws_ctx *ctx)
+{
+	struct sock *sk = ctx->sk;
+
+	if (sk->sk_state_change != ctx->state_change)
+		return;
+	write_lock_bh(&sk->sk_callback_lock);
+	sk->sk_state_change = zc_state_change;
+	write_unlock_bh(&sk->sk_callback_lock);
+}
+
+/**
+ * ws_zc_begin() - see what can be done for a call with WS_MSG_ZC
+ * @ctx: the socket
+ * @msg: the call's
+ * @len: the call's
+ * @zc: filled; ws_zc_end() follows
+ */
+void ws_zc_begin(struct ws_ctx *ctx, struct msghdr *msg, size_t len,
+		 struct ws_zc *zc)
+{
+	const struct iov_iter *from = &msg->msg_iter;
+	bool asked = msg->msg_flags & MSG_ZEROCOPY;
+	struct sock *sk = ctx->sk;
+
+	ws_owned_by_me(ctx);
+	memset(zc, 0, sizeof(*zc));
+	/* Without SO_ZEROCOPY the flag says nothing, as in TCP. */
+	if (asked && (!len || !(msg->msg_ubuf || sock_flag(sk, SOCK_ZEROCOPY))))
+		return;
+
+	if (iov_iter_is_bvec(from))
+		zc->pages = can_refer(ctx) && pages_ok(from);
+	else
+		zc->pages = asked && user_backed_iter(from) && can_refer(ctx);
+	if (!asked) {
+		zc->hold = msg->msg_flags & WS_COMPAT_MSG_NOTLAST;
+		return;
+	}
+	zc->notify = true;
+	zc->size = len;
+	zc->uarg = msg->msg_ubuf;
+	if (zc->uarg)
+		net_zcopy_get(zc->uarg);
+	if (zc->pages)
+		watch(ctx);
+}
+
+/**
+ * ws_zc_end() - the call is over; frames under way have references of their own
+ * @zc: as ws_zc_begin() filled it
+ */
+void ws_zc_end(struct ws_zc *zc)
+{
+	net_zcopy_put(zc->uarg);
+}
+
+/*
+ * Another page behind @n runs, with a reference that is now the frame's.
+ * Return: how many runs there are then.
+ */
+static int add_page(struct bio_vec *seg, int n, struct page *page, size_t off,
+		    size_t len)
+{
+	struct bio_vec *last = &seg[n - 1];
+	struct page *head = compound_head(page);
+
+	off += (page_to_pfn(page) - page_to_pfn(head)) << PAGE_SHIFT;
+	if (n > 1 && last->bv_page == head &&
+	    last->bv_offset + last->bv_len == off) {
+		last->bv_len += len;
+		put_page(page);
+		return n;
+	}
+	seg[n].bv_page = head;
+	seg[n].bv_offset = off;
+	seg[n].bv_len = len;
+	return n + 1;
+}
+
+static int take_pages(struct ws_tx *tx, struct iov_iter *from, size_t want)
+{
+	struct page *pages[WS_ZC_BATCH];
+
+	while (want && tx->nseg < WS_FRAME_SEGS) {
+		int i, max = min(WS_ZC_BATCH, WS_FRAME_SEGS - tx->nseg);
+		size_t off;
+		ssize_t n;
+
+		n = iov_iter_get_pages2(from, pages, want, max, &off);
+		if (n <= 0)
+			return -EFAULT;
+		want -= n;
+		for (i = 0; n; i++) {
+			size_t len = min_t(size_t, n, PAGE_SIZE - off);
+
+			tx->nseg = add_page(tx->seg, tx->nseg, pages[i], off,
+					    len);
+			n -= len;
+			off = 0;
+		}
+	}
+	return 0;
+}
+
+/*
+ * The next page is about to come, says the flag; but if reading it fails, it
+ * does not. Then the work sends what there is.
+ */
+static void hold(struct ws_ctx *ctx, const struct ws_hdr *hdr)
+{
+	struct delayed_work *work = &ctx->work;
+	struct ws_tx *tx = &ctx->tx;
+
+	tx->gather = tx->nseg;
+	tx->gather_op = hdr->opcode;
+	WRITE_ONCE(tx->nseg, 0);
+	/* To poll() it may have looked as if the frame were under way. */
+	ws_tx_wake(ctx);
+	if (!delayed_work_pending(work) ||
+	    time_after(work->timer.expires, jiffies + WS_ZC_HOLD))
+		mod_delayed_work(ws_wq, work, WS_ZC_HOLD);
+}
+
+/**
+ * ws_zc_seal() - a frame that was to grow is complete
+ * @ctx: the socket
+ * @fin: it is its message's last
+ */
+void ws_zc_seal(struct ws_ctx *ctx, bool fin)
+{
+	struct ws_tx *tx = &ctx->tx;
+	struct ws_hdr hdr = { .opcode = tx->gather_op, .fin = fin };
+
+	WRITE_ONCE(tx->nseg, tx->gather);
+	tx->gather = 0;
+	ws_tx_seal(ctx, &hdr);
+}
+
+static int build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from,
+		 struct ws_zc *zc)
+{
+	struct ws_tx *tx = &ctx->tx;
+	size_t left = iov_iter_count(from);
+	int err;
+
+	err = ws_tx_open(ctx);
+	if (!err)
+		err = take_pages(tx, from, hdr->len);
+	if (err)
+		return err;
+	ws_stats_add(ctx, WS_MIB_TX_REFERENCED, left - iov_iter_count(from));
+	tx->shared = true;
+	if (zc->hold && !hdr->rsv && iov_iter_count(from) == 0)
+		hold(ctx, hdr);
+	else
+		ws_tx_seal(ctx, hdr);
+	return 0;
+}
+
+/**
+ * ws_zc_build() - ws_tx_build() for a call with WS_MSG_ZC
+ * @ctx: the socket; no frame may be under way
+ * @hdr: as for ws_tx_build()
+ * @from: as for ws_tx_build()
+ * @zc: as ws_zc_begin() filled it
+ *
+ * May leave a frame that is not to be pushed yet, see &ws_tx.gather.
+ *
+ * Return: as ws_tx_build(), or -ENOBUFS when too much memory is locked.
+ */
+int ws_zc_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from,
+		struct ws_zc *zc)
+{
+	struct ws_tx *tx = &ctx->tx;
+	int err;
+
+	if (zc->pages)
+		err = build(ctx, hdr, from, zc);
+	else
+		err = ws_tx_build(ctx, hdr, from);
+	if (!err && zc->notify && !zc->uarg) {
+		zc->uarg = ws_compat_zc_alloc(ctx->sk, zc->size);
+		if (!zc->uarg)
+			err = -ENOBUFS;
+	}
+	if (err) {
+		ws_tx_free(tx);
+		return err;
+	}
+	if (zc->uarg && zc->pages) {
+		net_zcopy_get(zc->uarg);
+		tx->uarg = zc->uarg;
+	} else if (zc->uarg) {
+		ws_compat_zc_copied(zc->uarg);
+	}
+	return 0;
+}
+
+#ifdef WS_HAVE_SENDPAGE
+/* Does a page fit behind those that are held? Nothing else may come first. */
+static bool may_grow(const struct ws_ctx *ctx)
+{
+	const struct ws_tx *tx = &ctx->tx;
+	const struct sock *sk = ctx->sk;
+
+	return tx->gather && tx->gather < WS_FRAME_SEGS && !tx->busy &&
+	       tx->close == WS_CLOSE_NONE && !sk->sk_err &&
+	       !(sk->sk_shutdown & SEND_SHUTDOWN);
+}
+
+static void grow(struct ws_ctx *ctx, struct page *page, int offset,
+		 size_t size, int flags)
+{
+	bool more = flags & (MSG_MORE | MSG_SENDPAGE_NOTLAST);
+	struct ws_tx *tx = &ctx->tx;
+
+	get_page(page);
+	tx->gather = add_page(tx->seg, tx->gather, page, offset, size);
+	ctx->info.tx_bytes += size;
+	ws_stats_add(ctx, WS_MIB_TX_BYTES, size);
+	ws_stats_add(ctx, WS_MIB_TX_REFERENCED, size);
+	if ((flags & MSG_SENDPAGE_NOTLAST) && tx->gather < WS_FRAME_SEGS)
+		return;
+
+	ws_zc_seal(ctx, !more);
+	if (!more) {
+		tx->opcode = 0;
+		ctx->info.tx_messages++;
+		ws_stats_inc(ctx, WS_MIB_TX_MESSAGES);
+	}
+	/* If TCP has no room, the next call waits for it, and for this frame. */
+	ws_tx_push(ctx, more);
+	ws_ctrl_kick(ctx);
+}
+
+/**
+ * ws_zc_sendpage() - proto.sendpage of an attached socket
+ * @sk: the socket
+ * @page: the page
+ * @offset: where its bytes begin
+ * @size: how many there are
+ * @flags: MSG_SENDPAGE_NOTLAST says that another page follows at once
+ *
+ * Where splice() brings page after page, one a call, a frame grows while that
+ * flag is set, up to WS_FRAME_SEGS runs. Whoever else comes to send meanwhile
+ * ends it, see ws_tx_push(). May sleep; takes the socket lock.
+ *
+ * Return: as ws_sendmsg().
+ */
+int ws_zc_sendpage(struct sock *sk, struct page *page, int offset, size_t size,
+		   int flags)
+{
+	struct ws_ctx *ctx = ws_ctx_get(sk);
+	struct bio_vec bv = {
+		.bv_page = page,
+		.bv_offset = offset,
+		.bv_len = size,
+	};
+	struct msghdr msg = { .msg_flags = flags | WS_COMPAT_MSG_PAGES };
+	bool grown = false;
+
+	lock_sock(sk);
+	if (!can_refer(ctx) || !sendpage_ok(page)) {
+		release_sock(sk);
+		return sock_no_sendpage(sk->sk_socket, page, offset, size,
+					flags);
+	}
+	if (may_grow(ctx)) {
+		grow(ctx, page, offset, size, flags);
+		grown = true;
+	}
+	release_sock(sk);
+	if (grown)
+		return size;
+	iov_iter_bvec(&msg.msg_iter, WRITE, &bv, 1, size);
+	return ws_sendmsg(sk, &msg, size);
+}
+#endif

@@ -1,0 +1,530 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Sends that do not copy, and what becomes of the pages they refer to. */
+#include "kselftest_harness.h"
+#include "ws_test.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/sendfile.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <linux/errqueue.h>
+
+FIXTURE(zc)
+{
+	struct pair p;
+	char *buf;
+	__u32 calls;		/* completions seen */
+	int copied;
+};
+
+FIXTURE_VARIANT(zc)
+{
+	int family;
+	__u32 role;
+};
+
+FIXTURE_VARIANT_ADD(zc, server4)
+{
+	.family = AF_INET,
+	.role = WS_ROLE_SERVER,
+};
+
+FIXTURE_VARIANT_ADD(zc, server6)
+{
+	.family = AF_INET6,
+	.role = WS_ROLE_SERVER,
+};
+
+FIXTURE_VARIANT_ADD(zc, client4)
+{
+	.family = AF_INET,
+	.role = WS_ROLE_CLIENT,
+};
+
+FIXTURE_SETUP(zc)
+{
+	int one = 1;
+
+	/* Room for little at the peer: what is sent stays here for a while. */
+	ASSERT_TRUE(pair_open_rcvbuf(&self->p, variant->family, variant->role,
+				     0, 20000, 0));
+	ASSERT_EQ(0, setsockopt(self->p.ws, SOL_SOCKET, SO_ZEROCOPY, &one,
+				sizeof(one)));
+	self->buf = mmap(NULL, PATTERN_MAX, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->buf);
+	memcpy(self->buf, pattern(0, PATTERN_MAX), PATTERN_MAX);
+}
+
+FIXTURE_TEARDOWN(zc)
+{
+	munmap(self->buf, PATTERN_MAX);
+	pair_close(&self->p);
+}
+
+/* One report of the error queue: calls *@lo to *@hi are complete. */
+static int read_report(int fd, __u32 *lo, __u32 *hi, bool *copied)
+{
+	char control[128];
+	struct msghdr msg = {
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	struct sock_extended_err *err;
+	struct cmsghdr *cmsg;
+
+	if (recvmsg(fd, &msg, MSG_ERRQUEUE) < 0)
+		return -errno;
+	cmsg = CMSG_FIRSTHDR(&msg);
+	if (!cmsg)
+		return -ENOMSG;
+	err = (void *)CMSG_DATA(cmsg);
+	if (err->ee_origin != SO_EE_ORIGIN_ZEROCOPY || err->ee_errno)
+		return -EBADMSG;
+	*lo = err->ee_info;
+	*hi = err->ee_data;
+	*copied = err->ee_code & SO_EE_CODE_ZEROCOPY_COPIED;
+	return 0;
+}
+
+/* Waits until @want calls are complete; not one more, none twice. */
+static bool completed(FIXTURE_DATA(zc) *self, __u32 want)
+{
+	uint64_t end = now_ms() + WS_TEST_MS;
+	bool seen[1024] = { false };
+	__u32 i;
+
+	for (i = 0; i < self->calls; i++)
+		seen[i] = true;
+	while (now_ms() < end) {
+		bool copied = false;
+		__u32 lo = 0, hi = 0;
+		int err = read_report(self->p.ws, &lo, &hi, &copied);
+
+		if (err == -EAGAIN) {
+			if (self->calls == want)
+				return true;
+			poll_for(self->p.ws, 0, 100);
+			continue;
+		}
+		if (err)
+			return complain("error queue: %s", strerror(-err));
+		self->copied += copied;
+		for (i = lo; i <= hi; i++) {
+			if (i >= want || seen[i])
+				return complain("call %u of %u completed%s", i,
+						want, i < want ? " twice" : "");
+			seen[i] = true;
+			self->calls++;
+		}
+	}
+	return complain("%u of %u calls complete", self->calls, want);
+}
+
+struct drain {
+	struct pair *p;
+	size_t len;
+	pthread_t thread;
+	int frames;
+	bool ok;
+};
+
+/* Reads one message, which must be the pattern. */
+static void *drain(void *arg)
+{
+	struct drain *d = arg;
+	struct frame f;
+	size_t at = 0;
+
+	do {
+		if (!read_frame(d->p, &f))
+			return NULL;
+		if (!is_pattern(f.data, at, f.len)) {
+			complain("wrong bytes from %zu on", at);
+			return NULL;
+		}
+		at += f.len;
+		d->frames++;
+		free(f.data);
+	} while (!(f.first & FIN));
+	if (at == d->len)
+		d->ok = true;
+	else
+		complain("%zu bytes of %zu", at, d->len);
+	return NULL;
+}
+
+static int temp_file(size_t len)
+{
+	int fd = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+
+	if (fd < 0)
+		fd = memfd_create("ws_zc", 0);
+	if (fd < 0 || write(fd, pattern(0, len), len) != (ssize_t)len ||
+	    lseek(fd, 0, SEEK_SET)) {
+		complain("temporary file: %s", strerror(errno));
+		return -1;
+	}
+	return fd;
+}
+
+/* The file's pages go out as they are, in frames of a good size. */
+TEST_F(zc, sendfile)
+{
+	struct drain d = { .p = &self->p, .len = 500000 };
+	long long before = ws_stat("WsTxReferenced");
+	off_t at = 0;
+	int fd;
+
+	fd = temp_file(d.len);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, pthread_create(&d.thread, NULL, drain, &d));
+	while (at < (off_t)d.len) {
+		ssize_t n = sendfile(self->p.ws, fd, &at, d.len - at);
+
+		ASSERT_LT(0, n);
+		/* A short one ends the message; the drain would say so. */
+		ASSERT_EQ((off_t)d.len, at);
+	}
+	ASSERT_EQ(0, pthread_join(d.thread, NULL));
+	EXPECT_TRUE(d.ok);
+	EXPECT_EQ(variant->role == WS_ROLE_SERVER ? 500000 : 0,
+		  ws_stat("WsTxReferenced") - before);
+	if (variant->role == WS_ROLE_SERVER) {
+		EXPECT_GE(12, d.frames);
+	}
+	EXPECT_EQ(1, ws_get_info(self->p.ws).tx_messages);
+	EXPECT_EQ(500000, ws_get_info(self->p.ws).tx_bytes);
+	close(fd);
+}
+
+/* A message that begins with @opcode, in as many frames as there are. */
+static bool expect_pieces(struct pair *p, int opcode, uint64_t from,
+			  size_t len, bool fin)
+{
+	size_t at = 0;
+	struct frame f;
+
+	do {
+		if (!read_frame(p, &f))
+			return false;
+		if (f.first != ((at ? 0 : opcode) |
+				(fin && at + f.len == len ? FIN : 0)) ||
+		    !is_pattern(f.data, from + at, f.len))
+			return complain("frame %02x of %zu at %zu", f.first,
+					f.len, at);
+		at += f.len;
+		free(f.data);
+	} while (at < len);
+	return at == len || complain("%zu bytes of %zu", at, len);
+}
+
+/* A file longer than asked for, or shorter. */
+TEST_F(zc, sendfile_ends)
+{
+	struct pair *p = &self->p;
+	off_t at;
+	int fd;
+
+	fd = temp_file(6000);
+	ASSERT_LE(0, fd);
+	at = 0;
+	ASSERT_EQ(5000, sendfile(p->ws, fd, &at, 5000));
+	EXPECT_TRUE(expect_pieces(p, F_BINARY, 0, 5000, true));
+	at = 100;
+	ASSERT_EQ(5900, sendfile(p->ws, fd, &at, 20000));
+	EXPECT_TRUE(expect_pieces(p, F_BINARY, 100, 5900, false));
+	EXPECT_TRUE(expect_frame(p, CONT, "", 0));
+	at = 0;
+	ASSERT_EQ(1, ws_send(p->ws, WS_OP_TEXT, "<", 1, MSG_MORE));
+	ASSERT_EQ(10, sendfile(p->ws, fd, &at, 10));
+	EXPECT_TRUE(expect_frame(p, F_TEXT, "<", 1));
+	EXPECT_TRUE(expect_frame(p, CONT, pattern(0, 10), 10));
+	close(fd);
+}
+
+/* Who writes to the file changes what has not arrived: nothing was copied. */
+TEST_F(zc, sendfile_shares)
+{
+	struct pair *p = &self->p;
+	char new[3000];
+	int fd;
+
+	memset(new, '#', sizeof(new));
+	fd = temp_file(sizeof(new));
+	ASSERT_LE(0, fd);
+	ASSERT_EQ((ssize_t)sizeof(new), sendfile(p->ws, fd, NULL, sizeof(new)));
+	ASSERT_EQ((ssize_t)sizeof(new), pwrite(fd, new, sizeof(new), 0));
+	EXPECT_TRUE(expect_frame(p, BINARY, variant->role == WS_ROLE_SERVER ?
+				 new : pattern(0, sizeof(new)), sizeof(new)));
+	close(fd);
+}
+
+/* Pieces that begin and end anywhere in their pages. */
+TEST_F(zc, splice)
+{
+	static const size_t sizes[] = { 1, 4096, 5000, 60000, 3, 8191, 65536 };
+	struct pair *p = &self->p;
+	size_t i, at = 1;
+	int fd[2];
+
+	ASSERT_EQ(0, pipe(fd));
+	ASSERT_LE(1 << 17, fcntl(fd[1], F_SETPIPE_SZ, 1 << 17));
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct iovec iov = { self->buf + at, sizes[i] };
+		struct drain d = { .p = p, .len = sizes[i] };
+
+		memcpy(self->buf + at, pattern(0, sizes[i]), sizes[i]);
+		ASSERT_EQ((ssize_t)sizes[i], vmsplice(fd[1], &iov, 1, 0));
+		ASSERT_EQ(0, pthread_create(&d.thread, NULL, drain, &d));
+		ASSERT_EQ((ssize_t)sizes[i], splice(fd[0], NULL, p->ws, NULL,
+						    sizes[i], 0));
+		ASSERT_EQ(0, pthread_join(d.thread, NULL));
+		EXPECT_TRUE(d.ok);
+		if (variant->role == WS_ROLE_SERVER) {
+			EXPECT_GE(3, d.frames);
+		}
+		at += sizes[i];
+	}
+	EXPECT_EQ(ARRAY_SIZE(sizes), ws_get_info(p->ws).tx_messages);
+	close(fd[0]);
+	close(fd[1]);
+}
+
+/* One report for each call, whatever the number of frames. */
+TEST_F(zc, completions)
+{
+	static const size_t sizes[] = {
+		1, 100, 4096, 65536, 65000, 300000, PATTERN_MAX,
+	};
+	struct pair *p = &self->p;
+	long long before = ws_stat("WsTxReferenced");
+	size_t i, off, sum = 0;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct drain d = { .p = p, .len = sizes[i] };
+
+		off = i & 1 && sizes[i] < PATTERN_MAX / 2 ? 26 * 7 : 0;
+		memcpy(self->buf + off, pattern(0, sizes[i]), sizes[i]);
+		ASSERT_EQ(0, pthread_create(&d.thread, NULL, drain, &d));
+		ASSERT_EQ((ssize_t)sizes[i],
+			  ws_send(p->ws, WS_OP_BINARY, self->buf + off,
+				  sizes[i], MSG_ZEROCOPY));
+		sum += sizes[i];
+		ASSERT_EQ(0, pthread_join(d.thread, NULL));
+		EXPECT_TRUE(d.ok);
+		if (i & 1) {
+			EXPECT_TRUE(completed(self, i + 1));
+		}
+	}
+	EXPECT_TRUE(completed(self, i));
+	EXPECT_EQ((long long)(variant->role == WS_ROLE_SERVER ? sum : 0),
+		  ws_stat("WsTxReferenced") - before);
+	/* An empty message has no pages; without SO_ZEROCOPY nobody asks. */
+	ASSERT_EQ(0, ws_send(p->ws, WS_OP_TEXT, "", 0, MSG_ZEROCOPY));
+	EXPECT_TRUE(expect_frame(p, TEXT, "", 0));
+	i = 0;
+	ASSERT_EQ(0, setsockopt(p->ws, SOL_SOCKET, SO_ZEROCOPY, &i, 4));
+	ASSERT_EQ(2, ws_send(p->ws, WS_OP_TEXT, "no", 2, MSG_ZEROCOPY));
+	EXPECT_TRUE(expect_frame(p, TEXT, "no", 2));
+	EXPECT_EQ(-EOPNOTSUPP, ws_send(p->ws, WS_OP_PING, "?", 1,
+				       MSG_ZEROCOPY));
+	EXPECT_TRUE(completed(self, ARRAY_SIZE(sizes)));
+	EXPECT_TRUE(expect_silence(p));
+}
+
+/* Sends 100000 bytes at a time until there is no room. */
+static __u32 fill(FIXTURE_DATA(zc) *self, size_t *bytes)
+{
+	__u32 calls = 0;
+	ssize_t n;
+
+	*bytes = 0;
+	while (*bytes < PATTERN_MAX / 2) {
+		n = ws_send(self->p.ws, WS_OP_BINARY, self->buf + *bytes,
+			    100000, MSG_ZEROCOPY | MSG_DONTWAIT | MSG_MORE);
+		if (n <= 0)
+			break;
+		calls++;
+		*bytes += n;
+	}
+	return calls;
+}
+
+/* The pages are not copied: who writes to them changes what is sent. */
+TEST_F(zc, shares)
+{
+	size_t bytes, at = 0, new = 0, i;
+	struct pair *p = &self->p;
+	__u32 calls;
+	struct frame f;
+
+	calls = fill(self, &bytes);
+	ASSERT_LT(0, calls);
+	ASSERT_LT(100000, bytes);
+	memset(self->buf, '#', PATTERN_MAX);
+	while (at < bytes) {
+		ASSERT_TRUE(read_frame(p, &f));
+		for (i = 0; i < f.len && f.data[i] == '#'; i++)
+			;
+		if (i == f.len) {
+			new += i;
+		} else if (variant->role == WS_ROLE_CLIENT) {
+			ASSERT_TRUE(is_pattern(f.data, at, f.len));
+		}
+		at += f.len;
+		free(f.data);
+	}
+	EXPECT_EQ(bytes, at);
+	if (variant->role == WS_ROLE_SERVER) {
+		EXPECT_LT(0, new);
+	} else {
+		EXPECT_EQ(0, new);
+	}
+	EXPECT_TRUE(completed(self, calls));
+	ASSERT_EQ(3, ws_send(p->ws, WS_OP_CONT, "end", 3, 0));
+	EXPECT_TRUE(expect_frame(p, CONT, "end", 3));
+}
+
+/* A bad pointer takes no number and leaves nothing on the wire. */
+TEST_F(zc, efault)
+{
+	struct pair *p = &self->p;
+	size_t room = 65536;
+	struct drain d = { .p = p, .len = 100 };
+	char *end = self->buf + room;
+
+	ASSERT_EQ(0, mprotect(end, room, PROT_NONE));
+	EXPECT_EQ(-EFAULT, ws_send(p->ws, WS_OP_TEXT, end - 1, 2,
+				   MSG_ZEROCOPY));
+	EXPECT_EQ(-EFAULT, ws_send(p->ws, WS_OP_TEXT, end - 9000, 9001,
+				   MSG_ZEROCOPY));
+	EXPECT_EQ(-EFAULT, ws_send(p->ws, WS_OP_TEXT, end, 5, MSG_ZEROCOPY));
+	EXPECT_TRUE(expect_silence(p));
+	EXPECT_TRUE(completed(self, 0));
+	ASSERT_EQ(100, ws_send(p->ws, WS_OP_BINARY, self->buf, 100,
+			       MSG_ZEROCOPY));
+	drain(&d);
+	EXPECT_TRUE(d.ok);
+	EXPECT_TRUE(completed(self, 1));
+}
+
+/* Pinned pages count against RLIMIT_MEMLOCK. */
+TEST_F(zc, memlock)
+{
+	struct rlimit limit = { .rlim_cur = 65536, .rlim_max = 65536 };
+	struct pair *p = &self->p;
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	if (!pid) {
+		ssize_t n = 0;
+
+		if (setrlimit(RLIMIT_MEMLOCK, &limit) || setuid(65534))
+			_exit(2);
+		n = ws_send(p->ws, WS_OP_BINARY, self->buf, 200000,
+			    MSG_ZEROCOPY);
+		if (n != -ENOBUFS)
+			_exit(3);
+		_exit(ws_send(p->ws, WS_OP_BINARY, self->buf, 20000,
+			      MSG_ZEROCOPY) == 20000 ? 0 : 4);
+	}
+	ASSERT_LT(0, pid);
+	EXPECT_TRUE(expect_frame(p, BINARY, pattern(0, 20000), 20000));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_TRUE(completed(self, 1));
+}
+
+/* close() with pages under way: all of it arrives, then the Close. */
+TEST_F(zc, close)
+{
+	struct pair *p = &self->p;
+	size_t bytes, at = 0;
+	struct frame f;
+
+	ASSERT_LT(0, fill(self, &bytes));
+	ASSERT_EQ(0, close(p->ws));
+	p->ws = -1;
+	while (at < bytes) {
+		ASSERT_TRUE(read_frame(p, &f));
+		ASSERT_TRUE(is_pattern(f.data, at, f.len));
+		at += f.len;
+		free(f.data);
+	}
+	EXPECT_EQ(bytes, at);
+	EXPECT_TRUE(expect_close(p, 1001, ""));
+}
+
+/* The peer resets: every page comes back although nobody sends or closes. */
+TEST_F(zc, reset)
+{
+	struct linger hard = { .l_onoff = 1 };
+	struct pair *p = &self->p;
+	size_t bytes;
+	__u32 calls;
+
+	calls = fill(self, &bytes);
+	ASSERT_LT(0, calls);
+	ASSERT_EQ(0, setsockopt(p->raw, SOL_SOCKET, SO_LINGER, &hard,
+				sizeof(hard)));
+	close(p->raw);
+	p->raw = -1;
+	EXPECT_TRUE(completed(self, calls));
+}
+
+/* The same, but we are the one who resets. */
+TEST_F(zc, reset_by_us)
+{
+	struct linger hard = { .l_onoff = 1 };
+	struct pair *p = &self->p;
+	size_t bytes;
+
+	ASSERT_LT(0, fill(self, &bytes));
+	ASSERT_EQ(0, setsockopt(p->ws, SOL_SOCKET, SO_LINGER, &hard,
+				sizeof(hard)));
+	ASSERT_EQ(0, close(p->ws));
+	p->ws = -1;
+	while (read(p->raw, self->buf, PATTERN_MAX) > 0)
+		;
+	EXPECT_EQ(ECONNRESET, errno);
+}
+
+/* The sender is killed while it waits for room. */
+TEST_F(zc, killed)
+{
+	struct pair *p = &self->p;
+	size_t at = 0;
+	struct frame f;
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	if (!pid) {
+		for (;;)
+			ws_send(p->ws, WS_OP_BINARY, self->buf, PATTERN_MAX,
+				MSG_ZEROCOPY);
+	}
+	ASSERT_LT(0, pid);
+	close(p->ws);
+	p->ws = -1;
+	ASSERT_EQ(POLLIN, poll_for(p->raw, POLLIN, WS_TEST_MS));
+	usleep(200000);
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	for (;;) {
+		ASSERT_TRUE(read_frame(p, &f));
+		if (f.first == CLOSE)
+			break;
+		ASSERT_TRUE(is_pattern(f.data, at, f.len));
+		at = f.first & FIN ? 0 : at + f.len;
+		free(f.data);
+	}
+	free(f.data);
+}
+
+TEST_HARNESS_MAIN
