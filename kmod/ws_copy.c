@@ -15,41 +15,62 @@ struct ws_u64 {
 	u64 v;
 } __packed;
 
+struct ws_u32 {
+	u32 v;
+} __packed;
+
 /*
  * No call may be made between begin and end, hence the open loop. A fault
  * ends it: pages that are merely absent have been brought in by then.
  * Return: bytes written; fewer than @n when user memory is bad.
  */
-static u32 unmask_to_user(u8 __user *to, const u8 *from, u32 n, u32 key)
+static u32 unmask_words(u8 __user *to, const u8 *from, u32 n, u32 key)
 {
 	u64 wide = (u64)key << 32 | key;
-	u32 done = 0;
+	u8 __user *start = to;
 
 	if (!user_write_access_begin(to, n))
 		return 0;
-	for (; n - done >= 32; done += 32) {
-		const struct ws_u64 *w = (const struct ws_u64 *)(from + done);
+	for (; n >= 32; n -= 32, from += 32, to += 32) {
+		const struct ws_u64 *w = (const struct ws_u64 *)from;
 
-		unsafe_put_user(w[0].v ^ wide, (u64 __user *)(to + done), out);
-		unsafe_put_user(w[1].v ^ wide, (u64 __user *)(to + done + 8),
-				out);
-		unsafe_put_user(w[2].v ^ wide, (u64 __user *)(to + done + 16),
-				out);
-		unsafe_put_user(w[3].v ^ wide, (u64 __user *)(to + done + 24),
-				out);
+		unsafe_put_user(w[0].v ^ wide, (u64 __user *)to, out);
+		unsafe_put_user(w[1].v ^ wide, (u64 __user *)(to + 8), out);
+		unsafe_put_user(w[2].v ^ wide, (u64 __user *)(to + 16), out);
+		unsafe_put_user(w[3].v ^ wide, (u64 __user *)(to + 24), out);
 	}
-	for (; n - done >= 8; done += 8) {
-		const struct ws_u64 *w = (const struct ws_u64 *)(from + done);
+	for (; n >= 8; n -= 8, from += 8, to += 8) {
+		const struct ws_u64 *w = (const struct ws_u64 *)from;
 
-		unsafe_put_user(w->v ^ wide, (u64 __user *)(to + done), out);
+		unsafe_put_user(w->v ^ wide, (u64 __user *)to, out);
 	}
-	for (; done < n; done++) {
-		u8 c = from[done] ^ ((const u8 *)&wide)[done & 3];
+	if (n & 4) {
+		const struct ws_u32 *w = (const struct ws_u32 *)from;
 
-		unsafe_put_user(c, to + done, out);
+		unsafe_put_user(w->v ^ key, (u32 __user *)to, out);
+		from += 4;
+		to += 4;
+	}
+	for (n &= 3; n; n--, from++, to++) {
+		unsafe_put_user((u8)(*from ^ *(const u8 *)&key), to, out);
+		key = ws_key_rotate(key, 1);
 	}
 out:
 	user_write_access_end();
+	return to - start;
+}
+
+/* @ahead as for ws_copy_unmask(). Return: as unmask_words(). */
+static u32 unmask_to_user(u8 __user *to, const u8 *from, u32 n, u32 key,
+			  u64 ahead)
+{
+	u32 done = 0;
+
+	/* It stops for a page that is absent; words go on from there. */
+	if (n >= WS_VECTOR_RUN && ws_vector_pays(ahead))
+		done = ws_vector_unmask(to, from, n, key);
+	if (done < n)
+		done += unmask_words(to + done, from + done, n - done, key);
 	return done;
 }
 
@@ -76,16 +97,20 @@ static int unmask_bounce(struct iov_iter *to, const u8 *p, u32 n, u32 key)
  * @p: where the bytes are
  * @n: how many, no more than @to has room for
  * @key: key whose first byte belongs to @p[0]; 0 copies
+ * @ahead: how many bytes are there to be copied by this system call, if the
+ *	buffer has room for them; these and others
  *
  * May sleep on user memory.
  *
  * Return: 0 or -EFAULT.
  */
-int ws_copy_unmask(struct iov_iter *to, const u8 *p, u32 n, u32 key)
+int ws_copy_unmask(struct iov_iter *to, const u8 *p, u32 n, u32 key,
+		   u64 ahead)
 {
 	if (!key)
 		return copy_to_iter(p, n, to) == n ? 0 : -EFAULT;
 
+	ahead = min_t(u64, ahead, iov_iter_count(to));
 	while (n) {
 		size_t run = n;
 		u8 __user *user = ws_compat_iter_user(to, &run);
@@ -93,7 +118,7 @@ int ws_copy_unmask(struct iov_iter *to, const u8 *p, u32 n, u32 key)
 
 		if (!user)
 			return unmask_bounce(to, p, n, key);
-		done = unmask_to_user(user, p, run, key);
+		done = unmask_to_user(user, p, run, key, ahead);
 		iov_iter_advance(to, done);
 		if (done != run)
 			return -EFAULT;

@@ -22,7 +22,7 @@ static int copy_out(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
 		if (!p)
 			return -EIO;
 		len = min(len, n);
-		err = ws_copy_unmask(to, p, len, key);
+		err = ws_copy_unmask(to, p, len, key, ctx->rx.payload);
 		if (err)
 			return err;
 		key = ws_key_rotate(key, len);
