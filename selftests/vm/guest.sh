@@ -67,13 +67,16 @@ kvm_works()
 	grep -q ' yes$' "$answer"
 }
 
+# What a kernel with KASAN shall do: go on after a finding.
+debug_args="kasan_multi_shot slub_debug=FZP"
+
 guest_options()
 {
 	local item hostfwd=''
 
 	boot_args="console=ttyS1,115200 panic=-1 loglevel=7 printk.devkmsg=on"
 	boot_args+=" net.ifnames=0 rdinit=/init"
-	[ "$kernel" != debug ] || boot_args+=" kasan_multi_shot slub_debug=FZP"
+	[ "$kernel" != debug ] || boot_args+=" $debug_args"
 	common_args=(-no-user-config -nodefaults -display none -no-reboot
 		-kernel "$(readlink -f "$cache/kernel/$kernel/vmlinuz")"
 		-device isa-debug-exit,iobase=0xf4,iosize=0x04)
@@ -100,6 +103,9 @@ guest_options()
 			-cpu "Haswell-noTSX,-erms,-pcid,-invpcid,-tsc-deadline")
 	fi
 	qemu_args+=(-append "$boot_args")
+	guest_errors=$tmp/qemu.err
+	guest_command=("$vm/qemu" "${qemu_args[@]}"
+		-serial "${shell:+mon:}stdio" -serial "file:$tmp/kernel")
 }
 
 # run_guest: one boot; leaves started, statuses and qemu_status.
@@ -109,11 +115,11 @@ run_guest()
 	declare -gA status=()
 	: >"$tmp/kernel"
 	: >"$tmp/output"
+	: >"$tmp/qemu.err"
 	rm -f "$tmp/serial"
 	mkfifo "$tmp/serial"
-	timeout -k 5 "$timeout" "$vm/qemu" "${qemu_args[@]}" -serial stdio \
-		-serial "file:$tmp/kernel" </dev/null >"$tmp/serial" \
-		2>"$tmp/qemu.err" &
+	timeout -k 5 "$timeout" "${guest_command[@]}" </dev/null \
+		>"$tmp/serial" 2>>"$guest_errors" &
 	qemu_pid=$!
 	if [ -n "$verbose" ]; then
 		tail -f --pid=$qemu_pid "$tmp/kernel" >&2 &

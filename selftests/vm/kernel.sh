@@ -31,22 +31,36 @@ setup_source_package()
 	rm -rf "$cache/source/unpacked"
 }
 
+# line_configs LINE: what a kernel that is built here has on top of
+# tinyconfig; later files win.
+line_configs()
+{
+	case $1 in
+	uml) echo "$vm/uml.config" ;;
+	uml-*) printf '%s\n' "$vm/uml.config" "$vm/$1.config" ;;
+	*) printf '%s\n' "$vm/machine.config" "$vm/$1.config" ;;
+	esac
+}
+
 # config_id LINE: of a kernel that is built here.
 config_id()
 {
-	cat "$vm/machine.config" "$vm/$1.config" | sha256sum | cut -c 1-12
+	line_configs "$1" | xargs -d '\n' cat | sha256sum | cut -c 1-12
+}
+
+# line_arch LINE: the kernel's make has it in ARCH.
+line_arch()
+{
+	is_uml "$1" && echo um || uname -m
 }
 
 # kernel_ready LINE: is there, and as its configuration says.
 kernel_ready()
 {
 	[ -e "$cache/kernel/$1/.done" ] || return 1
-	case $1 in
-	debug)
+	! built_here "$1" ||
 		[ "$(cat "$cache/kernel/$1/config-id" 2>/dev/null)" = \
 			"$(config_id "$1")" ]
-		;;
-	esac
 }
 
 setup_kernel()
@@ -56,7 +70,7 @@ setup_kernel()
 	6.1) setup_kernel_archive 6.1 linux-{image,headers}-cloud-amd64 ;;
 	6.12) setup_kernel_archive 6.12 linux-{image,headers}-6.12-cloud-amd64 ;;
 	7.x) "$vm/kernel-chroot" ;;
-	debug) "$vm/kernel-debug" "$1" ;;
+	debug | uml | uml-kasan) "$vm/kernel-debug" "$1" ;;
 	esac
 	pack_modules "$1"
 	: >"$cache/kernel/$1/.done"
@@ -109,9 +123,10 @@ kernel_make()
 			CONFIG_DEBUG_INFO_BTF_MODULES= "$@"
 		;;
 	7.x) "$vm/kernel-chroot" make "$dir" "$@" ;;
-	debug)
+	debug | uml | uml-kasan)
 		# What is not built in does not do so by itself.
-		make -C "$cache/kernel/$line/build" M="$dir" KCOV_INSTRUMENT=y \
+		make -C "$cache/kernel/$line/build" "ARCH=$(line_arch "$line")" \
+			M="$dir" KCOV_INSTRUMENT=y \
 			CC="$(command -v gcc-12 || echo gcc)" "$@"
 		;;
 	esac

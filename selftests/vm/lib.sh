@@ -7,7 +7,7 @@ vm=$top/selftests/vm
 build=$top/build
 # shellcheck disable=SC2034 # used by the scripts that source this
 cache=$build/cache
-kernels="6.1 6.12 7.x debug"
+kernels="6.1 6.12 7.x debug uml uml-kasan"
 
 say()
 {
@@ -26,6 +26,21 @@ known_kernel()
 	*" $1 "*) ;;
 	*) die "KERNEL=$1 is not one of: $kernels" ;;
 	esac
+}
+
+# built_here LINE: is compiled, not taken from the archive.
+built_here()
+{
+	case $1 in
+	debug | uml | uml-kasan) ;;
+	*) return 1 ;;
+	esac
+}
+
+# is_uml LINE: User Mode Linux, a program that is a kernel.
+is_uml()
+{
+	[ "$1" = uml ] || [ "$1" = uml-kasan ]
 }
 
 # as_root CMD...: as it is for root, else by sudo without asking.
