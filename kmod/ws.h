@@ -362,6 +362,74 @@ void ws_lower_consume(struct ws_ctx *ctx, u32 seq);
 int ws_lower_stash(struct ws_ctx *ctx, u32 end);
 void ws_lower_fin(struct ws_ctx *ctx);
 
+/* Short messages, for those who look at many of them in a loop. */
+
+/* The loops below store and compare words as these machines have them. */
+#define WS_PLAIN	(IS_ENABLED(CONFIG_64BIT) && \
+			 !IS_ENABLED(CONFIG_CPU_BIG_ENDIAN) && \
+			 IS_ENABLED(CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS))
+
+struct ws_u64 {
+	u64 v;
+} __packed;
+
+static inline u64 ws_word(const u8 *p)
+{
+	return ((const struct ws_u64 *)p)->v;
+}
+
+static inline void ws_word_put(u8 *p, u64 v)
+{
+	((struct ws_u64 *)p)->v = v;
+}
+
+/**
+ * struct ws_plain - the header of a whole message of one frame
+ * @len: payload bytes
+ * @size: bytes of the header, 2 to 8
+ * @key: as ws_hdr::key
+ * @opcode: WS_OP_TEXT or WS_OP_BINARY
+ * @rsv: WS_RSV1 or 0
+ */
+struct ws_plain {
+	u32 len;
+	u32 size;
+	u32 key;
+	u8 opcode;
+	u8 rsv;
+};
+
+/**
+ * ws_plain_parse() - is this such a header?
+ * @head: the first eight bytes of a frame
+ * @masked: whether a mask is expected
+ * @f: filled
+ *
+ * Return: false for anything else, and for what ws_hdr_parse() or
+ * ws_seq_check() would not accept; those then say why. Reserved bits other
+ * than WS_RSV1 are for the caller to refuse.
+ */
+static __always_inline bool ws_plain_parse(u64 head, bool masked,
+					   struct ws_plain *f)
+{
+	/* FIN, text or binary, and the mask bit as it must be. */
+	if ((u16)((head & 0x808f) - (masked ? 0x8081 : 0x81)) > 1)
+		return false;
+	f->opcode = head & 3;
+	f->rsv = head & WS_RSV1;
+	f->len = head >> 8 & 0x7f;
+	f->size = masked ? 6 : 2;
+	f->key = masked ? head >> 16 : 0;
+	if (likely(f->len < 126))
+		return true;
+	if (f->len == 127)
+		return false;
+	f->len = swab16(head >> 16);
+	f->size += 2;
+	f->key = masked ? head >> 32 : 0;
+	return f->len >= 126;
+}
+
 /* ws_rx.c */
 void ws_rx_start(struct ws_ctx *ctx);
 void ws_rx_scan(struct ws_ctx *ctx);

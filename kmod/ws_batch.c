@@ -85,145 +85,151 @@ int ws_record_end(struct ws_record *rec, struct iov_iter *to,
 	return 0;
 }
 
-struct word {
-	u64 v;
-} __packed;
-
-static u64 word(const u8 *p)
-{
-	return ((const struct word *)p)->v;
-}
-
-struct half {
-	u32 v;
-} __packed;
-
-static u64 wide_key(const u8 *p)
-{
-	u64 key = ((const struct half *)p)->v;
-
-	return key << 32 | key;
-}
-
 /*
  * Whole messages of one frame each, as long as header and payload lie in one
  * piece: one user-access section for all, in which no call may be made. It
  * stops at whatever is anything else, and leaves that to take_any(), which
- * judges. @p are @avail bytes at @b->taken.cur.seq, @to is the reader's memory.
+ * judges. The bytes are from @q to @end, the reader's memory from @u to @uend.
  *
- * Return: how much of @room was used.
+ * Return: how much of the reader's memory was used.
  */
-static __always_inline u32 take_plain(struct batch *b, const u8 *p, u32 avail,
-				      u8 __user *to, u32 room, bool records)
+static __always_inline u32 take_plain(struct batch *b, const u8 *q,
+				      const u8 *end, u8 __user *u,
+				      u8 __user *uend, bool records,
+				      bool masked)
 {
-	const u8 mask = b->ctx->cfg.role == WS_ROLE_SERVER ? 0x80 : 0;
-	u32 left = b->left, done = 0, used = 0;
-	u64 key = 0, len = 0;
+	const u64 last = (u64)(WS_MSG_END | more_flag(b->ctx, 0)) << 40;
+	u32 left = b->left, max = records ? U32_MAX : b->max - b->n;
+	u8 __user *ubegin = u;
+	const u8 *begin = q;
+	u64 len = 0;
 
-	if (!user_write_access_begin(to, room))
+	if (!user_write_access_begin(u, uend - u))
 		return 0;
-	while (left && avail - done >= 8) {
-		const u8 *q = p + done;
-		u32 n = q[1] & 0x7f, size = mask ? 6 : 2, need, i;
-		u8 __user *u = to + used;
-		struct ws_msg m;
+	while (left && max && end - q >= 8) {
+		u8 __user *to = u;
+		struct ws_plain f;
+		u64 msg, key;
+		const u8 *p;
+		u32 n;
 
-		/* FIN, and text or binary. */
-		if ((u8)((q[0] & 0x8f) - 0x81) > 1 || (q[1] & 0x80) != mask)
+		if (!ws_plain_parse(ws_word(q), masked, &f))
 			break;
-		if (n >= 126) {
-			size += 2;
-			n = n == 126 ? q[2] << 8 | q[3] : U32_MAX;
-		}
-		need = records ? WS_RECORD_SIZE(n) : n;
-		if (n > PLAIN_MAX || size + n > avail - done || size + n < 8 ||
-		    need > room - used || (!records && b->n == b->max))
+		n = f.len;
+		/* Its last eight bytes must be this frame's own. */
+		if (n > PLAIN_MAX || f.size + n > end - q || f.size + n < 8 ||
+		    (records ? WS_RECORD_SIZE(n) : n) > uend - u)
 			break;
-		if (mask)
-			key = wide_key(q + size - 4);
-		m = (struct ws_msg){
-			.len = n,
-			.opcode = q[0] & 0x0f,
-			.flags = WS_MSG_END | (q[0] & WS_RSV1 ? WS_MSG_RSV1 : 0) |
-				 more_flag(b->ctx, left - 1),
-		};
+		msg = n | (u64)f.opcode << 32 | (u64)f.rsv << 35 |
+		      (left > 1 ? (u64)(WS_MSG_END | WS_MSG_MORE) << 40 : last);
 		if (records) {
-			unsafe_put_user(m.len, (u32 __user *)u, out);
-			unsafe_put_user(m.opcode | m.flags << 8,
-					(u32 __user *)(u + 4), out);
-			u += sizeof(m);
+			unsafe_put_user(msg, (u64 __user *)to, out);
+			to += 8;
 		} else {
-			b->desc[b->n] = m;
+			*(u64 *)&b->desc[b->max - max] = msg;
 		}
-		q += size;
-		for (i = 0; n - i >= 32; i += 32) {
-			unsafe_put_user(word(q + i) ^ key,
-					(u64 __user *)(u + i), out);
-			unsafe_put_user(word(q + i + 8) ^ key,
-					(u64 __user *)(u + i + 8), out);
-			unsafe_put_user(word(q + i + 16) ^ key,
-					(u64 __user *)(u + i + 16), out);
-			unsafe_put_user(word(q + i + 24) ^ key,
-					(u64 __user *)(u + i + 24), out);
+		key = (u64)f.key << 32 | f.key;
+		for (p = q + f.size; n >= 32; n -= 32, p += 32, to += 32) {
+			unsafe_put_user(ws_word(p) ^ key,
+					(u64 __user *)to, out);
+			unsafe_put_user(ws_word(p + 8) ^ key,
+					(u64 __user *)(to + 8), out);
+			unsafe_put_user(ws_word(p + 16) ^ key,
+					(u64 __user *)(to + 16), out);
+			unsafe_put_user(ws_word(p + 24) ^ key,
+					(u64 __user *)(to + 24), out);
 		}
-		for (; n - i >= 8; i += 8)
-			unsafe_put_user(word(q + i) ^ key,
-					(u64 __user *)(u + i), out);
-		if (i < n) {
-			u32 shift = 64 - 8 * (n - i);
-			u64 w = word(q + n - 8) >> shift ^
+		for (; n >= 8; n -= 8, p += 8, to += 8)
+			unsafe_put_user(ws_word(p) ^ key,
+					(u64 __user *)to, out);
+		if (n) {
+			u32 shift = 64 - 8 * n;
+			u64 w = ws_word(p + n - 8) >> shift ^
 				(key & ~0ULL >> shift);
 
-			if (records)
-				unsafe_put_user(w, (u64 __user *)(u + i), out);
-			for (; !records && i < n; i++, w >>= 8)
-				unsafe_put_user((u8)w, u + i, out);
+			p += n;
+			if (records) {
+				unsafe_put_user(w, (u64 __user *)to, out);
+				to += 8;
+			}
+			for (; !records && n; n--, w >>= 8, to++)
+				unsafe_put_user((u8)w, to, out);
 		}
+		q = p;
+		u = to;
+		len += f.len;
 		left--;
-		b->n++;
-		done += size + n;
-		used += need;
-		len += n;
+		max--;
 	}
 out:
 	user_write_access_end();
-	if (!done)
+	if (q == begin)
 		return 0;
 	b->end = true;
+	b->n += b->left - left;
 	b->taken.messages += b->left - left;
 	b->taken.len += len;
-	b->taken.cur.seq += done;
+	b->taken.cur.seq += q - begin;
 	b->left = left;
-	return used;
+	return u - ubegin;
+}
+
+/* One for each case, so that the loop has only what it needs. */
+static noinline u32 take_masked_records(struct batch *b, const u8 *q, u32 n,
+					u8 __user *u, u32 room)
+{
+	return take_plain(b, q, q + n, u, u + room, true, true);
+}
+
+static noinline u32 take_bare_records(struct batch *b, const u8 *q, u32 n,
+				      u8 __user *u, u32 room)
+{
+	return take_plain(b, q, q + n, u, u + room, true, false);
+}
+
+static noinline u32 take_masked_array(struct batch *b, const u8 *q, u32 n,
+				      u8 __user *u, u32 room)
+{
+	return take_plain(b, q, q + n, u, u + room, false, true);
+}
+
+static noinline u32 take_bare_array(struct batch *b, const u8 *q, u32 n,
+				    u8 __user *u, u32 room)
+{
+	return take_plain(b, q, q + n, u, u + room, false, false);
 }
 
 static void take_plain_runs(struct batch *b, struct ws_run *run,
 			    struct iov_iter *to)
 {
 	const struct ws_ctx *ctx = b->ctx;
+	bool masked = ctx->cfg.role == WS_ROLE_SERVER;
 	struct ws_cursor *cur = &b->taken.cur;
 	bool records = !b->desc;
 	u32 used = 1;
 
-	/* What is stored below is eight bytes as a little-endian machine has them. */
-	if (!IS_ENABLED(CONFIG_64BIT) || IS_ENABLED(CONFIG_CPU_BIG_ENDIAN) ||
-	    cur->frame || cur->opcode)
+	if (!WS_PLAIN || cur->frame || cur->opcode)
 		return;
 	while (used && b->left) {
 		size_t room = INT_MAX;
 		u8 __user *user = ws_compat_iter_user(to, &room);
 		const u8 *p;
-		u32 avail;
+		u32 n;
 
-		p = user ? ws_lower_run(ctx, run, cur->seq, &avail) : NULL;
+		p = user ? ws_lower_run(ctx, run, cur->seq, &n) : NULL;
 		if (!p)
 			return;
-		avail = min(avail, ctx->rx.scan.seq - cur->seq);
+		n = min(n, ctx->rx.scan.seq - cur->seq);
 		if (records)
-			used = take_plain(b, p, avail, user,
-					  round_down(room, 8), true);
+			room = round_down(room, 8);
+		if (records && masked)
+			used = take_masked_records(b, p, n, user, room);
+		else if (records)
+			used = take_bare_records(b, p, n, user, room);
+		else if (masked)
+			used = take_masked_array(b, p, n, user, room);
 		else
-			used = take_plain(b, p, avail, user, room, false);
+			used = take_bare_array(b, p, n, user, room);
 		iov_iter_advance(to, used);
 		b->used += used;
 	}

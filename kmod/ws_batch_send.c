@@ -29,48 +29,69 @@ struct gathered {
  * send_record() judges. The server's frames only: a mask is a call to the
  * random number generator.
  */
-static void gather_plain(const struct ws_ctx *ctx, const u8 __user *from,
-			 u32 in, u8 *to, u32 room, struct gathered *g)
+static noinline void gather_plain(u8 opcode, const u8 __user *from,
+				  const u8 __user *end, u8 *to, const u8 *room,
+				  struct gathered *g)
 {
-	if (!user_read_access_begin(from, in))
+	const u8 __user *begin = from;
+	u8 *start = to;
+	u32 count = 0;
+	u64 len = 0;
+
+	if (!user_read_access_begin(from, end - from))
 		return;
-	while (in - g->in >= sizeof(struct ws_msg)) {
-		const u8 __user *p = from + g->in;
-		u8 *q = to + g->out;
-		u32 n, what, i;
-		u8 opcode, flags;
+	while (end - from >= sizeof(struct ws_msg)) {
+		const u8 __user *p = from + sizeof(struct ws_msg);
+		u64 head, w[4];
+		u32 n, what;
+		u8 *q = to;
 
-		unsafe_get_user(n, (const u32 __user *)p, out);
-		unsafe_get_user(what, (const u32 __user *)(p + 4), out);
-		opcode = what;
-		flags = what >> 8;
-		if (opcode > WS_OP_BINARY ||
-		    (flags & ~WS_MSG_MORE) != WS_MSG_END || n > PLAIN_MAX ||
-		    WS_RECORD_SIZE(n) > in - g->in ||
-		    PLAIN_ROOM(n) > room - g->out)
+		unsafe_get_user(head, (const u64 __user *)from, out);
+		n = head;
+		/* Opcode and flags: END, whatever MORE says. */
+		what = (head >> 32 & ~(WS_MSG_MORE << 8) & 0xffff) -
+			(WS_MSG_END << 8);
+		if (what > WS_OP_BINARY || n > PLAIN_MAX ||
+		    WS_RECORD_SIZE(n) > end - from || PLAIN_ROOM(n) > room - to)
 			break;
-
-		q[0] = 0x80 | (opcode ?: ctx->cfg.send_opcode);
-		q[1] = n;
-		q += 2;
-		if (n > 125) {
-			q[-1] = 126;
-			q[0] = n >> 8;
+		if (!what)
+			what = opcode;
+		len += n;
+		if (n < 126) {
+			q[0] = 0x80 | what;
 			q[1] = n;
 			q += 2;
+		} else {
+			q[0] = 0x80 | what;
+			q[1] = 126;
+			q[2] = n >> 8;
+			q[3] = n;
+			q += 4;
 		}
-		p += sizeof(struct ws_msg);
-		/* The padding comes along, and the next frame overwrites it. */
-		for (i = 0; i < n; i += 8) {
-			u64 w;
-
-			unsafe_get_user(w, (const u64 __user *)(p + i), out);
-			memcpy(q + i, &w, 8);
+		from = p + ALIGN(n, 8);
+		/* The padding comes along; the next frame overwrites it. */
+		to = q + n;
+		for (; n >= 32; n -= 32, p += 32, q += 32) {
+			unsafe_get_user(w[0], (const u64 __user *)p, out);
+			unsafe_get_user(w[1], (const u64 __user *)(p + 8), out);
+			unsafe_get_user(w[2], (const u64 __user *)(p + 16), out);
+			unsafe_get_user(w[3], (const u64 __user *)(p + 24), out);
+			ws_word_put(q, w[0]);
+			ws_word_put(q + 8, w[1]);
+			ws_word_put(q + 16, w[2]);
+			ws_word_put(q + 24, w[3]);
 		}
-		g->out = q + n - to;
-		g->in += WS_RECORD_SIZE(n);
-		g->len += n;
-		g->messages++;
+		while (p != from) {
+			unsafe_get_user(w[0], (const u64 __user *)p, out);
+			ws_word_put(q, w[0]);
+			p += 8;
+			q += 8;
+		}
+		count++;
+		g->in = from - begin;
+		g->out = to - start;
+		g->len = len;
+		g->messages = count;
 	}
 out:
 	user_read_access_end();
@@ -97,9 +118,9 @@ static int send_plain(struct ws_ctx *ctx, struct iov_iter *from, long timeo,
 	const u8 __user *user;
 	size_t room;
 	int err;
+	u8 *to;
 
-	if (!IS_ENABLED(CONFIG_64BIT) || IS_ENABLED(CONFIG_CPU_BIG_ENDIAN) ||
-	    ctx->cfg.role != WS_ROLE_SERVER || tx->opcode)
+	if (!WS_PLAIN || ctx->cfg.role != WS_ROLE_SERVER || tx->opcode)
 		return 0;
 	user = ws_compat_iter_user(from, &in);
 	if (!user || in < sizeof(struct ws_msg))
@@ -110,8 +131,8 @@ static int send_plain(struct ws_ctx *ctx, struct iov_iter *from, long timeo,
 				  ctx->sk->sk_allocation))
 		return 0;
 	room = min_t(size_t, room, pfrag->size - pfrag->offset);
-	gather_plain(ctx, user, in, page_address(pfrag->page) + pfrag->offset,
-		     room, g);
+	to = page_address(pfrag->page) + pfrag->offset;
+	gather_plain(ctx->cfg.send_opcode, user, user + in, to, to + room, g);
 	if (!g->messages)
 		return 0;
 

@@ -11,10 +11,6 @@
 /* For readers that are not plain user memory (splice, kernel callers). */
 #define WS_BOUNCE	512
 
-struct ws_u64 {
-	u64 v;
-} __packed;
-
 struct ws_u32 {
 	u32 v;
 } __packed;

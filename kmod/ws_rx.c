@@ -12,10 +12,6 @@
  */
 #include "ws.h"
 
-/* First bytes of messages of one frame. */
-#define TEXT		(0x80 | WS_OP_TEXT)
-#define BINARY		(0x80 | WS_OP_BINARY)
-
 /**
  * ws_rx_offset() - how far the stream has been scanned
  * @ctx: the socket
@@ -219,51 +215,54 @@ static bool scan_payload(struct ws_ctx *ctx, struct ws_run *run, u32 end)
 }
 
 /*
- * Whole messages of one short frame each, as they come from chatty peers:
- * judged in a loop that stops at whatever is anything else or not right, for
+ * Whole messages of one frame each, as they come from chatty peers: judged in
+ * a loop that stops at whatever is anything else or not right, for
  * scan_header() to look at again.
  */
-static void scan_plain(struct ws_ctx *ctx, struct ws_run *run, u32 end)
+static __always_inline void scan_run(struct ws_ctx *ctx, const u8 *q,
+				     const u8 *end, bool masked)
 {
-	const u8 mask = ctx->cfg.role == WS_ROLE_SERVER ? 0x80 : 0;
-	const u32 limit = min_t(u64, ctx->cfg.max_message, U16_MAX);
+	const u64 limit = ctx->cfg.max_message;
 	struct ws_rx *rx = &ctx->rx;
-	u32 avail, done = 0, count = 0, len = 0;
-	const u8 *p;
+	const u8 *begin = q;
+	u32 count = 0, len = 0;
 
-	p = ws_lower_run(ctx, run, rx->scan.seq, &avail);
-	if (!p)
-		return;
-	avail = min(avail, end - rx->scan.seq);
-	while (avail - done >= 8) {
-		const u8 *q = p + done;
-		u32 n = q[1] & 0x7f, size = mask ? 6 : 2, key = 0;
+	while (end - q >= 8) {
+		u64 head = ws_word(q);
+		struct ws_plain f;
 
-		if ((q[0] != BINARY && q[0] != TEXT) || (q[1] & 0x80) != mask)
+		if ((head & WS_RSV_MASK) || !ws_plain_parse(head, masked, &f) ||
+		    f.size + f.len > end - q || f.len > limit)
 			break;
-		if (n >= 126) {
-			size += 2;
-			n = n == 126 ? q[2] << 8 | q[3] : U32_MAX;
-			/* Not in its shortest form: a fault. */
-			if (n < 126)
-				break;
-		}
-		if (n > limit || n > avail - done - size)
+		if (f.opcode == WS_OP_TEXT &&
+		    ws_utf8(WS_UTF8_OK, q + f.size, f.len, f.key) !=
+		    WS_UTF8_OK)
 			break;
-		if (q[0] == TEXT) {
-			if (mask)
-				memcpy(&key, q + size - 4, 4);
-			if (ws_utf8(WS_UTF8_OK, q + size, n, key) !=
-			    WS_UTF8_OK)
-				break;
-		}
+		q += f.size + f.len;
+		len += f.len;
 		count++;
-		len += n;
-		done += size + n;
 	}
-	rx->scan.seq += done;
+	rx->scan.seq += q - begin;
 	WRITE_ONCE(rx->payload, rx->payload + len);
 	WRITE_ONCE(rx->complete, rx->complete + count);
+}
+
+static void scan_plain(struct ws_ctx *ctx, struct ws_run *run, u32 end)
+{
+	struct ws_rx *rx = &ctx->rx;
+	const u8 *p;
+	u32 n;
+
+	if (!WS_PLAIN)
+		return;
+	p = ws_lower_run(ctx, run, rx->scan.seq, &n);
+	if (!p)
+		return;
+	n = min(n, end - rx->scan.seq);
+	if (ctx->cfg.role == WS_ROLE_SERVER)
+		scan_run(ctx, p, p + n, true);
+	else
+		scan_run(ctx, p, p + n, false);
 }
 
 /**
