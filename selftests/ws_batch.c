@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Many messages in one call with an array in the control message: WS_F_BATCH. */
+#include "kselftest_harness.h"
+#include "ws_test.h"
+
+FIXTURE(batch)
+{
+	struct pair p;
+	char buf[1 << 17];
+};
+
+FIXTURE_VARIANT(batch)
+{
+	int family;
+	__u32 role;
+};
+
+FIXTURE_VARIANT_ADD(batch, server)
+{
+	.family = AF_INET,
+	.role = WS_ROLE_SERVER,
+};
+
+FIXTURE_VARIANT_ADD(batch, client)
+{
+	.family = AF_INET6,
+	.role = WS_ROLE_CLIENT,
+};
+
+FIXTURE_SETUP(batch)
+{
+	struct ws_config cfg;
+
+	ASSERT_TRUE(pair_open(&self->p, variant->family, variant->role));
+	cfg = ws_get_config(self->p.ws);
+	cfg.flags = WS_F_BATCH;
+	ASSERT_EQ(0, ws_set(self->p.ws, WS_CONFIG, &cfg, sizeof(cfg)));
+}
+
+FIXTURE_TEARDOWN(batch)
+{
+	pair_close(&self->p);
+}
+
+#define END	WS_MSG_END
+#define MORE	WS_MSG_MORE
+
+/* What one recvmsg() gave. */
+struct batch {
+	struct ws_msg m[WS_BATCH_MAX + 1];
+	int n;
+	int flags;
+};
+
+static ssize_t recv_array(int fd, struct batch *b, int room, void *buf,
+			  size_t len, int flags)
+{
+	char control[CMSG_SPACE(sizeof(b->m))];
+	struct iovec iov = { buf, len };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = room ? control : NULL,
+		.msg_controllen = room ? CMSG_LEN(room * sizeof(*b->m)) : 0,
+	};
+	struct cmsghdr *cmsg;
+	ssize_t n;
+
+	n = recvmsg(fd, &msg, flags);
+	b->n = 0;
+	b->flags = msg.msg_flags;
+	cmsg = n < 0 ? NULL : CMSG_FIRSTHDR(&msg);
+	if (cmsg && cmsg->cmsg_level == SOL_WS && cmsg->cmsg_type == WS_MSG) {
+		b->n = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(*b->m);
+		memcpy(b->m, CMSG_DATA(cmsg), b->n * sizeof(*b->m));
+	}
+	return n < 0 ? -errno : n;
+}
+
+static ssize_t send_array(int fd, const struct ws_msg *m, int n,
+			  const void *buf, size_t len, int flags)
+{
+	char control[CMSG_SPACE((WS_BATCH_MAX + 1) * sizeof(*m))] = { 0 };
+	struct iovec iov = { (void *)buf, len };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = CMSG_SPACE(n * sizeof(*m)),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	ssize_t ret;
+
+	cmsg->cmsg_level = SOL_WS;
+	cmsg->cmsg_type = WS_MSG;
+	cmsg->cmsg_len = CMSG_LEN(n * sizeof(*m));
+	memcpy(CMSG_DATA(cmsg), m, n * sizeof(*m));
+	ret = sendmsg(fd, &msg, flags | MSG_NOSIGNAL);
+	return ret < 0 ? -errno : ret;
+}
+
+static bool is(const struct ws_msg *m, int opcode, int flags, size_t len)
+{
+	if (m->opcode == opcode && m->flags == flags && m->len == len)
+		return true;
+	return complain("opcode %d flags %d len %u, not %d %d %zu", m->opcode,
+			m->flags, m->len, opcode, flags, len);
+}
+
+/* Payloads back to back, the empty message among them. */
+TEST_F(batch, many)
+{
+	struct pair *p = &self->p;
+	struct bytes bytes = { 0 };
+	size_t total = 0, at = 0;
+	struct batch b;
+	int i;
+
+	for (i = 0; i < 100; i++) {
+		bytes_frame(&bytes, p, i & 1 ? TEXT : BINARY, pattern(i, i), i);
+		total += i;
+	}
+	ASSERT_TRUE(raw_send_bytes(p, &bytes));
+	bytes_free(&bytes);
+	ASSERT_TRUE(settle(p));
+	ASSERT_EQ((ssize_t)total, recv_array(p->ws, &b, WS_BATCH_MAX, self->buf,
+					     sizeof(self->buf), 0));
+	ASSERT_EQ(100, b.n);
+	EXPECT_TRUE(b.flags & MSG_EOR);
+	for (i = 0; i < 100; i++) {
+		ASSERT_TRUE(is(&b.m[i], i & 1 ? WS_OP_TEXT : WS_OP_BINARY,
+			       i < 99 ? END | MORE : END, i));
+		ASSERT_TRUE(is_pattern(self->buf + at, i, i));
+		at += i;
+	}
+	EXPECT_EQ(1, ws_get_info(p->ws).rx_calls);
+}
+
+/* As many as there is room for: of bytes, of descriptors, or both. */
+TEST_F(batch, room)
+{
+	struct pair *p = &self->p;
+	struct bytes bytes = { 0 };
+	struct batch b;
+	int i;
+
+	for (i = 0; i < 10; i++)
+		bytes_frame(&bytes, p, TEXT, pattern(i, 10), 10);
+	bytes_frame(&bytes, p, TEXT, "", 0);
+	ASSERT_TRUE(raw_send_bytes(p, &bytes));
+	bytes_free(&bytes);
+	ASSERT_TRUE(settle(p));
+	ASSERT_EQ(30, recv_array(p->ws, &b, 3, self->buf, 1000, 0));
+	ASSERT_EQ(3, b.n);
+	EXPECT_TRUE(is(&b.m[2], WS_OP_TEXT, END | MORE, 10));
+	ASSERT_EQ(20, recv_array(p->ws, &b, 10, self->buf, 29, 0));
+	ASSERT_EQ(2, b.n);
+	EXPECT_TRUE(is_pattern(self->buf, 3, 10));
+	/* Too small for a message: a piece, alone. */
+	ASSERT_EQ(4, recv_array(p->ws, &b, 10, self->buf, 4, 0));
+	ASSERT_EQ(1, b.n);
+	EXPECT_TRUE(is(&b.m[0], WS_OP_TEXT, MORE, 4));
+	EXPECT_FALSE(b.flags & MSG_EOR);
+	ASSERT_EQ(16, recv_array(p->ws, &b, 2, self->buf, 100, 0));
+	ASSERT_EQ(2, b.n);
+	EXPECT_TRUE(is(&b.m[0], WS_OP_TEXT, END | MORE, 6));
+	EXPECT_TRUE(is_pattern(self->buf, 9, 6));
+	/* Without a control message it is one a call. */
+	ASSERT_EQ(10, recv_array(p->ws, &b, 0, self->buf, 100, 0));
+	EXPECT_TRUE(is_pattern(self->buf, 7, 10));
+	ASSERT_EQ(20, recv_array(p->ws, &b, 10, self->buf, 100, MSG_PEEK));
+	ASSERT_EQ(20, recv_array(p->ws, &b, 10, self->buf, 100, 0));
+	ASSERT_EQ(3, b.n);
+	EXPECT_TRUE(is(&b.m[2], WS_OP_TEXT, END, 0));
+	EXPECT_EQ(-EAGAIN, recv_array(p->ws, &b, 10, self->buf, 100,
+				      MSG_DONTWAIT));
+}
+
+/* The end comes alone. */
+TEST_F(batch, close)
+{
+	struct pair *p = &self->p;
+	struct bytes bytes = { 0 };
+	struct batch b;
+
+	bytes_frame(&bytes, p, TEXT, "last", 4);
+	bytes_close(&bytes, p, 4000, "why");
+	ASSERT_TRUE(raw_send_bytes(p, &bytes));
+	bytes_free(&bytes);
+	ASSERT_TRUE(settle(p));
+	ASSERT_EQ(4, recv_array(p->ws, &b, 10, self->buf, 100, 0));
+	ASSERT_EQ(1, b.n);
+	EXPECT_TRUE(is(&b.m[0], WS_OP_TEXT, END | MORE, 4));
+	ASSERT_EQ(3, recv_array(p->ws, &b, 10, self->buf, 100, 0));
+	ASSERT_EQ(1, b.n);
+	EXPECT_EQ(WS_OP_CLOSE, b.m[0].opcode);
+	EXPECT_EQ(4000, b.m[0].code);
+	EXPECT_EQ(0, recv_array(p->ws, &b, 10, self->buf, 100, 0));
+	EXPECT_EQ(0, b.n);
+}
+
+/* Every kind of message, all in one call; what was received can be sent. */
+TEST_F(batch, send)
+{
+	static const struct ws_msg m[] = {
+		{ .len = 3, .opcode = WS_OP_TEXT, .flags = END },
+		{ .len = 0, .opcode = 0, .flags = END | MORE },
+		{ .len = 2, .opcode = WS_OP_TEXT },
+		{ .len = 1, .opcode = WS_OP_PING, .flags = END },
+		{ .len = 2, .opcode = 0, .flags = END },
+		{ .len = 3, .opcode = WS_OP_CLOSE, .flags = END, .code = 4000 },
+	};
+	struct pair *p = &self->p;
+
+	ASSERT_EQ(11, send_array(p->ws, m, 6, "onetw?o.bye", 11, 0));
+	EXPECT_TRUE(expect_frame(p, TEXT, "one", 3));
+	EXPECT_TRUE(expect_frame(p, BINARY, "", 0));
+	EXPECT_TRUE(expect_frame(p, F_TEXT, "tw", 2));
+	EXPECT_TRUE(expect_frame(p, PING, "?", 1));
+	EXPECT_TRUE(expect_frame(p, CONT, "o.", 2));
+	EXPECT_TRUE(expect_close(p, 4000, "bye"));
+	EXPECT_EQ(3, ws_get_info(p->ws).tx_messages);
+	EXPECT_EQ(-EPIPE, send_array(p->ws, m, 2, "one", 3, 0));
+}
+
+/* All or nothing. */
+TEST_F(batch, send_wrong)
+{
+	struct ws_msg m[WS_BATCH_MAX + 1];
+	struct pair *p = &self->p;
+	int i;
+
+	for (i = 0; i <= WS_BATCH_MAX; i++)
+		m[i] = (struct ws_msg){ .len = 1, .flags = END };
+	EXPECT_EQ(-EINVAL, send_array(p->ws, m, WS_BATCH_MAX + 1, self->buf,
+				      WS_BATCH_MAX + 1, 0));
+	EXPECT_EQ(-EINVAL, send_array(p->ws, m, 3, self->buf, 2, 0));
+	m[2].opcode = 5;
+	EXPECT_EQ(-EINVAL, send_array(p->ws, m, 3, self->buf, 3, 0));
+	m[2].opcode = WS_OP_CLOSE;
+	EXPECT_EQ(-EINVAL, send_array(p->ws, m, 4, self->buf, 4, 0));
+	m[2].opcode = 0;
+	m[2].flags = END | WS_MSG_RSV1;
+	EXPECT_EQ(-EINVAL, send_array(p->ws, m, 3, self->buf, 3, 0));
+	m[2].flags = END;
+	m[1].len = 70000;
+	EXPECT_EQ(-EMSGSIZE, send_array(p->ws, m, 3, self->buf, 70002, 0));
+	m[1].len = 1;
+	EXPECT_EQ(-EFAULT, send_array(p->ws, m, 3, (void *)8, 3, 0));
+	ASSERT_EQ(3, send_array(p->ws, m, 3, "abc", 3, 0));
+	EXPECT_TRUE(expect_frame(p, BINARY, "a", 1));
+	EXPECT_TRUE(expect_frame(p, BINARY, "b", 1));
+	EXPECT_TRUE(expect_frame(p, BINARY, "c", 1));
+	EXPECT_TRUE(expect_silence(p));
+}
+
+/* The most that one call takes, again and again; the buffer fills up. */
+TEST_F(batch, send_full)
+{
+	struct ws_msg m[WS_BATCH_MAX];
+	struct pair *p = &self->p;
+	int i, sent = 0, size = 65536 / WS_BATCH_MAX;
+	ssize_t n;
+
+	for (i = 0; i < WS_BATCH_MAX; i++)
+		m[i] = (struct ws_msg){ .len = size, .flags = END };
+	for (;;) {
+		n = send_array(p->ws, m, WS_BATCH_MAX, pattern(0, 65536),
+			       65536, MSG_DONTWAIT);
+		if (n == -EAGAIN)
+			break;
+		ASSERT_EQ(65536, n);
+		sent++;
+	}
+	ASSERT_LT(0, sent);
+	for (; sent; sent--)
+		for (i = 0; i < WS_BATCH_MAX; i++)
+			ASSERT_TRUE(expect_frame(p, BINARY,
+						 pattern(i * size, size),
+						 size));
+	ASSERT_EQ(65536, send_array(p->ws, m, WS_BATCH_MAX, pattern(0, 65536),
+				    65536, MSG_DONTWAIT));
+	for (i = 0; i < WS_BATCH_MAX; i++)
+		ASSERT_TRUE(expect_frame(p, BINARY, pattern(i * size, size),
+					 size));
+}
+
+TEST_HARNESS_MAIN
