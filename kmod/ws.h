@@ -136,6 +136,7 @@ struct ws_rx {
  * @gather: how many runs a frame has that is still to grow, see
  *	ws_zc_sendpage(); it has no header yet, and is not under way
  * @gather_op: its opcode
+ * @cut: TCP has some of the frame under way, but not all
  */
 struct ws_tx {
 	struct bio_vec *seg;
@@ -158,6 +159,7 @@ struct ws_tx {
 	u8 gather_op;
 	bool shared;
 	bool busy;
+	bool cut;
 };
 
 enum {
@@ -254,10 +256,8 @@ struct ws_mibs {
  * Found through sk_user_data, which changes under sk_callback_lock and the
  * socket lock both. Who writes what, and under which lock:
  *
- *  ==================  =========================  ========================
- *  field               written                    read
- *  ==================  =========================  ========================
- *  sk, slot, mibs,     at attach                  freely
+ *  ==================  =========================  ================= *  field               written                    read
+ *  ==================  =========================  ================= *  sk, slot, mibs,     at attach                  freely
  *  data_ready,
  *  write_space,
  *  state_change
@@ -268,8 +268,7 @@ struct ws_mibs {
  *                                                 without, as hints
  *  dead                the work, with the socket  the work; close() with the
  *                      lock                       socket lock
- *  ==================  =========================  ========================
- *
+ *  ==================  =========================  ================= *
  * There is no other lock. A frame is built whole before the first
  * of its bytes reaches TCP, and what TCP does not take stays in @tx and goes
  * before anything else, so frames stay whole although the lock is dropped
@@ -554,6 +553,7 @@ int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from);
 int ws_tx_push(struct ws_ctx *ctx, bool more);
 int ws_tx_flush(struct ws_ctx *ctx);
 u32 ws_tx_end(const struct ws_ctx *ctx);
+bool ws_tx_owes(const struct ws_ctx *ctx);
 void ws_tx_wake(struct ws_ctx *ctx);
 void ws_tx_abort(struct ws_ctx *ctx);
 
@@ -662,11 +662,7 @@ static inline bool ws_timer_watches(const struct ws_ctx *ctx)
 }
 
 /* ws_linger.c */
-static inline bool ws_linger_detached(const struct ws_ctx *ctx)
-{
-	return ctx->lingers && !ctx->sk->sk_socket;
-}
-
+bool ws_linger_detached(const struct ws_ctx *ctx);
 bool ws_linger_over(const struct ws_ctx *ctx);
 bool ws_linger_start(struct ws_ctx *ctx);
 long ws_linger_wait(struct ws_ctx *ctx, long timeout);

@@ -144,6 +144,8 @@ static bool has_owner(struct sock *sk)
  */
 static void work_locked(struct ws_ctx *ctx, u32 next)
 {
+	bool owed = ws_tx_owes(ctx);
+
 	if (next != WS_TIME_NEVER)
 		mod_delayed_work(ws_wq, &ctx->work, next);
 	if (ctx->rx.cramped)
@@ -153,6 +155,9 @@ static void work_locked(struct ws_ctx *ctx, u32 next)
 	    ctx->rx.cramped)
 		mod_delayed_work(ws_wq, &ctx->work,
 				 min_t(u32, next, HZ / 10));
+	/* It may have lingered for nothing else. */
+	if (ctx->lingers && owed && !ws_tx_owes(ctx))
+		ctx->sk->sk_state_change(ctx->sk);
 }
 
 /**

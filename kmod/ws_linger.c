@@ -17,6 +17,26 @@
 
 static atomic_t lingering = ATOMIC_INIT(0);
 
+/*
+ * The socket of all that have none any more: TCP looks at it when it has no
+ * memory for what is to be sent. Nobody ever sleeps on it.
+ */
+static struct socket_alloc nobody = {
+	.socket.wq.wait =
+		__WAIT_QUEUE_HEAD_INITIALIZER(nobody.socket.wq.wait),
+};
+
+/**
+ * ws_linger_detached() - is the socket the work's alone?
+ * @ctx: the socket
+ *
+ * Any context that has the socket lock.
+ */
+bool ws_linger_detached(const struct ws_ctx *ctx)
+{
+	return ctx->sk->sk_socket == &nobody.socket;
+}
+
 static bool take_place(const struct sock *sk)
 {
 	atomic_t *here = ws_stats_lingering(sk);
@@ -31,18 +51,23 @@ static bool take_place(const struct sock *sk)
 
 /**
  * ws_linger_over() - has the closing handshake come to its end?
- * @ctx: the socket, whose Close is out
+ * @ctx: the socket, which has a Close to send, or has sent it
  *
  * The server ends TCP once both have sent a Close; the client waits for that.
- * Any context that has the socket lock.
+ * What there was no memory for goes out first. Any context that has the socket
+ * lock.
  */
 bool ws_linger_over(const struct ws_ctx *ctx)
 {
 	const struct sock *sk = ctx->sk;
 
-	if (sk->sk_err || sock_flag(sk, SOCK_DONE) ||
-	    !((1 << sk->sk_state) &
-	      (TCPF_ESTABLISHED | TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2)))
+	if (sk->sk_err ||
+	    !((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT |
+				     TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2)))
+		return true;
+	if (ws_tx_owes(ctx))
+		return false;
+	if (sock_flag(sk, SOCK_DONE) || sk->sk_state == TCP_CLOSE_WAIT)
 		return true;
 	return ctx->cfg.role == WS_ROLE_SERVER &&
 	       (ctx->info.state & WS_STATE_CLOSE_RECEIVED);
@@ -95,7 +120,7 @@ static void linger_state_change(struct sock *sk)
 
 /**
  * ws_linger_start() - from now on nobody reads but us
- * @ctx: the socket; its Close is in TCP's hands
+ * @ctx: the socket; its Close is in TCP's hands, or waits for memory
  *
  * Process context, socket lock; before the socket is detached.
  *
@@ -123,6 +148,7 @@ bool ws_linger_start(struct ws_ctx *ctx)
 	write_unlock_bh(&sk->sk_callback_lock);
 	/* After SHUT_RDWR, too, TCP must not answer the peer's Close by RST. */
 	WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown & ~RCV_SHUTDOWN);
+	ws_ctrl_kick(ctx);
 	return true;
 }
 
@@ -161,8 +187,8 @@ void ws_linger_detach(struct ws_ctx *ctx)
 	struct sock *sk = ctx->sk;
 
 	write_lock_bh(&sk->sk_callback_lock);
-	sk_set_socket(sk, NULL);
-	RCU_INIT_POINTER(sk->sk_wq, NULL);
+	sk_set_socket(sk, &nobody.socket);
+	RCU_INIT_POINTER(sk->sk_wq, &nobody.socket.wq);
 	write_unlock_bh(&sk->sk_callback_lock);
 	mod_delayed_work(ws_wq, &ctx->work, 0);
 }

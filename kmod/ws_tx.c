@@ -40,6 +40,7 @@ void ws_tx_free(struct ws_tx *tx)
 	tx->seg = NULL;
 	tx->cur = 0;
 	tx->shared = false;
+	tx->cut = false;
 	WRITE_ONCE(tx->nseg, 0);
 }
 
@@ -258,6 +259,7 @@ int ws_tx_push(struct ws_ctx *ctx, bool more)
 			ws_tx_free(tx);
 			return n;
 		}
+		tx->cut = true;
 		runs_taken(tx, n);
 	}
 	ws_tx_free(tx);
@@ -340,6 +342,19 @@ static int push_close(struct ws_ctx *ctx)
 	tx->close = WS_CLOSE_SENT;
 	ws_stats_inc(ctx, WS_MIB_TX_CLOSE);
 	return err;
+}
+
+/**
+ * ws_tx_owes() - is there anything that must go out before TCP's end?
+ * @ctx: the socket
+ *
+ * Any context that has the socket lock.
+ */
+bool ws_tx_owes(const struct ws_ctx *ctx)
+{
+	const struct ws_tx *tx = &ctx->tx;
+
+	return frame_pending(tx) || tx->npong || tx->close == WS_CLOSE_WANTED;
 }
 
 /**

@@ -189,8 +189,8 @@ static int ws_disconnect(struct sock *sk, int flags)
 /*
  * What was accepted from the application must not be lost because the send
  * buffer is full: let TCP have it and go on in the background, as it does
- * with its own. At most a frame and WS_PONG_MAX PONGs. If even that fails, the
- * peer must not take the end of a cut frame for an orderly one: RST.
+ * with its own. At most a frame and WS_PONG_MAX PONGs. What there is no memory
+ * for the work tries again, and still finds room for it then.
  */
 static void flush_for_close(struct ws_ctx *ctx)
 {
@@ -205,12 +205,14 @@ static void flush_for_close(struct ws_ctx *ctx)
 		ws_ctrl_close(ctx, 1001);
 	WRITE_ONCE(sk->sk_sndbuf, INT_MAX / 2);
 	WRITE_ONCE(tcp_sk(sk)->notsent_lowat, UINT_MAX);
-	if (ws_tx_flush(ctx) == -EAGAIN) {
-		sock_set_flag(sk, SOCK_LINGER);
-		sk->sk_lingertime = 0;
-	}
-	ws_tx_abort(ctx);
-	WRITE_ONCE(sk->sk_sndbuf, sndbuf);
+	if (ws_tx_flush(ctx) != -EAGAIN)
+		WRITE_ONCE(sk->sk_sndbuf, sndbuf);
+}
+
+static void ask_for_rst(struct sock *sk)
+{
+	sock_set_flag(sk, SOCK_LINGER);
+	sk->sk_lingertime = 0;
 }
 
 static bool asks_for_rst(const struct sock *sk)
@@ -231,6 +233,10 @@ void ws_ulp_end(struct ws_ctx *ctx, long timeout)
 	struct sock *sk = ctx->sk;
 	bool in_work = ws_linger_detached(ctx);
 
+	/* The peer must not take the end of a cut frame for an orderly one. */
+	if (ctx->tx.cut)
+		ask_for_rst(sk);
+	ws_tx_abort(ctx);
 	/* Unread bytes would make TCP send RST, which overtakes the Close. */
 	if (!asks_for_rst(sk))
 		ws_lower_consume(ctx, ws_lower_end(ctx));
@@ -263,13 +269,9 @@ static void ws_close(struct sock *sk, long timeout)
 	lock_sock(sk);
 	ws_stats_add(ctx, WS_MIB_CURR, -1);
 	/* The work was about to reset it. */
-	if (ctx->dead) {
-		sock_set_flag(sk, SOCK_LINGER);
-		sk->sk_lingertime = 0;
-	}
-	if (asks_for_rst(sk)) {
-		ws_tx_abort(ctx);
-	} else {
+	if (ctx->dead)
+		ask_for_rst(sk);
+	if (!asks_for_rst(sk)) {
 		ws_rx_start(ctx);
 		flush_for_close(ctx);
 	}

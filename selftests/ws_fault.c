@@ -4,109 +4,15 @@
  * lives from its attach to its end. A call that fails has done nothing and
  * works when it is made again; no byte is lost or doubled; nothing stays
  * behind. For kernels with fault injection only: make check-debug.
- *
- * Only what has the module's code on its stack is made to fail, so that the
- * test's own sockets and files are left alone.
  */
 #include "kselftest_harness.h"
 #include "ws_fault.h"
 
 #include <fcntl.h>
+#include <sys/time.h>
 
 static int nth_fd = -1;
 static bool by_chance;
-
-static bool write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-	ssize_t n = fd < 0 ? -1 : write(fd, text, strlen(text));
-
-	if (n < 0)
-		complain("%s: %s", path, strerror(errno));
-	close(fd);
-	return n >= 0;
-}
-
-static bool knob(const char *point, const char *name, unsigned long value)
-{
-	char path[128], text[32];
-
-	snprintf(path, sizeof(path), "/sys/kernel/debug/%s/%s", point, name);
-	snprintf(text, sizeof(text), "%#lx", value);
-	return write_file(path, text);
-}
-
-static bool module_range(unsigned long *start, unsigned long *end)
-{
-	FILE *f = fopen("/proc/modules", "r");
-	unsigned long size, at;
-	char line[256];
-
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "ws %lu %*s %*s %*s %lx", &size, &at) == 2) {
-			fclose(f);
-			*start = at;
-			*end = at + size;
-			return true;
-		}
-	}
-	if (f)
-		fclose(f);
-	return complain("ws is not loaded");
-}
-
-/* TCP forgets a FIN for which there is no memory: not our subject. */
-static bool tcp_fin_range(unsigned long *start, unsigned long *end)
-{
-	FILE *f = fopen("/proc/kallsyms", "r");
-	char line[512], name[256];
-	unsigned long at;
-	int pass;
-
-	*start = 0;
-	*end = -1UL;
-	for (pass = 0; f && pass < 2; pass++) {
-		rewind(f);
-		while (fgets(line, sizeof(line), f)) {
-			if (sscanf(line, "%lx %*c %255s", &at, name) != 2)
-				continue;
-			if (!pass && !strcmp(name, "tcp_send_fin"))
-				*start = at;
-			else if (pass && at > *start && at < *end)
-				*end = at;
-		}
-	}
-	if (f)
-		fclose(f);
-	return *start || complain("/proc/kallsyms has no tcp_send_fin");
-}
-
-/* What fails by chance, in every context, does so in @percent of the cases. */
-static bool points_set(int percent_memory, int percent_copy)
-{
-	static const char *const points[] = {
-		"failslab", "fail_page_alloc", "fail_usercopy",
-	};
-	unsigned long start = 0, end = 0, fin, fin_end, i;
-	bool ok = module_range(&start, &end) && tcp_fin_range(&fin, &fin_end);
-
-	for (i = 0; ok && i < ARRAY_SIZE(points); i++)
-		ok = knob(points[i], "require-start", start) &&
-		     knob(points[i], "require-end", end) &&
-		     knob(points[i], "reject-start", fin) &&
-		     knob(points[i], "reject-end", fin_end) &&
-		     knob(points[i], "stacktrace-depth", 32) &&
-		     knob(points[i], "verbose", getenv("FAULT") ? 2 : 0) &&
-		     knob(points[i], "task-filter", 0) &&
-		     knob(points[i], "interval", 1) &&
-		     knob(points[i], "times", -1UL & 0x7fffffff) &&
-		     knob(points[i], "probability",
-			  i < 2 ? percent_memory : percent_copy);
-	return ok && knob("failslab", "ignore-gfp-wait", 0) &&
-	       knob("fail_page_alloc", "ignore-gfp-wait", 0) &&
-	       knob("fail_page_alloc", "ignore-gfp-highmem", 0) &&
-	       knob("fail_page_alloc", "min-order", 0);
-}
 
 /* The @nth time that this thread comes by one of the points, it fails. */
 static bool arm(unsigned int nth)
@@ -134,18 +40,6 @@ bool fault_allows(struct life *l, int err)
 		return l->failures < 10000 || complain("nothing works");
 	return (fired() && l->failures == 1) ||
 	       complain("%s without a fault", strerror(err));
-}
-
-bool fault_resets(struct life *l)
-{
-	l->reset = by_chance || fired();
-	return l->reset;
-}
-
-void fault_calm(void)
-{
-	if (by_chance)
-		points_set(0, 0);
 }
 
 FIXTURE(fault)
@@ -224,12 +118,12 @@ FIXTURE_SETUP(fault)
 	by_chance = false;
 	nth_fd = open("/proc/thread-self/fail-nth", O_RDWR);
 	ASSERT_LE(0, nth_fd);
-	ASSERT_TRUE(points_set(0, 0));
+	ASSERT_TRUE(fault_points(0, 0));
 }
 
 FIXTURE_TEARDOWN(fault)
 {
-	points_set(0, 0);
+	fault_points(0, 0);
 	close(nth_fd);
 }
 
@@ -276,9 +170,9 @@ TEST_F_TIMEOUT(fault, memory_by_chance, 300)
 		struct life l = { .ending = variant->ending, .ping = true };
 
 		ASSERT_TRUE(pair_connect(&l.p, variant->family, variant->role));
-		ASSERT_TRUE(points_set(i % 4 ? 5 : 25, 0));
+		ASSERT_TRUE(fault_points(i % 4 ? 5 : 25, 0));
 		EXPECT_TRUE(life_run(&l));
-		ASSERT_TRUE(points_set(0, 0));
+		ASSERT_TRUE(fault_points(0, 0));
 		EXPECT_TRUE(life_end(&l));
 		told += l.failures;
 	}
@@ -295,14 +189,145 @@ TEST_F_TIMEOUT(fault, copies_by_chance, 300)
 		struct life l = { .ending = variant->ending };
 
 		ASSERT_TRUE(pair_connect(&l.p, variant->family, variant->role));
-		ASSERT_TRUE(points_set(0, 20));
+		ASSERT_TRUE(fault_points(0, 20));
 		EXPECT_TRUE(life_run(&l));
-		ASSERT_TRUE(points_set(0, 0));
+		ASSERT_TRUE(fault_points(0, 0));
 		EXPECT_TRUE(life_end(&l));
 		told += l.failures;
 	}
 	TH_LOG("%u faults told to the caller", told);
 	EXPECT_LE(1, told);
+}
+
+/* What close() makes of a connection while there is no memory for anything. */
+FIXTURE(closing)
+{
+	struct pair p;
+};
+
+FIXTURE_SETUP(closing)
+{
+	struct ws_config cfg = {
+		.role = WS_ROLE_SERVER,
+		.close_timeout = 1000,
+	};
+	struct timeval tv = { .tv_usec = 200000 };
+	int small = 8192;
+
+	ASSERT_TRUE(stat_becomes("WsCurrLingering", 0));
+	ASSERT_TRUE(fault_points(0, 0));
+	ASSERT_TRUE(pair_open_rcvbuf(&self->p, AF_INET, WS_ROLE_SERVER, 0,
+				     16384, 1400));
+	ASSERT_EQ(0, ws_set(self->p.ws, WS_CONFIG, &cfg, sizeof(cfg)));
+	ASSERT_EQ(0, setsockopt(self->p.ws, SOL_SOCKET, SO_SNDBUF, &small,
+				sizeof(small)));
+	ASSERT_EQ(0, setsockopt(self->p.ws, SOL_SOCKET, SO_SNDTIMEO, &tv,
+				sizeof(tv)));
+}
+
+FIXTURE_TEARDOWN(closing)
+{
+	fault_points(0, 0);
+	pair_close(&self->p);
+	stat_becomes("WsCurrLingering", 0);
+}
+
+/* One frame, of which TCP has no room for all. */
+#define HALF_SENT	60000
+static bool send_half(struct pair *p)
+{
+	ssize_t n = ws_send(p->ws, WS_OP_BINARY, pattern(0, HALF_SENT),
+			    HALF_SENT, 0);
+
+	return n == HALF_SENT || complain("send: %zd", n);
+}
+
+static bool close_without_memory(struct pair *p)
+{
+	if (!fault_points(100, 0))
+		return false;
+	close(p->ws);
+	p->ws = -1;
+	return ws_stat("WsCurrLingering") == 1 || complain("it does not linger");
+}
+
+/* The Close waits, with what was to go before it, until there is memory. */
+TEST_F_TIMEOUT(closing, waits_for_memory, 60)
+{
+	struct pair *p = &self->p;
+	struct bytes b = { 0 };
+	struct frame f;
+
+	ASSERT_TRUE(send_half(p));
+	ASSERT_TRUE(close_without_memory(p));
+	usleep(400000);
+	EXPECT_EQ(1, ws_stat("WsCurrLingering"));
+	ASSERT_TRUE(fault_points(0, 0));
+	ASSERT_TRUE(read_frame(p, &f));
+	EXPECT_EQ(BINARY, f.first);
+	EXPECT_EQ(HALF_SENT, f.len);
+	EXPECT_TRUE(is_pattern(f.data, 0, f.len));
+	free(f.data);
+	EXPECT_TRUE(expect_close(p, 1001, ""));
+	bytes_close(&b, p, 1001, "");
+	ASSERT_TRUE(raw_send_bytes(p, &b));
+	EXPECT_TRUE(expect_fin(p));
+}
+
+/* The peer has closed, too: nothing is waited for but memory. */
+TEST_F_TIMEOUT(closing, answer_waits_for_memory, 60)
+{
+	struct pair *p = &self->p;
+	struct bytes b = { 0 };
+
+	ASSERT_EQ(0, poll_now(p->ws, POLLIN));
+	bytes_close(&b, p, 1000, "");
+	ASSERT_TRUE(raw_send_bytes(p, &b));
+	ASSERT_TRUE(settle(p));
+	ASSERT_TRUE(close_without_memory(p));
+	usleep(400000);
+	EXPECT_EQ(1, ws_stat("WsCurrLingering"));
+	ASSERT_TRUE(fault_points(0, 0));
+	EXPECT_TRUE(expect_close(p, 1000, ""));
+	EXPECT_TRUE(expect_fin(p));
+}
+
+/* Not for ever; without a Close the peer knows that it was not in order. */
+TEST_F_TIMEOUT(closing, gives_up, 60)
+{
+	struct pair *p = &self->p;
+	uint64_t begin = now_ms();
+
+	ASSERT_TRUE(close_without_memory(p));
+	ASSERT_TRUE(stat_becomes("WsCurrLingering", 0));
+	EXPECT_LE(800, now_ms() - begin);
+	ASSERT_TRUE(fault_points(0, 0));
+	EXPECT_TRUE(expect_fin(p));
+}
+
+/*
+ * Half a frame and FIN would look like the end of the connection: it has to be
+ * a reset. There is no memory for one either, so that the peer gets it in
+ * answer to the next that it sends.
+ */
+TEST_F_TIMEOUT(closing, never_ends_a_cut_frame, 60)
+{
+	struct pair *p = &self->p;
+	char buf[4096];
+	size_t sum = 0;
+	ssize_t n;
+
+	ASSERT_TRUE(send_half(p));
+	ASSERT_TRUE(close_without_memory(p));
+	ASSERT_TRUE(stat_becomes("WsCurrLingering", 0));
+	ASSERT_TRUE(fault_points(0, 0));
+	ASSERT_TRUE(raw_frame(p, PING, "", 0));
+	while ((n = recv(p->raw, buf, sizeof(buf), 0)) > 0)
+		sum += n;
+	EXPECT_EQ(-1, n);
+	EXPECT_EQ(ECONNRESET, errno);
+	EXPECT_LT(0, sum);
+	EXPECT_GT(HALF_SENT, sum);
 }
 
 TEST_HARNESS_MAIN

@@ -38,8 +38,7 @@ enum ending {
  * @our_pings: PINGs it has read of those that the test sent
  * @kernel_pings: ... that the kernel sent
  * @close: code of the Close it has read
- * @over: it has read FIN, or been reset
- * @reset: the latter
+ * @over: it has read FIN
  */
 struct life {
 	struct pair p;
@@ -64,7 +63,6 @@ struct life {
 	unsigned int kernel_pings;
 	unsigned int close;
 	bool over;
-	bool reset;
 };
 
 /* From the attach to the end of the closing handshake. */
@@ -72,15 +70,11 @@ bool life_run(struct life *l);
 /* Closes what is left and looks for leftovers. */
 bool life_end(struct life *l);
 
+/* What fails by chance, in every context, does so in @percent of the cases. */
+bool fault_points(int percent_memory, int percent_copy);
+
 /* ws_fault.c: may this call have failed? Then it is made again. */
 bool fault_allows(struct life *l, int err);
-/*
- * No more faults by chance: close() resets when it finds no memory for its
- * Close, and TCP forgets a reset for which there is none.
- */
-void fault_calm(void);
-/* May close() have ended the connection with a reset? */
-bool fault_resets(struct life *l);
 
 /* What the peer reads, frame by frame: false when anything is wrong. */
 bool peer_read(struct life *l);

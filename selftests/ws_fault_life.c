@@ -228,11 +228,9 @@ static bool say_goodbye(struct life *l)
 				return complain("Close");
 		break;
 	case END_CLOSE:
-		fault_calm();
 		close(l->p.ws);
 		l->p.ws = -1;
-		return peer_reads_close(l, 1001) &&
-		       (l->reset || peer_close(l));
+		return peer_reads_close(l, 1001) && peer_close(l);
 	case END_PEER:
 		return peer_close(l) && receive_close(l) &&
 		       peer_reads_close(l, 1000) && end_received(l);
@@ -272,10 +270,10 @@ bool life_end(struct life *l)
 	ok = peer_reads_until(l, NULL, 0);
 	dropped = ws_stat("WsPongDropped") - l->dropped;
 	lost = l->pongs_lost + l->pings - l->pongs;
-	if (lost != dropped && !l->reset)
+	if (lost != dropped)
 		ok = complain("%u PINGs, %lld PONGs missing, %lld dropped",
 			      l->pings, lost, dropped);
-	if (l->got.n && !l->reset)
+	if (l->got.n)
 		ok = complain("%zu bytes of a frame that never ended",
 			      l->got.n);
 	bytes_free(&l->got);

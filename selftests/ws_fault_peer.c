@@ -107,8 +107,7 @@ bool peer_read(struct life *l)
 
 	while ((n = recv(l->p.raw, chunk, sizeof(chunk), MSG_DONTWAIT)) > 0)
 		bytes_raw(&l->got, chunk, n);
-	/* close() that finds no memory for its Close resets. */
-	if (!n || (errno == ECONNRESET && l->p.ws < 0 && fault_resets(l)))
+	if (!n)
 		l->over = true;
 	else if (errno != EAGAIN)
 		return complain("peer's recv: %s", strerror(errno));
@@ -130,8 +129,7 @@ bool peer_reads_until(struct life *l, const unsigned int *what, unsigned int n)
 		if (what ? *what >= n : l->over)
 			return true;
 		if (l->over)
-			return l->reset ||
-			       complain("the peer sees FIN too early");
+			return complain("the peer sees FIN too early");
 		if (now_ms() > end)
 			return complain("the peer waits in vain; Close %d, %u of %u messages",
 					l->close, l->seen_messages,
@@ -143,6 +141,6 @@ bool peer_reads_until(struct life *l, const unsigned int *what, unsigned int n)
 bool peer_reads_close(struct life *l, int code)
 {
 	return peer_reads_until(l, &l->close, 1) &&
-	       (l->reset || l->close == (unsigned int)code ||
+	       (l->close == (unsigned int)code ||
 		complain("Close %u, not %d", l->close, code));
 }
