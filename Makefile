@@ -50,7 +50,7 @@ check-all:
 	@selftests/vm/check-all
 
 check-debug:
-	@selftests/vm/check-all debug
+	@selftests/vm/check-all debug kcsan
 
 bench:
 	@selftests/bench/run
@@ -94,7 +94,7 @@ help:
 	@echo 'Test and measure in a virtual machine, nothing else needed:'
 	@echo '  make check            every test; last line is the count'
 	@echo '  make check-all        the same on Linux 6.1, 6.12 and 7.x, one table'
-	@echo '  make check-debug      a debug kernel: KASAN, lockdep, leaks, faults'
+	@echo '  make check-debug      debug kernels: KASAN, lockdep, leaks, faults, races'
 	@echo '  make bench            the comparison; writes build/bench.json'
 	@echo '  make bench-core       masking and text checks alone, no machine, 1 min'
 	@echo '  make conformance      every public case, each role; the table and a page'
@@ -106,7 +106,7 @@ help:
 	@echo '  make style            checkpatch, sparse, W=1, kernel-doc, shellcheck'
 	@echo '  make setup            downloads and installs what these need'
 	@echo 'Variables:'
-	@echo '  KERNEL=6.1|6.12|7.x|debug  kernel of the virtual machine'
+	@echo '  KERNEL=6.1|6.12|7.x|debug|kcsan  kernel of the virtual machine'
 	@echo '  QUICK=1                    bench: fewer rows, under 3 minutes; bench-core'
 	@echo '  HOST=1                     check, bench: the running kernel (root)'
 	@echo '  V=1                        shows the kernel log of the machine'

@@ -70,7 +70,7 @@ setup_kernel()
 	6.1) setup_kernel_archive 6.1 linux-{image,headers}-cloud-amd64 ;;
 	6.12) setup_kernel_archive 6.12 linux-{image,headers}-6.12-cloud-amd64 ;;
 	7.x) "$vm/kernel-chroot" ;;
-	debug | uml | uml-kasan) "$vm/kernel-debug" "$1" ;;
+	debug | kcsan | uml | uml-kasan) "$vm/kernel-debug" "$1" ;;
 	esac
 	pack_modules "$1"
 	: >"$cache/kernel/$1/.done"
@@ -123,7 +123,7 @@ kernel_make()
 			CONFIG_DEBUG_INFO_BTF_MODULES= "$@"
 		;;
 	7.x) "$vm/kernel-chroot" make "$dir" "$@" ;;
-	debug | uml | uml-kasan)
+	debug | kcsan | uml | uml-kasan)
 		# What is not built in does not do so by itself.
 		make -C "$cache/kernel/$line/build" "ARCH=$(line_arch "$line")" \
 			M="$dir" KCOV_INSTRUMENT=y \

@@ -7,7 +7,7 @@ vm=$top/selftests/vm
 build=$top/build
 # shellcheck disable=SC2034 # used by the scripts that source this
 cache=$build/cache
-kernels="6.1 6.12 7.x debug uml uml-kasan"
+kernels="6.1 6.12 7.x debug kcsan uml uml-kasan"
 
 say()
 {
@@ -32,7 +32,7 @@ known_kernel()
 built_here()
 {
 	case $1 in
-	debug | uml | uml-kasan) ;;
+	debug | kcsan | uml | uml-kasan) ;;
 	*) return 1 ;;
 	esac
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Not the module: a stand-in with one fault at a time, to see that the debug
- * kernel and the runner find it. Loaded as "ws" so that the runner treats it
+ * kernels and the runner find it. Loaded as "ws" so that the runner treats it
  * as it treats the module.
  */
 #include <linux/kernel.h>
+#include <linux/kthread.h>
 #include <linux/list.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -168,6 +169,33 @@ static void plant_list(void)
 	list_del(&one);
 }
 
+static int plant_write(void *shared)
+{
+	while (!kthread_should_stop()) {
+		++*(unsigned long *)shared;
+		barrier();
+		cond_resched();
+	}
+	return 0;
+}
+
+/* Plain writes of one thread, plain reads of another. */
+static void plant_race(void)
+{
+	static unsigned long shared;
+	unsigned long until = jiffies + 4 * HZ;
+	struct task_struct *writer;
+
+	writer = kthread_run(plant_write, &shared, "planted");
+	if (IS_ERR(writer))
+		return;
+	while (time_before(jiffies, until) && shared != ULONG_MAX) {
+		barrier();
+		cond_resched();
+	}
+	kthread_stop(writer);
+}
+
 static const struct {
 	const char *name;
 	void (*plant)(void);
@@ -186,6 +214,7 @@ static const struct {
 	{ "free-timer", plant_free_timer },
 	{ "list", plant_list },
 	{ "leak", plant_leak },
+	{ "race", plant_race },
 };
 
 static int __init planted_init(void)
