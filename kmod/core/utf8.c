@@ -65,19 +65,25 @@ static inline u64 step(u64 s, u8 c)
 	return table[c] >> (s & STATES);
 }
 
-/* The eight bytes of a word as it was loaded, from the first on. */
-static inline u64 step8(u64 s, u64 w)
+/*
+ * @words words, unmasked. Taking their bytes from memory is faster than
+ * shifting them out of a register: the one shift a byte is what limits it.
+ */
+static inline u64 steps(u64 s, const u64 *w, unsigned int words)
 {
-	int i;
+	const u8 *p = (const u8 *)w, *end = p + words * 8;
 
-	for (i = 0; i < 64; i += 8) {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-		s = step(s, w >> i);
-#else
-		s = step(s, w >> (56 - i));
-#endif
+	for (; p != end; p += 8) {
+		s = step(s, p[0]);
+		s = step(s, p[1]);
+		s = step(s, p[2]);
+		s = step(s, p[3]);
+		s = step(s, p[4]);
+		s = step(s, p[5]);
+		s = step(s, p[6]);
+		s = step(s, p[7]);
 	}
-	return s;
+	return s & STATES;
 }
 
 static inline u64 load64(const u8 *p)
@@ -112,17 +118,19 @@ u8 ws_utf8(u8 state, const u8 *p, size_t n, u32 key)
 		u64 a = load64(p) ^ wide, b = load64(p + 8) ^ wide;
 		u64 c = load64(p + 16) ^ wide, d = load64(p + 24) ^ wide;
 
-		if (s == OK && !((a | b | c | d) & NOT_ASCII))
-			continue;
-		s = step8(step8(step8(step8(s, a), b), c), d) & STATES;
-		if (s == BAD)
-			return WS_UTF8_BAD;
+		if (s != OK || ((a | b | c | d) & NOT_ASCII)) {
+			u64 w[4] = { a, b, c, d };
+
+			s = steps(s, w, 4);
+			if (s == BAD)
+				return WS_UTF8_BAD;
+		}
 	}
 	for (; n >= 8; n -= 8, p += 8) {
 		u64 w = load64(p) ^ wide;
 
 		if (s != OK || (w & NOT_ASCII))
-			s = step8(s, w) & STATES;
+			s = steps(s, &w, 1);
 	}
 	for (; n; n--) {
 		u8 first;
