@@ -233,7 +233,7 @@ static void every_way(const u8 *text, size_t n, enum verdict want)
 	free(masked);
 }
 
-/* The path of eight bytes at a time sees every byte and no byte more. */
+/* The paths of 8 and 32 bytes at a time see every byte and no byte more. */
 static void utf8__odd_one_at_every_place(void)
 {
 	static const struct {
@@ -252,7 +252,7 @@ static void utf8__odd_one_at_every_place(void)
 	for (i = 0; i < ARRAY_SIZE(odd); i++) {
 		size_t len = strlen(odd[i].bytes);
 
-		for (n = len; n <= 40; n++) {
+		for (n = len; n <= 72; n++) {
 			for (at = 0; at + len <= n; at++) {
 				bool end = at + len == n;
 				enum verdict want = odd[i].want;
