@@ -32,6 +32,7 @@ static const char help[] =
 	"      --batch             the same with recvmsg() and a control message\n"
 	"  -u, --userspace         framing in user space: large reads, unmasking in\n"
 	"                          place, replies gathered into one send\n"
+	"      --engine=epoll|uring  how to wait and to move bytes (default: epoll)\n"
 	"      --deflate[=PARAMETER,...]  accept compression (RFC 7692); parameters are\n"
 	"                          server_no_context_takeover, client_no_context_takeover,\n"
 	"                          server_max_window_bits=8..15,\n"
@@ -73,7 +74,7 @@ static int accept_one(struct server *s)
 	return 0;
 }
 
-static void accept_all(struct server *s)
+void accept_all(struct server *s)
 {
 	while (!accept_one(s))
 		;
@@ -115,7 +116,7 @@ static enum next shake(struct server *s, struct peer *p)
 	return NEXT_CLOSE;
 }
 
-static void serve(struct server *s, struct peer *p)
+void peer_serve(struct server *s, struct peer *p)
 {
 	enum next next;
 
@@ -129,6 +130,8 @@ static void serve(struct server *s, struct peer *p)
 			peer_leave(s, p);
 		if (next != NEXT_READ)
 			return;
+		if (s->uring && uring_begin(s, p))
+			return;
 	}
 	next = p->framing->step(s, p);
 	if (next == NEXT_CLOSE)
@@ -137,31 +140,44 @@ static void serve(struct server *s, struct peer *p)
 		peer_drop(s, p);
 }
 
-static void print_stats(struct server *s, int64_t *since, uint64_t *messages,
-			uint64_t *bytes)
+static void print_stats(struct server *s, int64_t now)
 {
-	int64_t now = now_ns();
-	double seconds = (now - *since) / 1e9;
+	double seconds = (now - s->stats_since) / 1e9;
 
 	fprintf(stderr, "%u connections, %.0f messages/s, %.2f MB/s\n", s->open,
-		(s->messages - *messages) / seconds,
-		(s->bytes - *bytes) / seconds / 1e6);
-	*since = now;
-	*messages = s->messages;
-	*bytes = s->bytes;
+		(s->messages - s->stats_messages) / seconds,
+		(s->bytes - s->stats_bytes) / seconds / 1e6);
+	s->stats_since = now;
+	s->stats_messages = s->messages;
+	s->stats_bytes = s->bytes;
+}
+
+/**
+ * stats_due() - a line of statistics every second, if that is wanted
+ * @s: the server
+ * @timeout: milliseconds until something else has to be done, or -1
+ *
+ * Return: the same, with the next line taken into account.
+ */
+int stats_due(struct server *s, int timeout)
+{
+	int64_t now;
+
+	if (!s->stats)
+		return timeout;
+	now = now_ns();
+	if (now - s->stats_since >= 1000000000)
+		print_stats(s, now);
+	return timeout < 0 || timeout > 1000 ? 1000 : timeout;
 }
 
 static void run(struct server *s)
 {
 	struct epoll_event events[EVENTS];
-	uint64_t messages = 0, bytes = 0;
-	int64_t since = now_ns();
 
 	for (;;) {
-		int timeout = peers_sweep(s), n, i;
+		int timeout = stats_due(s, peers_sweep(s)), n, i;
 
-		if (s->stats && (timeout < 0 || timeout > 1000))
-			timeout = 1000;
 		n = epoll_wait(s->epoll, events, EVENTS, timeout);
 		for (i = 0; i < n; i++) {
 			void *what = events[i].data.ptr;
@@ -171,12 +187,10 @@ static void run(struct server *s)
 			if (what == &s->listener)
 				accept_all(s);
 			else
-				serve(s, what);
+				peer_serve(s, what);
 		}
 		if (s->crowded)
 			peers_make_room(s);
-		if (s->stats && now_ns() - since >= 1000000000)
-			print_stats(s, &since, &messages, &bytes);
 	}
 }
 
@@ -210,6 +224,7 @@ static const struct option options[] = {
 	{ "raw", no_argument, NULL, 'R' },
 	{ "records", no_argument, NULL, 'r' },
 	{ "batch", no_argument, NULL, 'B' },
+	{ "engine", required_argument, NULL, 'E' },
 	{ "max-message", required_argument, NULL, 'm' },
 	{ "handshake-timeout", required_argument, NULL, 't' },
 	{ "stats", no_argument, NULL, 's' },
@@ -252,6 +267,9 @@ static int parse_options(int argc, char **argv, struct server *s,
 		case 'r':
 			s->framing = &framing_records;
 			break;
+		case 'E':
+			s->engine = optarg;
+			break;
 		case 'B':
 			s->framing = &framing_batch;
 			break;
@@ -289,7 +307,10 @@ static int parse_options(int argc, char **argv, struct server *s,
 
 int cmd_echo(int argc, char **argv)
 {
-	struct server s = { .framing = &framing_kernel };
+	struct server s = {
+		.framing = &framing_kernel,
+		.engine = "epoll",
+	};
 	const char *address = "127.0.0.1", *port = "9001";
 	int r;
 
@@ -308,6 +329,14 @@ int cmd_echo(int argc, char **argv)
 		if (r <= 0)
 			return 1;
 	}
+	if (!strcmp(s.engine, "uring") && uring_open(&s))
+		return 1;
+	if (!s.uring && strcmp(s.engine, "epoll")) {
+		complain("--engine %s: epoll or uring", s.engine);
+		return EXIT_USAGE;
+	}
+	if (!s.uring)
+		s.engine = "";
 	s.listener = listen_on(address, port);
 	if (s.listener < 0)
 		return 1;
@@ -316,7 +345,11 @@ int cmd_echo(int argc, char **argv)
 		return 1;
 	}
 	announce(&s);
-	run(&s);
+	s.stats_since = now_ns();
+	if (s.uring)
+		uring_run(&s);
+	else
+		run(&s);
 	if (s.stats)
 		fprintf(stderr, "%llu connections, %llu messages, %llu bytes\n",
 			(unsigned long long)s.accepted,

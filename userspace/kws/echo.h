@@ -19,10 +19,21 @@ struct peer;
 struct server;
 
 /**
+ * struct answer - received bytes, which become what is sent, in place
+ */
+struct answer {
+	char *data;
+	size_t len;
+};
+
+/**
  * struct framing - one way to answer
  * @name: for people
  * @kernel: by the kernel
  * @open: the handshake is over and came to that; -1 with errno
+ * @answer: io_uring received bytes: makes the reply of them. Bytes of a frame
+ *	that is not whole go to peer::left. -1: the connection has to end.
+ * @messages: io_uring receives and sends messages with a struct ws_msg
  * @step: the socket is ready for what was asked for: echo what there is
  * @finish: goes on ending the connection; 0 when it can be closed, -1 with
  *	EAGAIN when the peer has something to do first. NULL: it always can
@@ -33,6 +44,8 @@ struct framing {
 	bool kernel;
 	int (*open)(struct server *s, struct peer *p,
 		    const struct kws_result *result);
+	int (*answer)(struct server *s, struct peer *p, struct answer *a);
+	bool messages;
 	enum next (*step)(struct server *s, struct peer *p);
 	int (*finish)(struct peer *p);
 	void (*close)(struct peer *p);
@@ -68,6 +81,7 @@ extern const struct framing framing_raw;
  * @ack_bytes: raw: of the next such message that have come
  * @burst: kernel: more than one message came with the last wake-up
  * @turns: kernel: wake-ups since we last looked for a second message
+ * @lane: with io_uring what it has in the ring, else NULL
  */
 struct peer {
 	int fd;
@@ -91,6 +105,7 @@ struct peer {
 	size_t ack_bytes;
 	bool burst;
 	unsigned int turns;
+	struct lane *lane;
 };
 
 /**
@@ -114,6 +129,10 @@ struct queue {
  * @leaving: those whose end the peer is given time to see
  * @crowded: there was no file descriptor for a connection
  * @complained: when we last said so
+ * @uring: the ring, or NULL for epoll
+ * @engine: its name, behind that of the framing
+ * @stats_since: of the last line of statistics, with @stats_messages and
+ *	@stats_bytes, what there was then
  */
 struct server {
 	const struct framing *framing;
@@ -132,6 +151,11 @@ struct server {
 	struct queue leaving;
 	bool crowded;
 	int64_t complained;
+	struct uring *uring;
+	const char *engine;
+	int64_t stats_since;
+	uint64_t stats_messages;
+	uint64_t stats_bytes;
 	unsigned int open;
 	uint64_t accepted;
 	bool stats;
@@ -145,6 +169,9 @@ enum next peer_send_rest(struct peer *p);
 void peer_close(struct peer *p);
 int listen_on(const char *address, const char *port);
 void announce(const struct server *s);
+void accept_all(struct server *s);
+void peer_serve(struct server *s, struct peer *p);
+int stats_due(struct server *s, int timeout);
 
 void queue_add(struct queue *q, struct peer *p);
 void peer_end_handshake(struct server *s, struct peer *p);
@@ -154,5 +181,12 @@ void peer_go_on_leaving(struct server *s, struct peer *p);
 int peer_wait(struct server *s, struct peer *p, uint32_t events);
 int peers_sweep(struct server *s);
 void peers_make_room(struct server *s);
+
+int uring_open(struct server *s);
+void uring_run(struct server *s);
+int uring_wait(struct server *s, struct peer *p, uint32_t events);
+bool uring_begin(struct server *s, struct peer *p);
+void uring_surplus(struct server *s, struct peer *p);
+void uring_forget(struct server *s, struct peer *p);
 
 #endif /* KWS_ECHO_H */

@@ -168,6 +168,7 @@ const struct framing framing_kernel = {
 	.name = "kernel",
 	.kernel = true,
 	.open = kernel_open,
+	.messages = true,
 	.step = kernel_step,
 	.close = peer_close,
 };

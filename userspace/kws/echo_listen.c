@@ -61,7 +61,8 @@ void announce(const struct server *s)
 	getsockname(s->listener, (struct sockaddr *)&address, &len);
 	getnameinfo((struct sockaddr *)&address, len, host, sizeof(host), port,
 		    sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
-	printf(strchr(host, ':') ? "ws://[%s]:%s/ (framing: %s)\n" :
-	       "ws://%s:%s/ (framing: %s)\n", host, port, s->framing->name);
+	printf(strchr(host, ':') ? "ws://[%s]:%s/ (framing: %s%s)\n" :
+	       "ws://%s:%s/ (framing: %s%s)\n", host, port, s->framing->name,
+	       s->engine);
 	fflush(stdout);
 }

@@ -58,8 +58,12 @@ void peer_drop(struct server *s, struct peer *p)
 	}
 	if (p->leaving)
 		queue_remove(&s->leaving, p);
-	p->framing->close(p);
 	s->open--;
+	if (s->uring) {
+		uring_forget(s, p);
+		return;
+	}
+	p->framing->close(p);
 	free(p);
 }
 
@@ -75,6 +79,8 @@ int peer_wait(struct server *s, struct peer *p, uint32_t events)
 {
 	struct epoll_event e = { .events = events, .data.ptr = p };
 
+	if (s->uring)
+		return uring_wait(s, p, events);
 	if (p->events == events)
 		return 0;
 	if (epoll_ctl(s->epoll, p->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD,

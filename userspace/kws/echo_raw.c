@@ -105,6 +105,25 @@ static int raw_open(struct server *s, struct peer *p,
 	return len && peer_send(p, result->surplus, len) == NEXT_CLOSE ? -1 : 0;
 }
 
+/* How many of the bytes received go back: a byte for every message, or all. */
+static size_t raw_reply(struct server *s, struct peer *p, size_t n)
+{
+	s->messages++;
+	s->bytes += n;
+	if (!p->ack)
+		return n;
+	p->ack_bytes += n;
+	n = p->ack_bytes / p->ack;
+	p->ack_bytes %= p->ack;
+	return n;
+}
+
+static int raw_answer(struct server *s, struct peer *p, struct answer *a)
+{
+	a->len = raw_reply(s, p, a->len);
+	return 0;
+}
+
 static enum next raw_step(struct server *s, struct peer *p)
 {
 	ssize_t n;
@@ -117,20 +136,14 @@ static enum next raw_step(struct server *s, struct peer *p)
 			NEXT_READ : NEXT_CLOSE;
 	if (!n)
 		return NEXT_CLOSE;
-	s->messages++;
-	s->bytes += n;
-	if (!p->ack)
-		return peer_send(p, s->buffer, n);
-	/* A byte for every message. */
-	p->ack_bytes += n;
-	n = p->ack_bytes / p->ack;
-	p->ack_bytes %= p->ack;
+	n = raw_reply(s, p, n);
 	return n ? peer_send(p, s->buffer, n) : NEXT_READ;
 }
 
 const struct framing framing_raw = {
 	.name = "none: bytes are echoed as they come",
 	.open = raw_open,
+	.answer = raw_answer,
 	.step = raw_step,
 	.close = peer_close,
 };

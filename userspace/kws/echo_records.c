@@ -27,12 +27,13 @@ static int records_open(struct server *s, struct peer *p,
 	return kws_set_flags(p->fd, WS_F_RECORDS);
 }
 
-static void count_records(struct server *s, size_t len)
+static void count_records(struct server *s, const char *buffer,
+			  size_t len)
 {
 	struct kws_record r;
 	size_t at = 0;
 
-	while (kws_record_next(s->buffer, len, &at, &r) > 0) {
+	while (kws_record_next(buffer, len, &at, &r) > 0) {
 		s->messages += r.msg.flags & WS_MSG_END &&
 			r.msg.opcode != WS_OP_CLOSE;
 		s->bytes += r.msg.len;
@@ -77,7 +78,7 @@ static enum next records_step(struct server *s, struct peer *p)
 		if (!n)
 			return NEXT_CLOSE;
 		if (s->stats)
-			count_records(s, n);
+			count_records(s, s->buffer, n);
 		if (p->ack)
 			n = make_acks(s->buffer, n);
 		next = n ? peer_send(p, s->buffer, n) : NEXT_READ;
@@ -87,10 +88,20 @@ static enum next records_step(struct server *s, struct peer *p)
 	return next;
 }
 
+static int records_answer(struct server *s, struct peer *p, struct answer *a)
+{
+	if (s->stats)
+		count_records(s, a->data, a->len);
+	if (p->ack)
+		a->len = make_acks(a->data, a->len);
+	return 0;
+}
+
 const struct framing framing_records = {
 	.name = "kernel, records",
 	.kernel = true,
 	.open = records_open,
+	.answer = records_answer,
 	.step = records_step,
 	.close = peer_close,
 };

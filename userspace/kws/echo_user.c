@@ -112,14 +112,21 @@ static enum next fast_step(struct server *s, struct peer *p)
 		if (next != NEXT_READ)
 			return next;
 	}
+	if (p->other) {
+		void *left = p->left;
+
+		p->left = NULL;
+		p->left_len = 0;
+		next = leave_fast_lane(s, p, left, had);
+		free(left);
+		return next;
+	}
 	if (had) {
 		memcpy(s->buffer, p->left, had);
 		free(p->left);
 		p->left = NULL;
 		p->left_len = 0;
 	}
-	if (p->other)
-		return leave_fast_lane(s, p, s->buffer, had);
 	n = recv(p->fd, s->buffer + had, FAST_READ, 0);
 	if (n > 0 || (had && n < 0 && errno == EAGAIN))
 		return fast_frames(s, p, had + (n > 0 ? n : 0));
@@ -128,6 +135,24 @@ static enum next fast_step(struct server *s, struct peer *p)
 			NEXT_READ : NEXT_CLOSE;
 	/* In the middle of a frame or not: libkws knows what to say. */
 	return leave_fast_lane(s, p, s->buffer, had);
+}
+
+static int user_answer(struct server *s, struct peer *p, struct answer *a)
+{
+	u64 max = s->max_message ? s->max_message : WS_MAX_MESSAGE_DEFAULT;
+	struct frames f = { .in = (u8 *)a->data, .in_len = a->len };
+
+	if (p->other) {
+		f.left = f.in;
+		f.left_len = f.in_len;
+	} else {
+		p->other = fast_echo(&f, max) == FAST_OTHER;
+	}
+	s->messages += f.messages;
+	s->bytes += f.bytes;
+	a->data = (char *)f.out;
+	a->len = f.out_len;
+	return f.left_len ? peer_keep_left(p, f.left, f.left_len) : 0;
 }
 
 static enum next user_step(struct server *s, struct peer *p)
@@ -172,6 +197,7 @@ static void user_close(struct peer *p)
 const struct framing framing_user = {
 	.name = "user space",
 	.open = user_open,
+	.answer = user_answer,
 	.step = user_step,
 	.finish = user_finish,
 	.close = user_close,

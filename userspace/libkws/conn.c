@@ -49,7 +49,8 @@ static int start_user(struct kws_conn *c, const void *prefix, size_t len)
  * @fd: a connected TCP socket after its handshake; kws_close() closes it
  * @role: WS_ROLE_SERVER or WS_ROLE_CLIENT: our side
  * @prefix: kws_result::surplus
- * @len: kws_result::surplus_len, at most WS_RX_PREFIX_MAX
+ * @len: kws_result::surplus_len, at most WS_RX_PREFIX_MAX unless @framing is
+ *	KWS_USER
  * @framing: who does it
  *
  * Whether the socket blocks (O_NONBLOCK) is looked at here, once.
@@ -65,7 +66,8 @@ struct kws_conn *kws_open(int fd, unsigned int role, const void *prefix,
 
 	if (flags < 0)
 		return NULL;
-	if (role > WS_ROLE_CLIENT || len > WS_RX_PREFIX_MAX) {
+	if (role > WS_ROLE_CLIENT ||
+	    (len > WS_RX_PREFIX_MAX && framing != KWS_USER)) {
 		errno = EINVAL;
 		return NULL;
 	}
