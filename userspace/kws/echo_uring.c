@@ -172,8 +172,10 @@ static void on_peer(struct server *s, struct io_uring_cqe *cqe)
 		uring_received(s, p, cqe->res, cqe->flags);
 		break;
 	case OP_SEND:
-		uring_sent(s, p, cqe->res);
-		break;
+		if (!uring_sent(s, p, cqe->res))
+			break;
+		peer_drop(s, p);
+		return;
 	}
 	if (lane->gone && !lane->pending)
 		release(s->uring, p);

@@ -116,7 +116,7 @@ void uring_cancel(struct uring *u, struct peer *p);
 int uring_buffers(struct uring *u);
 void uring_received(struct server *s, struct peer *p, int res,
 		    unsigned int flags);
-void uring_sent(struct server *s, struct peer *p, int res);
+int uring_sent(struct server *s, struct peer *p, int res);
 void uring_settle(struct server *s, struct peer *p);
 void uring_feed(struct server *s);
 void uring_free_chunks(struct uring *u, struct lane *lane);

@@ -120,29 +120,30 @@ static void send_first(struct uring *u, struct peer *p)
  * @s: the server
  * @p: the connection
  * @res: bytes taken or a negative errno
+ *
+ * Return: 0, or -1 when the connection is over.
  */
-void uring_sent(struct server *s, struct peer *p, int res)
+int uring_sent(struct server *s, struct peer *p, int res)
 {
 	struct lane *lane = p->lane;
 	struct chunk *c = lane->first;
 
 	lane->sending = false;
 	if (lane->gone)
-		return;
-	if (res < 0 && res != -EAGAIN && res != -EINTR) {
-		peer_drop(s, p);
-		return;
-	}
+		return 0;
+	if (res < 0 && res != -EAGAIN && res != -EINTR)
+		return -1;
 	if (res > 0) {
 		c->data += res;
 		c->len -= res;
 	}
 	/* A short one goes on; an empty message took no bytes to be sent. */
 	if (c->len || res < 0)
-		return;
+		return 0;
 	lane->first = c->next;
 	lane->chunks--;
 	drop_chunk(s->uring, c);
+	return 0;
 }
 
 static void receive(struct uring *u, struct peer *p)
@@ -207,34 +208,43 @@ out:
 		give(u, buffer);
 }
 
-/* One message; false when this is the end. */
-static bool answer_message(struct server *s, struct peer *p, int buffer,
-			   int len)
+/* The message in a buffer; NULL when it is the end. */
+static struct ws_msg *message_of(struct uring *u, struct chunk *c, int len)
 {
-	struct uring *u = s->uring;
-	char *data = buffer_at(u, buffer);
-	struct chunk *c = &u->chunks[buffer];
 	struct io_uring_recvmsg_out *out;
 	struct cmsghdr *cm;
 	struct ws_msg *m;
 
-	out = io_uring_recvmsg_validate(data, len, &u->control);
+	out = io_uring_recvmsg_validate(buffer_at(u, c->buffer), len,
+					&u->control);
 	if (!out || out->controllen < CMSG_LEN(sizeof(*m)))
-		return false;
+		return NULL;
 	cm = io_uring_recvmsg_cmsg_firsthdr(out, &u->control);
 	if (!cm)
-		return false;
+		return NULL;
 	m = (struct ws_msg *)CMSG_DATA(cm);
-	if (m->opcode == WS_OP_CLOSE)
-		return false;
-	memset(c, 0, sizeof(*c));
-	c->buffer = buffer;
-	c->message = true;
 	c->flags = out->flags & MSG_EOR ? 0 : MSG_MORE;
 	c->data = io_uring_recvmsg_payload(out, &u->control);
 	c->len = io_uring_recvmsg_payload_length(out, len, &u->control);
 	c->msg.msg_control = cm;
 	c->msg.msg_controllen = CMSG_SPACE(sizeof(*m));
+	return m->opcode == WS_OP_CLOSE ? NULL : m;
+}
+
+static void answer_message(struct server *s, struct peer *p, int buffer,
+			   int len)
+{
+	struct uring *u = s->uring;
+	struct chunk *c = &u->chunks[buffer];
+
+	memset(c, 0, sizeof(*c));
+	c->buffer = buffer;
+	c->message = true;
+	if (!message_of(u, c, len)) {
+		p->lane->ended = true;
+		give(u, buffer);
+		return;
+	}
 	s->messages += !c->flags;
 	s->bytes += c->len;
 	if (p->ack)
@@ -243,7 +253,6 @@ static bool answer_message(struct server *s, struct peer *p, int buffer,
 		give(u, buffer);
 	else
 		queue_chunk(p->lane, c);
-	return true;
 }
 
 static void starve(struct uring *u, struct peer *p)
@@ -274,10 +283,8 @@ static void take_buffers(struct server *s, struct peer *p, int res,
 			give(u, buffer);
 		else if (!p->framing->messages)
 			answer_bytes(s, p, buffer, buffer_at(u, buffer), n);
-		else if (!answer_message(s, p, buffer, n)) {
-			lane->ended = true;
-			give(u, buffer);
-		}
+		else
+			answer_message(s, p, buffer, n);
 	} while (res > 0);
 }
 
