@@ -14,6 +14,9 @@
 /* Calls for one connection before it is the next one's turn. */
 #define TURNS		8
 
+/* What sendmsg() takes with more than one message. */
+#define BATCH_BYTES	65536
+
 union control {
 	struct cmsghdr align;
 	char bytes[CMSG_SPACE(WS_BATCH_MAX * sizeof(struct ws_msg))];
@@ -222,7 +225,7 @@ static enum next batch_send(struct peer *p, struct msghdr *msg, int flags)
 /* The control message goes back as it came, in place. */
 static enum next batch_echo(struct server *s, struct peer *p, ssize_t *got)
 {
-	struct iovec iov = { s->buffer, s->buffer_size };
+	struct iovec iov = { s->buffer, BATCH_BYTES };
 	union control control;
 	struct msghdr msg = {
 		.msg_iov = &iov,
@@ -269,7 +272,7 @@ static enum next batch_step(struct server *s, struct peer *p)
 	}
 	do {
 		next = batch_echo(s, p, &n);
-	} while (next == NEXT_READ && n > (ssize_t)s->buffer_size / 2 &&
+	} while (next == NEXT_READ && n > BATCH_BYTES / 2 &&
 		 ++turns < TURNS);
 	return next;
 }
