@@ -394,8 +394,8 @@ struct ws_plain {
 	u32 len;
 	u32 size;
 	u32 key;
-	u8 opcode;
-	u8 rsv;
+	u32 opcode;
+	u32 rsv;
 };
 
 /**

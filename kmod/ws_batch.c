@@ -106,8 +106,8 @@ static __always_inline u32 take_plain(struct batch *b, const u8 *q,
 
 	if (!user_write_access_begin(u, uend - u))
 		return 0;
-	while (left && max && end - q >= 8) {
-		u8 __user *to = u;
+	while (left && (records || max) && end - q >= 8) {
+		u8 __user *to = u, *next;
 		struct ws_plain f;
 		u64 msg, key;
 		const u8 *p;
@@ -116,9 +116,11 @@ static __always_inline u32 take_plain(struct batch *b, const u8 *q,
 		if (!ws_plain_parse(ws_word(q), masked, &f))
 			break;
 		n = f.len;
+		p = q + f.size;
+		next = u + (records ? WS_RECORD_SIZE(n) : n);
 		/* Its last eight bytes must be this frame's own. */
-		if (n > PLAIN_MAX || f.size + n > end - q || f.size + n < 8 ||
-		    (records ? WS_RECORD_SIZE(n) : n) > uend - u)
+		if (n > PLAIN_MAX || n > end - p || n < (masked ? 2 : 6) ||
+		    next > uend)
 			break;
 		msg = n | (u64)f.opcode << 32 | (u64)f.rsv << 35 |
 		      (left > 1 ? (u64)(WS_MSG_END | WS_MSG_MORE) << 40 : last);
@@ -129,7 +131,7 @@ static __always_inline u32 take_plain(struct batch *b, const u8 *q,
 			*(u64 *)&b->desc[b->max - max] = msg;
 		}
 		key = (u64)f.key << 32 | f.key;
-		for (p = q + f.size; n >= 32; n -= 32, p += 32, to += 32) {
+		for (; n >= 32; n -= 32, p += 32, to += 32) {
 			unsafe_put_user(ws_word(p) ^ key,
 					(u64 __user *)to, out);
 			unsafe_put_user(ws_word(p + 8) ^ key,
@@ -148,18 +150,17 @@ static __always_inline u32 take_plain(struct batch *b, const u8 *q,
 				(key & ~0ULL >> shift);
 
 			p += n;
-			if (records) {
+			if (records)
 				unsafe_put_user(w, (u64 __user *)to, out);
-				to += 8;
-			}
 			for (; !records && n; n--, w >>= 8, to++)
 				unsafe_put_user((u8)w, to, out);
 		}
 		q = p;
-		u = to;
+		u = next;
 		len += f.len;
 		left--;
-		max--;
+		if (!records)
+			max--;
 	}
 out:
 	user_write_access_end();

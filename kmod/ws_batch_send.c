@@ -35,43 +35,37 @@ static noinline void gather_plain(u8 opcode, const u8 __user *from,
 {
 	const u8 __user *begin = from;
 	u8 *start = to;
-	u32 count = 0;
-	u64 len = 0;
 
 	if (!user_read_access_begin(from, end - from))
 		return;
 	while (end - from >= sizeof(struct ws_msg)) {
-		const u8 __user *p = from + sizeof(struct ws_msg);
+		const u8 __user *p = from + sizeof(struct ws_msg), *next;
+		u32 n, what, left;
 		u64 head, w[4];
-		u32 n, what;
-		u8 *q = to;
+		u8 *q = to, *behind;
 
 		unsafe_get_user(head, (const u64 __user *)from, out);
 		n = head;
 		/* Opcode and flags: END, whatever MORE says. */
-		what = (head >> 32 & ~(WS_MSG_MORE << 8) & 0xffff) -
+		what = (head >> 32 & (0xffff & ~(WS_MSG_MORE << 8))) -
 			(WS_MSG_END << 8);
-		if (what > WS_OP_BINARY || n > PLAIN_MAX ||
-		    WS_RECORD_SIZE(n) > end - from || PLAIN_ROOM(n) > room - to)
+		if (what > WS_OP_BINARY || n > PLAIN_MAX)
 			break;
-		if (!what)
-			what = opcode;
-		len += n;
-		if (n < 126) {
-			q[0] = 0x80 | what;
+		next = p + ALIGN(n, 8);
+		if (next > end || PLAIN_ROOM(n) > room - to)
+			break;
+		q[0] = 0x80 | (what ?: opcode);
+		if (likely(n < 126)) {
 			q[1] = n;
 			q += 2;
 		} else {
-			q[0] = 0x80 | what;
 			q[1] = 126;
 			q[2] = n >> 8;
 			q[3] = n;
 			q += 4;
 		}
-		from = p + ALIGN(n, 8);
 		/* The padding comes along; the next frame overwrites it. */
-		to = q + n;
-		for (; n >= 32; n -= 32, p += 32, q += 32) {
+		for (left = n; left >= 32; left -= 32, p += 32, q += 32) {
 			unsafe_get_user(w[0], (const u64 __user *)p, out);
 			unsafe_get_user(w[1], (const u64 __user *)(p + 8), out);
 			unsafe_get_user(w[2], (const u64 __user *)(p + 16), out);
@@ -81,20 +75,20 @@ static noinline void gather_plain(u8 opcode, const u8 __user *from,
 			ws_word_put(q + 16, w[2]);
 			ws_word_put(q + 24, w[3]);
 		}
-		while (p != from) {
+		behind = q + left;
+		for (; p != next; p += 8, q += 8) {
 			unsafe_get_user(w[0], (const u64 __user *)p, out);
 			ws_word_put(q, w[0]);
-			p += 8;
-			q += 8;
 		}
-		count++;
-		g->in = from - begin;
-		g->out = to - start;
-		g->len = len;
-		g->messages = count;
+		from = next;
+		to = behind;
+		g->len += n;
+		g->messages++;
 	}
 out:
 	user_read_access_end();
+	g->in = from - begin;
+	g->out = to - start;
 }
 
 static void count(struct ws_ctx *ctx, const struct gathered *g)
@@ -289,6 +283,77 @@ ssize_t ws_batch_send_records(struct ws_ctx *ctx, struct msghdr *msg,
 	return len ?: err;
 }
 
+/*
+ * The payloads of @msgs as gather_plain() takes records: whole messages, short,
+ * of a server. @in are the bytes of the writer's memory that are left.
+ */
+static noinline void gather_array(u8 opcode, const struct ws_msg *msgs,
+				  u32 count, const u8 __user *from, size_t in,
+				  u8 *to, const u8 *room, struct gathered *g)
+{
+	const u8 __user *begin = from;
+	u8 *start = to;
+
+	if (!user_read_access_begin(from, in))
+		return;
+	for (; count; count--, msgs++) {
+		u32 n = msgs->len, i;
+		u8 *q = to;
+		u64 w;
+
+		if (msgs->opcode > WS_OP_BINARY ||
+		    (msgs->flags & ~WS_MSG_MORE) != WS_MSG_END ||
+		    n > PLAIN_MAX || n > in - (from - begin) ||
+		    PLAIN_ROOM(n) > room - to)
+			break;
+		q[0] = 0x80 | (msgs->opcode ?: opcode);
+		if (likely(n < 126)) {
+			q[1] = n;
+			q += 2;
+		} else {
+			q[1] = 126;
+			q[2] = n >> 8;
+			q[3] = n;
+			q += 4;
+		}
+		for (i = 0; n - i >= 8; i += 8) {
+			unsafe_get_user(w, (const u64 __user *)(from + i), out);
+			ws_word_put(q + i, w);
+		}
+		for (; i < n; i++)
+			unsafe_get_user(q[i], from + i, out);
+		from += n;
+		to = q + n;
+		g->len += n;
+		g->messages++;
+	}
+out:
+	user_read_access_end();
+	g->in = from - begin;
+	g->out = to - start;
+}
+
+/* One more run behind those that are built, of pages of @pfrag. */
+static int add_run(struct ws_tx *tx, struct page_frag *pfrag, u32 len)
+{
+	struct bio_vec *last = tx->nseg ? &tx->seg[tx->nseg - 1] : NULL;
+
+	if (last && last->bv_page == pfrag->page &&
+	    last->bv_offset + last->bv_len == pfrag->offset) {
+		last->bv_len += len;
+	} else if (tx->nseg == WS_FRAME_SEGS) {
+		return -ENOMEM;
+	} else {
+		get_page(pfrag->page);
+		tx->seg[tx->nseg].bv_page = pfrag->page;
+		tx->seg[tx->nseg].bv_offset = pfrag->offset;
+		tx->seg[tx->nseg].bv_len = len;
+		tx->nseg++;
+	}
+	pfrag->offset += len;
+	return 0;
+}
+
 /* One more frame behind those that are built; -ENOMEM, -EFAULT. */
 static int append(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
 {
@@ -300,7 +365,6 @@ static int append(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
 	hdr->key = hdr->masked ? get_random_u32() : 0;
 	head = ws_hdr_size(hdr->len, hdr->masked);
 	do {
-		struct bio_vec *last;
 		size_t n;
 		u8 *to;
 
@@ -316,20 +380,8 @@ static int append(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
 			ws_mask_copy(to + head, to + head, n, hdr->key);
 		hdr->key = ws_key_rotate(hdr->key, n);
 
-		last = tx->nseg ? &tx->seg[tx->nseg - 1] : NULL;
-		if (last && last->bv_page == pfrag->page &&
-		    last->bv_offset + last->bv_len == pfrag->offset) {
-			last->bv_len += head + n;
-		} else if (tx->nseg == WS_FRAME_SEGS) {
+		if (add_run(tx, pfrag, head + n))
 			return -ENOMEM;
-		} else {
-			get_page(pfrag->page);
-			tx->seg[tx->nseg].bv_page = pfrag->page;
-			tx->seg[tx->nseg].bv_offset = pfrag->offset;
-			tx->seg[tx->nseg].bv_len = head + n;
-			tx->nseg++;
-		}
-		pfrag->offset += head + n;
 		want -= n;
 		head = 0;
 	} while (want);
@@ -382,6 +434,33 @@ static int append_data(struct ws_ctx *ctx, struct array *a,
 	return append(ctx, &hdr, from);
 }
 
+/* As many of the array from @i on as gather_array() takes. */
+static int append_plain(struct ws_ctx *ctx, struct array *a, u32 i,
+			struct iov_iter *from)
+{
+	struct page_frag *pfrag = sk_page_frag(ctx->sk);
+	size_t in = iov_iter_count(from);
+	struct gathered g = {};
+	const u8 __user *user;
+	u8 *to;
+
+	if (!WS_PLAIN || ctx->cfg.role != WS_ROLE_SERVER || a->opcode)
+		return 0;
+	user = ws_compat_iter_user(from, &in);
+	if (!user || !skb_page_frag_refill(PLAIN_ROOM(128), pfrag,
+					   ctx->sk->sk_allocation))
+		return 0;
+	to = page_address(pfrag->page) + pfrag->offset;
+	gather_array(ctx->cfg.send_opcode, a->msgs + i, a->n - i, user, in, to,
+		     to + pfrag->size - pfrag->offset, &g);
+	if (!g.messages)
+		return 0;
+	iov_iter_advance(from, g.in);
+	a->sum.len += g.len;
+	a->sum.messages += g.messages;
+	return add_run(&ctx->tx, pfrag, g.out) ?: g.messages;
+}
+
 static int build_array(struct ws_ctx *ctx, struct array *a,
 		       struct iov_iter *from, struct ws_request *last)
 {
@@ -395,6 +474,15 @@ static int build_array(struct ws_ctx *ctx, struct array *a,
 		err = -ENOMEM;
 	}
 	for (i = 0; !err && i < a->n; i++) {
+		err = append_plain(ctx, a, i, from);
+		if (err < 0)
+			break;
+		i += err;
+		*last = (struct ws_request){};
+		if (i == a->n) {
+			err = 0;
+			break;
+		}
 		err = check_msg(&a->msgs[i], last);
 		if (err)
 			break;
