@@ -236,6 +236,27 @@ struct ws_mibs {
 };
 
 /**
+ * struct ws_count - what WS_INFO is made from, by the names of &struct ws_info
+ */
+struct ws_count {
+	u64 rx_messages;
+	u64 rx_bytes;
+	u64 tx_messages;
+	u64 tx_bytes;
+	u64 rx_calls;
+	u64 tx_calls;
+	u32 rx_pings;
+	u32 tx_pongs;
+	u32 rx_pongs;
+	u32 wakeups;
+	u32 tx_pings;
+	u16 close_sent;
+	u16 close_received;
+	u8 state;
+	u8 rule;
+};
+
+/**
  * struct ws_ctx - one attached socket
  * @sk: the socket; it does not outlive this structure's callbacks
  * @slot: the protocol tables in use and those below them
@@ -286,7 +307,7 @@ struct ws_ctx {
 	struct ws_tx tx;
 	struct ws_time time;
 	struct ws_config cfg;
-	struct ws_info info;
+	struct ws_count info;
 	bool lingers;
 	bool dead;
 };

@@ -142,7 +142,6 @@ static int recv_fault(struct ws_ctx *ctx, int flags)
 	if (!(flags & MSG_PEEK)) {
 		ctx->info.state |= WS_STATE_FAILED;
 		ctx->info.rule = rx->rule;
-		ctx->info.fault_offset = rx->fault_offset;
 		WRITE_ONCE(rx->payload, 0);
 		WRITE_ONCE(rx->stop, WS_STOP_OVER);
 		ws_ctrl_fin(ctx);

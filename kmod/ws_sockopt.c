@@ -181,6 +181,31 @@ static int get_struct(const void *value, int size, char __user *optval,
 	return 0;
 }
 
+static void get_info(const struct ws_ctx *ctx, struct ws_info *info)
+{
+	const struct ws_count *count = &ctx->info;
+
+	*info = (struct ws_info){
+		.role = ctx->cfg.role,
+		.state = count->state,
+		.rule = count->rule,
+		.close_sent = count->close_sent,
+		.close_received = count->close_received,
+		.fault_offset = count->rule ? ctx->rx.fault_offset : 0,
+		.rx_messages = count->rx_messages,
+		.rx_bytes = count->rx_bytes,
+		.tx_messages = count->tx_messages,
+		.tx_bytes = count->tx_bytes,
+		.rx_pings = count->rx_pings,
+		.tx_pongs = count->tx_pongs,
+		.rx_pongs = count->rx_pongs,
+		.wakeups = count->wakeups,
+		.tx_pings = count->tx_pings,
+		.rx_calls = count->rx_calls,
+		.tx_calls = count->tx_calls,
+	};
+}
+
 /**
  * ws_getsockopt() - proto.getsockopt of an attached socket
  * @sk: the socket
@@ -203,9 +228,8 @@ int ws_getsockopt(struct sock *sk, int level, int optname, char __user *optval,
 	if (level == SOL_WS) {
 		lock_sock(sk);
 		cfg = ctx->cfg;
-		info = ctx->info;
+		get_info(ctx, &info);
 		release_sock(sk);
-		info.role = cfg.role;
 		switch (optname) {
 		case WS_CONFIG:
 			return get_struct(&cfg, sizeof(cfg), optval, optlen);

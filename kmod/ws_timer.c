@@ -137,7 +137,7 @@ static enum ws_rule expired(struct ws_ctx *ctx, enum ws_rule rule)
 {
 	ctx->info.state |= WS_STATE_FAILED;
 	ctx->info.rule = rule;
-	ctx->info.fault_offset = ws_rx_offset(ctx);
+	ctx->rx.fault_offset = ws_rx_offset(ctx);
 	ws_stats_inc(ctx, WS_MIB_ERR + rule - 1);
 	return rule;
 }

@@ -22,6 +22,9 @@
 
 struct workqueue_struct *ws_wq;
 
+/* Of its own, because kmalloc() would round up to twice the size. */
+static struct kmem_cache *ctx_cache;
+
 static DEFINE_MUTEX(slots_mutex);	/* guards slots and nslots */
 static struct ws_slot *slots[WS_SLOTS];
 static int nslots;
@@ -151,7 +154,7 @@ static int ws_init_sk(struct sock *sk)
 	slot = get_slot(sk->sk_prot, sk->sk_socket->ops);
 	if (!slot)
 		return -ENOMEM;
-	ctx = kzalloc(sizeof(*ctx), GFP_KERNEL_ACCOUNT);
+	ctx = kmem_cache_zalloc(ctx_cache, GFP_KERNEL_ACCOUNT);
 	if (!ctx)
 		return -ENOMEM;
 	init_ctx(ctx, sk, slot);
@@ -160,7 +163,7 @@ static int ws_init_sk(struct sock *sk)
 	/* sockmap looks at it under this lock only. */
 	if (sk->sk_user_data) {
 		write_unlock_bh(&sk->sk_callback_lock);
-		kfree(ctx);
+		kmem_cache_free(ctx_cache, ctx);
 		return -EBUSY;
 	}
 	__module_get(THIS_MODULE);
@@ -256,7 +259,7 @@ void ws_ulp_end(struct ws_ctx *ctx, long timeout)
 	else
 		cancel_delayed_work_sync(&ctx->work);
 	kfree(ctx->rx.prefix);
-	kfree(ctx);
+	kmem_cache_free(ctx_cache, ctx);
 	slot->lower_prot->close(sk, timeout);
 	/* The owner of our ops is put for us; this one was its predecessor. */
 	module_put(slot->lower_ops->owner);
@@ -300,12 +303,16 @@ int __init ws_ulp_init(void)
 {
 	int err;
 
-	ws_wq = alloc_workqueue("ws", WQ_UNBOUND, 0);
-	if (!ws_wq)
+	ctx_cache = KMEM_CACHE(ws_ctx, SLAB_ACCOUNT);
+	if (!ctx_cache)
 		return -ENOMEM;
-	err = tcp_register_ulp(&ws_ulp_ops);
-	if (err)
+	ws_wq = alloc_workqueue("ws", WQ_UNBOUND, 0);
+	err = ws_wq ? tcp_register_ulp(&ws_ulp_ops) : -ENOMEM;
+	if (!err)
+		return 0;
+	if (ws_wq)
 		destroy_workqueue(ws_wq);
+	kmem_cache_destroy(ctx_cache);
 	return err;
 }
 
@@ -314,6 +321,7 @@ void ws_ulp_exit(void)
 {
 	tcp_unregister_ulp(&ws_ulp_ops);
 	destroy_workqueue(ws_wq);
+	kmem_cache_destroy(ctx_cache);
 	while (nslots)
 		kfree(slots[--nslots]);
 }
