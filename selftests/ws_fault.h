@@ -65,8 +65,10 @@ struct life {
 	bool over;
 };
 
-/* From the attach to the end of the closing handshake. */
+/* From the attach to what comes before the end. */
 bool life_run(struct life *l);
+/* The closing handshake. */
+bool life_close(struct life *l);
 /* Closes what is left and looks for leftovers. */
 bool life_end(struct life *l);
 
