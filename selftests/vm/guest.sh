@@ -79,7 +79,8 @@ guest_options()
 	case $kernel in
 	debug) boot_args+=" $debug_args" ;;
 	# In which the other processor, emulated, gets somewhere.
-	kcsan) boot_args+=" kcsan.udelay_task=1500 kcsan.udelay_interrupt=100" ;;
+	kcsan) boot_args+=" kcsan.skip_watch=2000"
+		boot_args+=" kcsan.udelay_task=600 kcsan.udelay_interrupt=60" ;;
 	esac
 	common_args=(-no-user-config -nodefaults -display none -no-reboot
 		-kernel "$(readlink -f "$cache/kernel/$kernel/vmlinuz")"
