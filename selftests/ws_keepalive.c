@@ -273,7 +273,7 @@ TEST_F_TIMEOUT(keepalive, last_words, 60)
 TEST_F_TIMEOUT(keepalive, window_shut, 60)
 {
 	struct ws_config cfg = { .role = variant->role, .ping_interval = 200,
-				 .ping_timeout = 200 };
+				 .ping_timeout = 800 };
 	struct sender s;
 	struct pair p;
 	size_t at = 0;
@@ -283,7 +283,7 @@ TEST_F_TIMEOUT(keepalive, window_shut, 60)
 	ASSERT_EQ(0, ws_set(p.ws, WS_CONFIG, &cfg, sizeof(cfg)));
 	ASSERT_EQ(0, poll_now(p.ws, POLLIN));
 	ASSERT_TRUE(sender_start(&s, &p, BINARY, 100000));
-	usleep(2000000);
+	usleep(3000000);
 	EXPECT_EQ(0, ws_get_info(p.ws).rule);
 	while (at < 100000) {
 		char buf[5000];

@@ -260,7 +260,7 @@ static void *read_whole_messages(void *arg)
 }
 
 /* Many readers: each message goes to one of them, and whole. */
-TEST_F_TIMEOUT(stress, readers, 60)
+TEST_F_TIMEOUT(stress, readers, 240)
 {
 	struct end e[READERS] = { 0 };
 	uint32_t n, received = 0;
