@@ -10,8 +10,8 @@ export KERNEL QUICK HOST V
 MAKEFLAGS += --no-print-directory
 
 .PHONY: modules modules_install clean distclean userspace selftests check \
-	check-all check-debug bench bench-core conformance coverage style \
-	fuzz soak vm vm-shell setup help
+	check-all check-debug check-quick bench bench-native bench-core \
+	conformance coverage style fuzz soak vm vm-shell setup help
 
 modules:
 	@test -e $(KDIR)/Makefile || { \
@@ -50,10 +50,16 @@ check-all:
 	@selftests/vm/check-all
 
 check-debug:
-	@selftests/vm/check-all debug kcsan
+	@selftests/vm/check-all debug kcsan uml-kasan
+
+check-quick:
+	@KERNEL=uml-kasan HOST= selftests/vm/check kselftest
 
 bench:
 	@selftests/bench/run
+
+bench-native:
+	@selftests/bench/run --native
 
 bench-core:
 	@selftests/bench/core/run
@@ -95,7 +101,9 @@ help:
 	@echo '  make check            every test; last line is the count'
 	@echo '  make check-all        the same on Linux 6.1, 6.12 and 7.x, one table'
 	@echo '  make check-debug      debug kernels: KASAN, lockdep, leaks, faults, races'
+	@echo '  make check-quick      the kselftests natively, with KASAN and lockdep'
 	@echo '  make bench            the comparison; writes build/bench.json'
+	@echo '  make bench-native     its rows of many bytes, in real time'
 	@echo '  make bench-core       masking and text checks alone, no machine, 1 min'
 	@echo '  make conformance      every public case, each role; the table and a page'
 	@echo '  make fuzz SECONDS=60  the fuzz targets, each for so long'
@@ -106,7 +114,8 @@ help:
 	@echo '  make style            checkpatch, sparse, W=1, kernel-doc, shellcheck'
 	@echo '  make setup            downloads and installs what these need'
 	@echo 'Variables:'
-	@echo '  KERNEL=6.1|6.12|7.x|debug|kcsan  kernel of the virtual machine'
+	@echo '  KERNEL=6.1|6.12|7.x|debug|kcsan  kernel of the virtual machine; uml and'
+	@echo '                             uml-kasan are User Mode Linux, without one'
 	@echo '  QUICK=1                    bench: fewer rows, under 3 minutes; bench-core'
 	@echo '  HOST=1                     check, bench: the running kernel (root)'
 	@echo '  V=1                        shows the kernel log of the machine'

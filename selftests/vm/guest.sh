@@ -126,6 +126,8 @@ run_guest()
 	timeout -k 5 "$timeout" "${guest_command[@]}" </dev/null \
 		>"$tmp/serial" 2>>"$guest_errors" &
 	qemu_pid=$!
+	clock_pid=
+	[ "$accel" != native ] || { uml_clock & clock_pid=$!; }
 	if [ -n "$verbose" ]; then
 		tail -f --pid=$qemu_pid "$tmp/kernel" >&2 &
 		tail_pid=$!
@@ -133,6 +135,7 @@ run_guest()
 	read_serial <"$tmp/serial"
 	wait $qemu_pid || qemu_status=$?
 	qemu_pid=
+	[ -z "$clock_pid" ] || kill "$clock_pid" 2>/dev/null || true
 	[ -z "$tail_pid" ] || wait $tail_pid || true
 }
 

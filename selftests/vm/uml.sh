@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # User Mode Linux: the guest is processes of this machine, without emulation,
 # and its time is the real one. Sourced by "run"; uses its variables.
-# shellcheck disable=SC2034,SC2154
+# shellcheck disable=SC2034,SC2054,SC2154
 
 uml_refuse()
 {
@@ -30,20 +30,50 @@ uml_memory()
 }
 
 # uml_options: the second serial port of QEMU's guest is here the standard
-# error output, where the kernel's console is.
+# error output, where the kernel's console is. The guest's own second port is
+# for uml_clock().
 uml_options()
 {
 	local serial=null,fd:1
 
 	accel=native guest_errors=$tmp/kernel
 	[ -z "$shell" ] || serial=fd:0,fd:1
-	guest_command=(env "TMPDIR=$(uml_memory)"
+	rm -f "$tmp/ask" "$tmp/answer"
+	mkfifo "$tmp/ask" "$tmp/answer"
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	guest_command=(bash -c 'echo $$ >"$0/pid"
+		exec 3<>"$0/answer" 4<>"$0/ask" "$@"' "$tmp"
+		env "TMPDIR=$(uml_memory)"
 		"$(readlink -f "$cache/kernel/$kernel/vmlinuz")" "mem=${mem}M"
 		"initrd=$tmp/initramfs" rdinit=/init "uml_dir=$tmp/uml/"
-		"ssl0=$serial" ssl=none con0=null,fd:2 con=none console=tty0
-		panic=-1 loglevel=7 printk.devkmsg=on)
+		"ssl0=$serial" ssl1=fd:3,fd:4 ssl=null con0=null,fd:2 con=null
+		console=tty0 panic=-1 loglevel=7 printk.devkmsg=on)
 	# shellcheck disable=SC2206 # words
 	[ "$kernel" = uml ] || guest_command+=($debug_args)
 	# A panic of the guest ends in abort().
 	ulimit -c 0
+}
+
+# uml_cpu: the processor time that the guest has had so far, in ns: that of
+# the kernel's process and of its children, which are the guest's processes.
+uml_cpu()
+{
+	local process
+
+	# The names of these processes have no blanks. Others come and go.
+	{ cat /proc/[0-9]*/stat 2>/dev/null || true; } |
+		awk -v main="$(cat "$tmp/pid")" '$1 == main || $4 == main {
+			print $1 }' |
+		while read -r process; do
+			cat "/proc/$process"/task/*/schedstat 2>/dev/null || true
+		done | awk '{ sum += $1 } END { printf "%.0f\n", sum }'
+}
+
+# uml_clock: for each line from the guest's /dev/ttyS1 the answer is uml_cpu.
+# A busy machine makes the guest wait, but does not make this time longer.
+uml_clock()
+{
+	while read -r _; do
+		uml_cpu
+	done <"$tmp/ask" >"$tmp/answer"
 }
