@@ -463,27 +463,6 @@ bool ws_rx_pressed(const struct ws_ctx *ctx);
 bool ws_rx_readable(const struct ws_ctx *ctx);
 void ws_rx_data_ready(struct sock *sk);
 
-/* ws_vector.c; User Mode Linux has X86_64 but not X86. */
-
-/* Shorter runs are not worth the begin and end, even with registers free. */
-#define WS_VECTOR_RUN	1024
-
-#if defined(CONFIG_X86) && defined(CONFIG_X86_64)
-bool ws_vector_pays(u64 ahead);
-u32 ws_vector_unmask(u8 __user *to, const u8 *from, u32 n, u32 key);
-#else
-static inline bool ws_vector_pays(u64 ahead)
-{
-	return false;
-}
-
-static inline u32 ws_vector_unmask(u8 __user *to, const u8 *from, u32 n,
-				   u32 key)
-{
-	return 0;
-}
-#endif
-
 /* ws_copy.c */
 int ws_copy_unmask(struct iov_iter *to, const u8 *p, u32 n, u32 key,
 		   u64 ahead);

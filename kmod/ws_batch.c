@@ -9,9 +9,12 @@
 #include <linux/uaccess.h>
 
 #include "ws.h"
+#include "ws_vector.h"
 
 /* Longer payloads are for routines that are made for them, ws_copy.c. */
 #define PLAIN_MAX	4096
+/* Vectors are for messages that are so long on the average. */
+#define VECTOR_MEAN	512
 
 /**
  * struct batch - one call
@@ -23,6 +26,7 @@
  * @n: messages and pieces so far
  * @left: whole messages that are still there
  * @end: the last one of @n ends its message
+ * @vector: unmask with vector registers
  */
 struct batch {
 	struct ws_ctx *ctx;
@@ -33,6 +37,7 @@ struct batch {
 	u32 n;
 	u32 left;
 	bool end;
+	bool vector;
 };
 
 /* What comes behind a message when @left whole ones do. */
@@ -96,12 +101,13 @@ int ws_record_end(struct ws_record *rec, struct iov_iter *to,
 static __always_inline u32 take_plain(struct batch *b, const u8 *q,
 				      const u8 *end, u8 __user *u,
 				      u8 __user *uend, bool records,
-				      bool masked)
+				      bool masked, bool vector)
 {
 	const u64 last = (u64)(WS_MSG_END | more_flag(b->ctx, 0)) << 40;
 	u32 left = b->left, max = records ? U32_MAX : b->max - b->n;
 	u8 __user *ubegin = u;
 	const u8 *begin = q;
+	bool fault = true;
 	u64 len = 0;
 
 	if (!user_write_access_begin(u, uend - u))
@@ -129,6 +135,17 @@ static __always_inline u32 take_plain(struct batch *b, const u8 *q,
 			to += 8;
 		} else {
 			*(u64 *)&b->desc[b->max - max] = msg;
+		}
+		p = q + f.size;
+		if (vector && n >= 128) {
+			u32 rest = ws_avx2_unmask((__force void *)to, p, n,
+						  f.key);
+
+			if (rest >= 32)
+				goto out;
+			p += n - rest;
+			to += n - rest;
+			n = rest;
 		}
 		key = (u64)f.key << 32 | f.key;
 		for (; n >= 32; n -= 32, p += 32, to += 32) {
@@ -162,8 +179,11 @@ static __always_inline u32 take_plain(struct batch *b, const u8 *q,
 		if (!records)
 			max--;
 	}
+	fault = false;
 out:
 	user_write_access_end();
+	if (vector && fault)
+		b->vector = false;
 	if (q == begin)
 		return 0;
 	b->end = true;
@@ -179,25 +199,41 @@ out:
 static noinline u32 take_masked_records(struct batch *b, const u8 *q, u32 n,
 					u8 __user *u, u32 room)
 {
-	return take_plain(b, q, q + n, u, u + room, true, true);
+	return take_plain(b, q, q + n, u, u + room, true, true, false);
 }
 
 static noinline u32 take_bare_records(struct batch *b, const u8 *q, u32 n,
 				      u8 __user *u, u32 room)
 {
-	return take_plain(b, q, q + n, u, u + room, true, false);
+	return take_plain(b, q, q + n, u, u + room, true, false, false);
 }
 
 static noinline u32 take_masked_array(struct batch *b, const u8 *q, u32 n,
 				      u8 __user *u, u32 room)
 {
-	return take_plain(b, q, q + n, u, u + room, false, true);
+	return take_plain(b, q, q + n, u, u + room, false, true, false);
 }
 
 static noinline u32 take_bare_array(struct batch *b, const u8 *q, u32 n,
 				    u8 __user *u, u32 room)
 {
-	return take_plain(b, q, q + n, u, u + room, false, false);
+	return take_plain(b, q, q + n, u, u + room, false, false, false);
+}
+
+/*
+ * A page that is absent ends this for the whole call: take_any() brings it in
+ * and the words of the other loops bring in those behind it.
+ */
+static noinline u32 take_vector_records(struct batch *b, const u8 *q, u32 n,
+					u8 __user *u, u32 room)
+{
+	u32 used;
+
+	ws_vector_begin();
+	used = take_plain(b, q, q + min_t(u32, n, WS_VECTOR_SECTION), u,
+			  u + room, true, true, true);
+	ws_vector_end();
+	return used;
 }
 
 static void take_plain_runs(struct batch *b, struct ws_run *run,
@@ -223,7 +259,9 @@ static void take_plain_runs(struct batch *b, struct ws_run *run,
 		n = min(n, ctx->rx.scan.seq - cur->seq);
 		if (records)
 			room = round_down(room, 8);
-		if (records && masked)
+		if (b->vector)
+			used = take_vector_records(b, p, n, user, room);
+		else if (records && masked)
 			used = take_masked_records(b, p, n, user, room);
 		else if (records)
 			used = take_bare_records(b, p, n, user, room);
@@ -357,6 +395,10 @@ int ws_batch_recv(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 
 	if (!(ctx->cfg.flags & WS_F_RECORDS))
 		get_desc(&b, msg, &one);
+	else if (ctx->cfg.role == WS_ROLE_SERVER &&
+		 ctx->rx.payload >= (u64)b.left * VECTOR_MEAN)
+		b.vector = ws_vector_pays(min_t(u64, ctx->rx.payload,
+						msg_data_left(msg)));
 	do {
 		take_plain_runs(&b, &run, &msg->msg_iter);
 		if (b.left || !b.n)

@@ -7,6 +7,7 @@
 #include <linux/uaccess.h>
 
 #include "ws.h"
+#include "ws_vector.h"
 
 /* For readers that are not plain user memory (splice, kernel callers). */
 #define WS_BOUNCE	512

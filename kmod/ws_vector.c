@@ -5,13 +5,12 @@
  * restored on the way back to user space, whatever was done in between.
  */
 #include <asm/cpufeature.h>
-#include <asm/fpu/api.h>
 #include <linux/instrumented.h>
 #include <linux/sched.h>
 #include <linux/uaccess.h>
 
 #include "ws.h"
-#include "ws_avx2.h"
+#include "ws_vector.h"
 
 /*
  * Saving and restoring takes 160 ns on an EPYC ("make bench-core"), as long
@@ -19,8 +18,6 @@
  * 201 ns against 234, 16 KiB 418 against 317, 64 KiB 2,247 against 1,301.
  */
 #define WS_VECTOR_CALL		(16 << 10)
-/* At most so many bytes with preemption off. */
-#define WS_VECTOR_SECTION	(8 << 10)
 
 /**
  * ws_vector_pays() - should ws_vector_unmask() copy
@@ -49,14 +46,12 @@ static u32 section(u8 __user *to, const u8 *from, u32 n, u32 key)
 	u32 left = n;
 
 	instrument_copy_to_user(to, from, n);
-	kernel_fpu_begin_mask(0);
-	pagefault_disable();
+	ws_vector_begin();
 	if (user_write_access_begin(to, n)) {
 		left = ws_avx2_unmask((__force void *)to, from, n, key);
 		user_write_access_end();
 	}
-	pagefault_enable();
-	kernel_fpu_end();
+	ws_vector_end();
 	return left;
 }
 

@@ -263,6 +263,89 @@ TEST_F(unmask, forbidden_page)
 	free(good);
 }
 
+#define RECORDS	48
+
+/* Messages of which many come in one call, and some in a later one. */
+static bool send_records(struct pair *p, size_t *lens, __u32 *seed)
+{
+	struct bytes b = { 0 };
+	size_t i;
+
+	for (i = 0; i < RECORDS; i++) {
+		lens[i] = next_random(seed) % (i % 8 ? 2500 : 6000);
+		bytes_frame(&b, p, BINARY, pattern(i, lens[i]), lens[i]);
+	}
+	return raw_send_bytes(p, &b) && settle(p);
+}
+
+/* Returns how many of them are right, from number @first on; -1. */
+static int check_records(const unsigned char *at, size_t n,
+			 const size_t *lens, int first)
+{
+	int i = first;
+
+	while (n) {
+		struct ws_msg m;
+
+		memcpy(&m, at, sizeof(m));
+		if (i == RECORDS || m.len != lens[i] ||
+		    m.opcode != WS_OP_BINARY || !(m.flags & WS_MSG_END) ||
+		    !is_pattern(at + sizeof(m), i, m.len)) {
+			complain("record %d is not right", i);
+			return -1;
+		}
+		at += WS_RECORD_SIZE(m.len);
+		n -= WS_RECORD_SIZE(m.len);
+		i++;
+	}
+	return i - first;
+}
+
+/* Each round with other memory: good, absent here and there, forbidden. */
+TEST_F(unmask, records)
+{
+	struct ws_config cfg = ws_get_config(self->p.ws);
+	__u32 seed = 7;
+	int round;
+
+	cfg.flags |= WS_F_RECORDS;
+	ASSERT_EQ(0, ws_set(self->p.ws, WS_CONFIG, &cfg, sizeof(cfg)));
+	memset(self->room, 0x33, ROOM);
+	for (round = 0; round < 40; round++) {
+		unsigned char *bad = self->room + round / 4 * 2 * self->page;
+		unsigned char *to = self->room + round % 11;
+		size_t lens[RECORDS], size = 30000 + round * 3000;
+		bool forbidden = round % 4 == 3;
+		int done = 0, good;
+		ssize_t n;
+
+		ASSERT_TRUE(send_records(&self->p, lens, &seed));
+		if (round % 4 == 2)
+			ASSERT_EQ(0, madvise(bad, 3 * self->page,
+					     MADV_DONTNEED));
+		if (forbidden)
+			ASSERT_EQ(0, mprotect(bad, self->page, PROT_NONE));
+		while (done < RECORDS) {
+			n = recv(self->p.ws, to, size, MSG_DONTWAIT);
+			if (forbidden) {
+				ASSERT_EQ(0, mprotect(bad, self->page,
+						      PROT_READ | PROT_WRITE));
+				forbidden = false;
+				if (n < 0) {
+					ASSERT_EQ(EFAULT, errno);
+					continue;
+				}
+				EXPECT_LT(to, bad);
+			}
+			ASSERT_GT(n, 0);
+			good = check_records(to, n, lens, done);
+			ASSERT_GT(good, 0)
+				TH_LOG("round %d", round);
+			done += good;
+		}
+	}
+}
+
 /* Beyond the end of what a process may have, and nothing at all. */
 TEST_F(unmask, wild_address)
 {

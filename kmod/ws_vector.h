@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Vector registers, where the module uses them: on x86-64. User Mode Linux has
+ * X86_64 but not X86.
+ */
+#ifndef _WS_VECTOR_H
+#define _WS_VECTOR_H
+
+#include <linux/types.h>
+
+/* Shorter runs are not worth the begin and end, even with registers free. */
+#define WS_VECTOR_RUN		1024
+/* At most so many bytes with preemption off. */
+#define WS_VECTOR_SECTION	(8 << 10)
+
+#if defined(CONFIG_X86) && defined(CONFIG_X86_64)
+#include <asm/fpu/api.h>
+#include <linux/uaccess.h>
+
+#include "ws_avx2.h"
+
+bool ws_vector_pays(u64 ahead);
+u32 ws_vector_unmask(u8 __user *to, const u8 *from, u32 n, u32 key);
+
+/*
+ * Between these nothing may sleep, and a page that is not there is a fault.
+ * No control word of the registers is used, hence no mask.
+ */
+static inline void ws_vector_begin(void)
+{
+	kernel_fpu_begin_mask(0);
+	pagefault_disable();
+}
+
+static inline void ws_vector_end(void)
+{
+	pagefault_enable();
+	kernel_fpu_end();
+}
+#else
+static inline bool ws_vector_pays(u64 ahead)
+{
+	return false;
+}
+
+static inline u32 ws_vector_unmask(u8 __user *to, const u8 *from, u32 n,
+				   u32 key)
+{
+	return 0;
+}
+
+static inline void ws_vector_begin(void)
+{
+}
+
+static inline void ws_vector_end(void)
+{
+}
+
+static inline unsigned long ws_avx2_unmask(void *to, const void *from,
+					   unsigned long n, u32 key)
+{
+	return n;
+}
+#endif
+
+#endif /* _WS_VECTOR_H */
