@@ -28,12 +28,11 @@ static const char help[] =
 	"  -s, --server=NAME=COMMAND  one more server; %p in COMMAND is the port\n"
 	"  -o, --only=NAME[,NAME...]  only these servers\n"
 	"  -w, --workload=NAME[,...]  only these workloads: pingpong, pipelined, upload,\n"
-	"                             trickle; NAME:BYTES for those with such messages\n"
+	"                             trickle\n"
 	"  -t, --time=SECONDS         to measure for, a row (default: 1)\n"
 	"  -P, --pid=PID              of the server at URL, for the CPU figures\n"
 	"  -j, --json=FILE            write the results there, too\n"
 	"  -c, --clock=NAME           what a nanosecond is here (default: host)\n"
-	"  -a, --ask=FILE             for the time: a line there is answered by nanoseconds\n"
 	"  -q, --no-table             no table, progress only\n"
 	"  -r, --report               no load: print the medians of result files\n"
 	"  -h, --help                 this text\n\n"
@@ -176,12 +175,10 @@ static int measure(struct bench *b, const struct target *t,
 		goto err_close;
 	usleep(SETTLE_US);
 	metered = !target_meter(t, &before);
-	start = clock_now();
-	if (start < 0 || load_run(l, rounds, false))
+	start = now_ns();
+	if (load_run(l, rounds, false))
 		goto err_close;
-	took = clock_now() - start;
-	if (took <= 0)
-		goto err_close;
+	took = now_ns() - start;
 	/* The server may have to go to sleep yet. */
 	usleep(SETTLE_US);
 	metered = metered && !target_meter(t, &after);
@@ -239,8 +236,7 @@ static int bench_target(struct bench *b, struct target *t)
 		const struct workload *w = &workloads[i];
 		struct row row;
 
-		if (!workload_chosen(b->workload, w) ||
-		    !takes_part(w, t->name))
+		if (!chosen(b->workload, w->name) || !takes_part(w, t->name))
 			continue;
 		start_row(b, t, w, &row);
 		be_a_client(w);
@@ -252,8 +248,7 @@ static int bench_target(struct bench *b, struct target *t)
 		}
 		fprintf(stderr, "%10.0f messages/s\n", row.messages_per_second);
 	}
-	/* The kernel that has the native clock has no such tracepoint. */
-	if (t->counter < 0 && t->pid && strcmp(b->clock, "native"))
+	if (t->counter < 0 && t->pid)
 		complain("system calls of %s were not counted (root and tracefs are needed)",
 			 t->name);
 	target_stop(t);
@@ -290,7 +285,7 @@ static int report(struct bench *b, char **files)
 		return 1;
 	if (b->json && table_write(&b->table, b->json))
 		return 1;
-	table_print_clocks(&b->table);
+	table_print(&b->table);
 	return 0;
 }
 
@@ -302,7 +297,6 @@ static const struct option options[] = {
 	{ "pid", required_argument, NULL, 'P' },
 	{ "json", required_argument, NULL, 'j' },
 	{ "clock", required_argument, NULL, 'c' },
-	{ "ask", required_argument, NULL, 'a' },
 	{ "no-table", no_argument, NULL, 'q' },
 	{ "report", no_argument, NULL, 'r' },
 	{ "help", no_argument, NULL, 'h' },
@@ -352,8 +346,6 @@ static int parse_one(struct bench *b, int option)
 	case 'c':
 		b->clock = optarg;
 		return 0;
-	case 'a':
-		return clock_open(optarg);
 	case 'q':
 		b->no_table = true;
 		return 0;
@@ -369,7 +361,7 @@ int cmd_bench(int argc, char **argv)
 	static struct bench b = { .seconds = 1, .clock = "host" };
 	int option;
 
-	while ((option = getopt_long(argc, argv, "s:o:w:t:P:j:c:a:qrh", options,
+	while ((option = getopt_long(argc, argv, "s:o:w:t:P:j:c:qrh", options,
 				     NULL)) != -1) {
 		if (option == 'h') {
 			fputs(help, stdout);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* kws bench: the rows, and kws's own servers. */
-#include <stdio.h>
 #include <string.h>
 
 #include "bench.h"
@@ -52,19 +51,6 @@ bool chosen(const char *list, const char *name)
 		list += n + (list[n] == ',');
 	}
 	return !list;
-}
-
-/**
- * workload_chosen() - is a workload in a list, by NAME or by NAME:BYTES?
- * @list: names with commas between them; NULL for a list of all
- * @w: what to look for
- */
-bool workload_chosen(const char *list, const struct workload *w)
-{
-	char name[48];
-
-	snprintf(name, sizeof(name), "%s:%u", w->name, w->bytes);
-	return chosen(list, w->name) || chosen(list, name);
 }
 
 /**

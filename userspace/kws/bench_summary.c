@@ -104,12 +104,6 @@ static void print_part(const struct table *t, bool cpu)
  */
 void table_summary(const struct table *t)
 {
-	size_t i;
-
 	print_part(t, false);
-	for (i = 0; i < t->count; i++)
-		if (!isnan(t->rows[i].cpu_ns)) {
-			print_part(t, true);
-			break;
-		}
+	print_part(t, true);
 }
