@@ -26,11 +26,13 @@ struct message {
 
 /**
  * struct session - one connection
+ * @ack: answered by empty messages
  * @part: the message that is coming in, with room for @part_size bytes
  * @first: messages to be sent
  * @last: where the next one is linked
  */
 struct session {
+	int ack;
 	struct message *part;
 	size_t part_size;
 	struct message *first;
@@ -67,6 +69,8 @@ static int take(struct session *s, struct lws *wsi, const void *in, size_t len)
 	s->part->type = lws_frame_is_binary(wsi) ? LWS_WRITE_BINARY :
 		LWS_WRITE_TEXT;
 	s->part->next = NULL;
+	if (s->ack)
+		s->part->len = 0;
 	*s->last = s->part;
 	s->last = &s->part->next;
 	s->part = NULL;
@@ -109,11 +113,16 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason,
 		    void *user, void *in, size_t len)
 {
 	struct session *s = user;
+	char path[64];
 
 	switch (reason) {
 	case LWS_CALLBACK_ESTABLISHED:
 		memset(s, 0, sizeof(*s));
 		s->last = &s->first;
+		/* libwebsockets has taken the target apart. */
+		s->ack = lws_hdr_copy(wsi, path, sizeof(path),
+				      WSI_TOKEN_GET_URI) > 0 &&
+			!strcmp(path, "/ack");
 		return 0;
 	case LWS_CALLBACK_RECEIVE:
 		return take(s, wsi, in, len);

@@ -3,6 +3,9 @@
 #ifndef BENCH_PEER_H
 #define BENCH_PEER_H
 
+/* Request target of a connection that wants empty messages for answers. */
+#define PEER_ACK	"/ack?"
+
 int peer_port(int argc, char **argv);
 int peer_listen(int port);
 

@@ -23,12 +23,14 @@
 
 /**
  * struct client - one connection
+ * @ack: answered by empty messages
  * @in: bytes in[in_from] to in[in_to] have been read, wslay has not had them
  * @out: bytes out[out_from] to out[out_to] are to be sent
  */
 struct client {
 	int fd;
 	wslay_event_context_ptr ws;
+	int ack;
 	uint8_t in[READ_SIZE];
 	size_t in_from;
 	size_t in_to;
@@ -84,13 +86,13 @@ static ssize_t on_send(wslay_event_context_ptr ws, const uint8_t *data,
 static void on_message(wslay_event_context_ptr ws,
 		       const struct wslay_event_on_msg_recv_arg *arg, void *user)
 {
+	struct client *c = user;
 	struct wslay_event_msg msg = {
 		.opcode = arg->opcode,
 		.msg = arg->msg,
-		.msg_length = arg->msg_length,
+		.msg_length = c->ack ? 0 : arg->msg_length,
 	};
 
-	(void)user;
 	if (!wslay_is_ctrl_frame(arg->opcode))
 		wslay_event_queue_msg(ws, &msg);
 }
@@ -175,6 +177,8 @@ static void welcome(int listener)
 		close(fd);
 		return;
 	}
+	c->ack = !strncmp(kws_handshake_result(hs)->target, PEER_ACK,
+			  strlen(PEER_ACK));
 	kws_handshake_free(hs);
 	wslay_event_config_set_max_recv_msg_length(c->ws, MESSAGE_MAX);
 	c->fd = fd;

@@ -27,8 +27,8 @@ static const char help[] =
 	"the module is loaded), kws echo --userspace, and as the floor kws echo --raw.\n\n"
 	"  -s, --server=NAME=COMMAND  one more server; %p in COMMAND is the port\n"
 	"  -o, --only=NAME[,NAME...]  only these servers\n"
-	"  -w, --workload=NAME[,...]  only these workloads: pingpong, pipelined, upload,\n"
-	"                             trickle\n"
+	"  -w, --workload=NAME[/BYTES][,...]  only these workloads: pingpong, pipelined,\n"
+	"                             trickle, upload\n"
 	"  -t, --time=SECONDS         to measure for, a row (default: 1)\n"
 	"  -P, --pid=PID              of the server at URL, for the CPU figures\n"
 	"  -j, --json=FILE            write the results there, too\n"
@@ -236,7 +236,7 @@ static int bench_target(struct bench *b, struct target *t)
 		const struct workload *w = &workloads[i];
 		struct row row;
 
-		if (!chosen(b->workload, w->name) || !takes_part(w, t->name))
+		if (!wanted(b->workload, w) || !takes_part(w, t->name))
 			continue;
 		start_row(b, t, w, &row);
 		be_a_client(w);

@@ -47,6 +47,7 @@ extern const struct own own_servers[];
 extern const size_t own_count;
 
 bool chosen(const char *list, const char *name);
+bool wanted(const char *list, const struct workload *w);
 bool takes_part(const struct workload *w, const char *server);
 
 struct load;

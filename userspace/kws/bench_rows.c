@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* kws bench: the rows, and kws's own servers. */
+#include <stdio.h>
 #include <string.h>
 
 #include "bench.h"
@@ -51,6 +52,19 @@ bool chosen(const char *list, const char *name)
 		list += n + (list[n] == ',');
 	}
 	return !list;
+}
+
+/**
+ * wanted() - is a workload in a list?
+ * @list: names, or names with a size as "upload/65536"; NULL for all
+ * @w: the workload
+ */
+bool wanted(const char *list, const struct workload *w)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s/%u", w->name, w->bytes);
+	return chosen(list, w->name) || chosen(list, name);
 }
 
 /**
