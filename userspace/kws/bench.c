@@ -35,6 +35,7 @@ static const char help[] =
 	"  -c, --clock=NAME           what a nanosecond is here (default: host)\n"
 	"  -q, --no-table             no table, progress only\n"
 	"  -r, --report               no load: print the medians of result files\n"
+	"      --chart=FILE           with --report: write the ratios to be drawn there\n"
 	"  -h, --help                 this text\n\n"
 	"System calls are counted by a tracepoint: as root, with tracefs mounted.\n";
 
@@ -46,6 +47,7 @@ struct bench {
 	const char *workload;
 	const char *json;
 	const char *clock;
+	const char *chart;
 	double seconds;
 	pid_t pid;
 	bool report;
@@ -286,7 +288,7 @@ static int report(struct bench *b, char **files)
 	if (b->json && table_write(&b->table, b->json))
 		return 1;
 	table_print(&b->table);
-	return 0;
+	return b->chart ? table_chart(&b->table, b->chart) : 0;
 }
 
 static const struct option options[] = {
@@ -299,6 +301,7 @@ static const struct option options[] = {
 	{ "clock", required_argument, NULL, 'c' },
 	{ "no-table", no_argument, NULL, 'q' },
 	{ "report", no_argument, NULL, 'r' },
+	{ "chart", required_argument, NULL, 'C' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 }
 };
@@ -345,6 +348,9 @@ static int parse_one(struct bench *b, int option)
 		return 0;
 	case 'c':
 		b->clock = optarg;
+		return 0;
+	case 'C':
+		b->chart = optarg;
 		return 0;
 	case 'q':
 		b->no_table = true;

@@ -127,7 +127,8 @@ void table_summary(const struct table *t);
 bool same_load(const struct row *a, const struct row *b);
 struct row *table_find(const struct table *t, const struct row *like,
 		       const char *server);
-void print_size(unsigned int bytes);
+int table_chart(const struct table *t, const char *path);
+const char *size_name(unsigned int bytes);
 
 #define BYTE_HEAVY	16384
 

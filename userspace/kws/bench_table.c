@@ -244,7 +244,7 @@ int table_merge(struct table *t)
  * Return: the row or NULL.
  */
 struct row *table_find(const struct table *t, const struct row *like,
-			const char *server)
+		       const char *server)
 {
 	size_t i;
 
@@ -289,25 +289,29 @@ static void print_row(const struct table *t, struct row *row)
 }
 
 /**
- * print_size() - as people say it
+ * size_name() - a number of bytes as people say it
  * @bytes: how many
+ *
+ * Return: a text that is good until the next call.
  */
-void print_size(unsigned int bytes)
+const char *size_name(unsigned int bytes)
 {
+	static char name[16];
+
 	if (bytes >= 1 << 20 && bytes % (1 << 20) == 0)
-		printf("%u MiB", bytes >> 20);
+		snprintf(name, sizeof(name), "%u MiB", bytes >> 20);
 	else if (bytes >= 1024 && bytes % 1024 == 0)
-		printf("%u KiB", bytes / 1024);
+		snprintf(name, sizeof(name), "%u KiB", bytes / 1024);
 	else
-		printf("%u B", bytes);
+		snprintf(name, sizeof(name), "%u B", bytes);
+	return name;
 }
 
 static void print_load(const struct row *row)
 {
 	bool counted = !strcmp(row->clock, "instructions");
 
-	printf("\n%s, ", row->workload);
-	print_size(row->message_bytes);
+	printf("\n%s, %s", row->workload, size_name(row->message_bytes));
 	if (row->in_flight > 1)
 		printf(", %u in flight", row->in_flight);
 	printf(", %u connection%s", row->connections,
