@@ -337,3 +337,27 @@ bool sender_join(struct sender *s)
 {
 	return !pthread_join(s->thread, NULL) && s->ok;
 }
+
+void *drain_message(void *drain)
+{
+	struct drain *d = drain;
+	struct frame f;
+	size_t at = 0;
+
+	do {
+		if (!read_frame(d->p, &f))
+			return NULL;
+		if (!is_pattern(f.data, d->from + at, f.len)) {
+			complain("wrong bytes from %zu on", at);
+			return NULL;
+		}
+		at += f.len;
+		d->frames++;
+		free(f.data);
+	} while (!(f.first & FIN));
+	if (at == d->len)
+		d->ok = true;
+	else
+		complain("%zu bytes of %zu", at, d->len);
+	return NULL;
+}

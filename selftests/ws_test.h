@@ -190,6 +190,20 @@ struct sender {
 bool sender_start(struct sender *s, struct pair *p, int first, uint64_t len);
 bool sender_join(struct sender *s);
 
+/*
+ * Reads one message that the module sends, in a thread if need be: @len bytes
+ * of the pattern from @from on, in any number of frames.
+ */
+struct drain {
+	struct pair *p;
+	size_t from, len;
+	pthread_t thread;
+	int frames;
+	bool ok;
+};
+
+void *drain_message(void *drain);
+
 uint64_t now_ms(void);
 uint32_t next_random(uint32_t *seed);
 

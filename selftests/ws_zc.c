@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Sends that do not copy, and what becomes of the pages they refer to. */
+/* MSG_ZEROCOPY: what is sent, and when the program hears of its pages. */
 #include "kselftest_harness.h"
 #include "ws_test.h"
 
-#include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/sendfile.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <linux/errqueue.h>
 
@@ -128,176 +125,6 @@ static bool completed(FIXTURE_DATA(zc) *self, __u32 want)
 	return complain("%u of %u calls complete", self->calls, want);
 }
 
-struct drain {
-	struct pair *p;
-	size_t len;
-	pthread_t thread;
-	int frames;
-	bool ok;
-};
-
-/* Reads one message, which must be the pattern. */
-static void *drain(void *arg)
-{
-	struct drain *d = arg;
-	struct frame f;
-	size_t at = 0;
-
-	do {
-		if (!read_frame(d->p, &f))
-			return NULL;
-		if (!is_pattern(f.data, at, f.len)) {
-			complain("wrong bytes from %zu on", at);
-			return NULL;
-		}
-		at += f.len;
-		d->frames++;
-		free(f.data);
-	} while (!(f.first & FIN));
-	if (at == d->len)
-		d->ok = true;
-	else
-		complain("%zu bytes of %zu", at, d->len);
-	return NULL;
-}
-
-static int temp_file(size_t len)
-{
-	int fd = open("/tmp", O_TMPFILE | O_RDWR, 0600);
-
-	if (fd < 0)
-		fd = memfd_create("ws_zc", 0);
-	if (fd < 0 || write(fd, pattern(0, len), len) != (ssize_t)len ||
-	    lseek(fd, 0, SEEK_SET)) {
-		complain("temporary file: %s", strerror(errno));
-		return -1;
-	}
-	return fd;
-}
-
-/* The file's pages go out as they are, in frames of a good size. */
-TEST_F(zc, sendfile)
-{
-	struct drain d = { .p = &self->p, .len = 500000 };
-	long long before = ws_stat("WsTxReferenced");
-	off_t at = 0;
-	int fd;
-
-	fd = temp_file(d.len);
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, pthread_create(&d.thread, NULL, drain, &d));
-	while (at < (off_t)d.len) {
-		ssize_t n = sendfile(self->p.ws, fd, &at, d.len - at);
-
-		ASSERT_LT(0, n);
-		/* A short one ends the message; the drain would say so. */
-		ASSERT_EQ((off_t)d.len, at);
-	}
-	ASSERT_EQ(0, pthread_join(d.thread, NULL));
-	EXPECT_TRUE(d.ok);
-	EXPECT_EQ(variant->role == WS_ROLE_SERVER ? 500000 : 0,
-		  ws_stat("WsTxReferenced") - before);
-	if (variant->role == WS_ROLE_SERVER) {
-		EXPECT_GE(12, d.frames);
-	}
-	EXPECT_EQ(1, ws_get_info(self->p.ws).tx_messages);
-	EXPECT_EQ(500000, ws_get_info(self->p.ws).tx_bytes);
-	close(fd);
-}
-
-/* A message that begins with @opcode, in as many frames as there are. */
-static bool expect_pieces(struct pair *p, int opcode, uint64_t from,
-			  size_t len, bool fin)
-{
-	size_t at = 0;
-	struct frame f;
-
-	do {
-		if (!read_frame(p, &f))
-			return false;
-		if (f.first != ((at ? 0 : opcode) |
-				(fin && at + f.len == len ? FIN : 0)) ||
-		    !is_pattern(f.data, from + at, f.len))
-			return complain("frame %02x of %zu at %zu", f.first,
-					f.len, at);
-		at += f.len;
-		free(f.data);
-	} while (at < len);
-	return at == len || complain("%zu bytes of %zu", at, len);
-}
-
-/* A file longer than asked for, or shorter. */
-TEST_F(zc, sendfile_ends)
-{
-	struct pair *p = &self->p;
-	off_t at;
-	int fd;
-
-	fd = temp_file(6000);
-	ASSERT_LE(0, fd);
-	at = 0;
-	ASSERT_EQ(5000, sendfile(p->ws, fd, &at, 5000));
-	EXPECT_TRUE(expect_pieces(p, F_BINARY, 0, 5000, true));
-	at = 100;
-	ASSERT_EQ(5900, sendfile(p->ws, fd, &at, 20000));
-	EXPECT_TRUE(expect_pieces(p, F_BINARY, 100, 5900, false));
-	EXPECT_TRUE(expect_frame(p, CONT, "", 0));
-	at = 0;
-	ASSERT_EQ(1, ws_send(p->ws, WS_OP_TEXT, "<", 1, MSG_MORE));
-	ASSERT_EQ(10, sendfile(p->ws, fd, &at, 10));
-	EXPECT_TRUE(expect_frame(p, F_TEXT, "<", 1));
-	EXPECT_TRUE(expect_frame(p, CONT, pattern(0, 10), 10));
-	close(fd);
-}
-
-/* Who writes to the file changes what has not arrived: nothing was copied. */
-TEST_F(zc, sendfile_shares)
-{
-	struct pair *p = &self->p;
-	char new[3000];
-	int fd;
-
-	memset(new, '#', sizeof(new));
-	fd = temp_file(sizeof(new));
-	ASSERT_LE(0, fd);
-	ASSERT_EQ((ssize_t)sizeof(new), sendfile(p->ws, fd, NULL, sizeof(new)));
-	ASSERT_EQ((ssize_t)sizeof(new), pwrite(fd, new, sizeof(new), 0));
-	EXPECT_TRUE(expect_frame(p, BINARY, variant->role == WS_ROLE_SERVER ?
-				 new : pattern(0, sizeof(new)), sizeof(new)));
-	close(fd);
-}
-
-/* Pieces that begin and end anywhere in their pages. */
-TEST_F(zc, splice)
-{
-	static const size_t sizes[] = { 1, 4096, 5000, 60000, 3, 8191, 65536 };
-	struct pair *p = &self->p;
-	size_t i, at = 1;
-	int fd[2];
-
-	ASSERT_EQ(0, pipe(fd));
-	ASSERT_LE(1 << 17, fcntl(fd[1], F_SETPIPE_SZ, 1 << 17));
-	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		struct iovec iov = { self->buf + at, sizes[i] };
-		struct drain d = { .p = p, .len = sizes[i] };
-
-		memcpy(self->buf + at, pattern(0, sizes[i]), sizes[i]);
-		ASSERT_EQ((ssize_t)sizes[i], vmsplice(fd[1], &iov, 1, 0));
-		ASSERT_EQ(0, pthread_create(&d.thread, NULL, drain, &d));
-		ASSERT_EQ((ssize_t)sizes[i], splice(fd[0], NULL, p->ws, NULL,
-						    sizes[i], 0));
-		ASSERT_EQ(0, pthread_join(d.thread, NULL));
-		EXPECT_TRUE(d.ok);
-		if (variant->role == WS_ROLE_SERVER) {
-			EXPECT_GE(3, d.frames);
-		}
-		at += sizes[i];
-	}
-	EXPECT_EQ(ARRAY_SIZE(sizes), ws_get_info(p->ws).tx_messages);
-	close(fd[0]);
-	close(fd[1]);
-}
-
 /* One report for each call, whatever the number of frames. */
 TEST_F(zc, completions)
 {
@@ -313,7 +140,7 @@ TEST_F(zc, completions)
 
 		off = i & 1 && sizes[i] < PATTERN_MAX / 2 ? 26 * 7 : 0;
 		memcpy(self->buf + off, pattern(0, sizes[i]), sizes[i]);
-		ASSERT_EQ(0, pthread_create(&d.thread, NULL, drain, &d));
+		ASSERT_EQ(0, pthread_create(&d.thread, NULL, drain_message, &d));
 		ASSERT_EQ((ssize_t)sizes[i],
 			  ws_send(p->ws, WS_OP_BINARY, self->buf + off,
 				  sizes[i], MSG_ZEROCOPY));
@@ -413,7 +240,7 @@ TEST_F(zc, efault)
 	EXPECT_TRUE(completed(self, 0));
 	ASSERT_EQ(100, ws_send(p->ws, WS_OP_BINARY, self->buf, 100,
 			       MSG_ZEROCOPY));
-	drain(&d);
+	drain_message(&d);
 	EXPECT_TRUE(d.ok);
 	EXPECT_TRUE(completed(self, 1));
 }

@@ -168,35 +168,6 @@ static bool send_zc(FIXTURE_DATA(uring) *self, bool fixed, size_t off,
 	return ring_submit(&self->r, &sqe);
 }
 
-struct drain {
-	struct pair *p;
-	size_t from, len;
-	pthread_t thread;
-	bool ok;
-};
-
-static void *drain(void *arg)
-{
-	struct drain *d = arg;
-	struct frame f;
-	size_t at = 0;
-	bool same;
-
-	do {
-		if (!read_frame(d->p, &f))
-			return NULL;
-		same = is_pattern(f.data, d->from + at, f.len);
-		at += f.len;
-		free(f.data);
-		if (!same) {
-			complain("wrong bytes before %zu", at);
-			return NULL;
-		}
-	} while (!(f.first & FIN));
-	d->ok = at == d->len || complain("%zu bytes of %zu", at, d->len);
-	return NULL;
-}
-
 /* The result first, then word that the buffer is free. */
 TEST_F(uring, send_zc)
 {
@@ -210,7 +181,7 @@ TEST_F(uring, send_zc)
 			.p = &self->p, .from = i * 777, .len = sizes[i],
 		};
 
-		ASSERT_EQ(0, pthread_create(&d.thread, NULL, drain, &d));
+		ASSERT_EQ(0, pthread_create(&d.thread, NULL, drain_message, &d));
 		ASSERT_TRUE(send_zc(self, variant->fixed, d.from, d.len,
 				    MSG_WAITALL));
 		ASSERT_TRUE(ring_next(&self->r, &cqe));
