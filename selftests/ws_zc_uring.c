@@ -95,11 +95,15 @@ static bool ring_next(struct ring *r, struct io_uring_cqe *cqe)
 	return true;
 }
 
-FIXTURE(uring)
-{
+struct user {
 	struct pair p;
 	struct ring r;
 	char *buf;
+};
+
+FIXTURE(uring)
+{
+	struct user u;
 };
 
 FIXTURE_VARIANT(uring)
@@ -134,38 +138,38 @@ FIXTURE_SETUP(uring)
 {
 	struct iovec iov = { .iov_len = PATTERN_MAX };
 
-	ASSERT_TRUE(pair_open_rcvbuf(&self->p, AF_INET, variant->role, 0,
+	ASSERT_TRUE(pair_open_rcvbuf(&self->u.p, AF_INET, variant->role, 0,
 				     20000, 0));
-	ASSERT_TRUE(ring_open(&self->r));
-	self->buf = mmap(NULL, PATTERN_MAX, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(MAP_FAILED, self->buf);
-	memcpy(self->buf, pattern(0, PATTERN_MAX), PATTERN_MAX);
-	iov.iov_base = self->buf;
-	ASSERT_EQ(0, syscall(__NR_io_uring_register, self->r.fd,
+	ASSERT_TRUE(ring_open(&self->u.r));
+	self->u.buf = mmap(NULL, PATTERN_MAX, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->u.buf);
+	memcpy(self->u.buf, pattern(0, PATTERN_MAX), PATTERN_MAX);
+	iov.iov_base = self->u.buf;
+	ASSERT_EQ(0, syscall(__NR_io_uring_register, self->u.r.fd,
 			     IORING_REGISTER_BUFFERS, &iov, 1));
 }
 
 FIXTURE_TEARDOWN(uring)
 {
-	ring_close(&self->r);
-	munmap(self->buf, PATTERN_MAX);
-	pair_close(&self->p);
+	ring_close(&self->u.r);
+	munmap(self->u.buf, PATTERN_MAX);
+	pair_close(&self->u.p);
 }
 
-static bool send_zc(FIXTURE_DATA(uring) *self, bool fixed, size_t off,
+static bool send_zc(struct user *u, bool fixed, size_t off,
 		    size_t len, int flags)
 {
 	struct io_uring_sqe sqe = {
 		.opcode = IORING_OP_SEND_ZC,
-		.fd = self->p.ws,
-		.addr = (uintptr_t)self->buf + off,
+		.fd = u->p.ws,
+		.addr = (uintptr_t)u->buf + off,
 		.len = len,
 		.msg_flags = flags,
 		.ioprio = fixed ? IORING_RECVSEND_FIXED_BUF : 0,
 	};
 
-	return ring_submit(&self->r, &sqe);
+	return ring_submit(&u->r, &sqe);
 }
 
 /* The result first, then word that the buffer is free. */
@@ -178,16 +182,16 @@ TEST_F(uring, send_zc)
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		struct drain d = {
-			.p = &self->p, .from = i * 777, .len = sizes[i],
+			.p = &self->u.p, .from = i * 777, .len = sizes[i],
 		};
 
 		ASSERT_EQ(0, pthread_create(&d.thread, NULL, drain_message, &d));
-		ASSERT_TRUE(send_zc(self, variant->fixed, d.from, d.len,
+		ASSERT_TRUE(send_zc(&self->u, variant->fixed, d.from, d.len,
 				    MSG_WAITALL));
-		ASSERT_TRUE(ring_next(&self->r, &cqe));
+		ASSERT_TRUE(ring_next(&self->u.r, &cqe));
 		EXPECT_EQ((int)sizes[i], cqe.res);
 		ASSERT_EQ(IORING_CQE_F_MORE, cqe.flags & IORING_CQE_F_MORE);
-		ASSERT_TRUE(ring_next(&self->r, &cqe));
+		ASSERT_TRUE(ring_next(&self->u.r, &cqe));
 		EXPECT_EQ(IORING_CQE_F_NOTIF, cqe.flags);
 		ASSERT_EQ(0, pthread_join(d.thread, NULL));
 		EXPECT_TRUE(d.ok);
@@ -201,19 +205,19 @@ TEST_F(uring, send_zc)
  * Sends until there is no room; how many buffers are not free yet. With the
  * low mark TCP takes only a part of the last frame.
  */
-static int fill(FIXTURE_DATA(uring) *self, bool fixed, size_t *bytes)
+static int fill(struct user *u, bool fixed, size_t *bytes)
 {
 	int calls = 0, busy = 0, lowat = 10000;
 	struct io_uring_cqe cqe;
 
-	setsockopt(self->p.ws, SOL_TCP, TCP_NOTSENT_LOWAT, &lowat, 4);
+	setsockopt(u->p.ws, SOL_TCP, TCP_NOTSENT_LOWAT, &lowat, 4);
 	for (*bytes = 0; calls < 8; calls++) {
-		if (!send_zc(self, fixed, *bytes, 100000,
+		if (!send_zc(u, fixed, *bytes, 100000,
 			     MSG_DONTWAIT | MSG_MORE))
 			return -1;
 		busy++;
 		do {
-			if (!ring_next(&self->r, &cqe))
+			if (!ring_next(&u->r, &cqe))
 				return -1;
 			if (cqe.flags & IORING_CQE_F_NOTIF)
 				busy--;
@@ -227,12 +231,12 @@ static int fill(FIXTURE_DATA(uring) *self, bool fixed, size_t *bytes)
 	return busy;
 }
 
-static bool all_free(FIXTURE_DATA(uring) *self, int busy)
+static bool all_free(struct user *u, int busy)
 {
 	struct io_uring_cqe cqe;
 
 	for (; busy; busy--) {
-		if (!ring_next(&self->r, &cqe))
+		if (!ring_next(&u->r, &cqe))
 			return false;
 		if (!(cqe.flags & IORING_CQE_F_NOTIF))
 			return complain("no notification: %d", cqe.res);
@@ -244,33 +248,32 @@ static bool all_free(FIXTURE_DATA(uring) *self, int busy)
 TEST_F(uring, reset)
 {
 	struct linger hard = { .l_onoff = 1 };
-	struct pair *p = &self->p;
+	struct pair *p = &self->u.p;
 	size_t bytes;
 	int busy;
 
-	busy = fill(self, variant->fixed, &bytes);
+	busy = fill(&self->u, variant->fixed, &bytes);
 	ASSERT_LE(0, busy);
-	if (variant->role == WS_ROLE_SERVER) {
+	if (variant->role == WS_ROLE_SERVER)
 		EXPECT_LT(0, busy);
-	}
 	/* What the call set going is over; see zc.reset. */
 	usleep(200000);
 	ASSERT_EQ(0, setsockopt(p->raw, SOL_SOCKET, SO_LINGER, &hard,
 				sizeof(hard)));
 	close(p->raw);
 	p->raw = -1;
-	EXPECT_TRUE(all_free(self, busy));
+	EXPECT_TRUE(all_free(&self->u, busy));
 }
 
 /* close(): what was sent arrives, and then the buffers come back. */
 TEST_F(uring, close)
 {
-	struct pair *p = &self->p;
+	struct pair *p = &self->u.p;
 	size_t bytes, at = 0;
 	struct frame f;
 	int busy;
 
-	busy = fill(self, variant->fixed, &bytes);
+	busy = fill(&self->u, variant->fixed, &bytes);
 	ASSERT_LE(0, busy);
 	ASSERT_EQ(0, close(p->ws));
 	p->ws = -1;
@@ -282,7 +285,7 @@ TEST_F(uring, close)
 	}
 	EXPECT_EQ(bytes, at);
 	EXPECT_TRUE(expect_close(p, 1001, ""));
-	EXPECT_TRUE(all_free(self, busy));
+	EXPECT_TRUE(all_free(&self->u, busy));
 }
 
 TEST_HARNESS_MAIN
