@@ -157,6 +157,42 @@ void ws_tx_seal(struct ws_ctx *ctx, struct ws_hdr *hdr)
 		     hdr);
 }
 
+/*
+ * A frame that fits a page, which is what most are: its length is known before
+ * and it is one run. The bounds are those of the page fragment, of which the
+ * check in copy_from_iter() knows nothing, at a third of the copy's cost.
+ */
+static int build_small(struct ws_ctx *ctx, struct ws_hdr *hdr,
+		       struct iov_iter *from)
+{
+	struct page_frag *pfrag = sk_page_frag(ctx->sk);
+	size_t head = ws_hdr_size(hdr->len, hdr->masked);
+	size_t len = hdr->len;
+	struct ws_tx *tx = &ctx->tx;
+	u8 *p;
+
+	if (unlikely(!skb_page_frag_refill(head + len, pfrag,
+					   ctx->sk->sk_allocation))) {
+		ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
+		return -ENOMEM;
+	}
+	p = page_address(pfrag->page) + pfrag->offset;
+	if (len && _copy_from_iter(p + head, len, from) != len)
+		return -EFAULT;
+	ws_hdr_build(p, hdr);
+	if (hdr->key)
+		ws_mask_copy(p + head, p + head, len, hdr->key);
+
+	get_page(pfrag->page);
+	tx->one.bv_page = pfrag->page;
+	tx->one.bv_offset = pfrag->offset;
+	tx->one.bv_len = head + len;
+	pfrag->offset += head + len;
+	tx->seg = &tx->one;
+	WRITE_ONCE(tx->nseg, 1);
+	return 0;
+}
+
 /**
  * ws_tx_build() - make a frame ready for ws_tx_push()
  * @ctx: the socket; no frame may be under way
@@ -178,6 +214,8 @@ int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
 	ws_owned_by_me(ctx);
 	hdr->masked = ctx->cfg.role == WS_ROLE_CLIENT;
 	hdr->key = hdr->masked ? get_random_u32() : 0;
+	if (likely(hdr->len <= PAGE_SIZE - WS_HDR_MAX))
+		return build_small(ctx, hdr, from);
 
 	max = alloc_runs(tx, hdr->len + WS_HDR_MAX);
 	err = fill(ctx, tx->seg, max, hdr->len, hdr->key, from);
