@@ -14,8 +14,10 @@
 
 /*
  * Saving and restoring takes 160 ns on an EPYC ("make bench-core"), as long
- * as the scalar loop needs for 6 KiB that lie in the cache: 8 KiB then take
- * 201 ns against 234, 16 KiB 418 against 317, 64 KiB 2,247 against 1,301.
+ * as the scalar loop needs for 6 KiB that lie in the cache. With them 8 KiB
+ * take 234 ns against 191 of words, 16 KiB 323 against 429, 64 KiB 1,321
+ * against 2,231. With bytes that no cache has, two runs disagreed which of
+ * them is ahead, by up to 14 % either way.
  */
 #define WS_VECTOR_CALL		(16 << 10)
 
