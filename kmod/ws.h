@@ -235,9 +235,7 @@ struct ws_mibs {
 	unsigned long v[WS_MIB_MAX];
 };
 
-/**
- * struct ws_count - what WS_INFO is made from, by the names of &struct ws_info
- */
+/* What WS_INFO is made from, by the names of struct ws_info. */
 struct ws_count {
 	u64 rx_messages;
 	u64 rx_bytes;
@@ -277,8 +275,10 @@ struct ws_count {
  * Found through sk_user_data, which changes under sk_callback_lock and the
  * socket lock both. Who writes what, and under which lock:
  *
- *  ==================  =========================  ================= *  field               written                    read
- *  ==================  =========================  ================= *  sk, slot, mibs,     at attach                  freely
+ *  ==================  =========================  ========================
+ *  field               written                    read
+ *  ==================  =========================  ========================
+ *  sk, slot, mibs,     at attach                  freely
  *  data_ready,
  *  write_space,
  *  state_change
@@ -289,7 +289,8 @@ struct ws_count {
  *                                                 without, as hints
  *  dead                the work, with the socket  the work; close() with the
  *                      lock                       socket lock
- *  ==================  =========================  ================= *
+ *  ==================  =========================  ========================
+ *
  * There is no other lock. A frame is built whole before the first
  * of its bytes reaches TCP, and what TCP does not take stays in @tx and goes
  * before anything else, so frames stay whole although the lock is dropped

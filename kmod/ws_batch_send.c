@@ -341,9 +341,9 @@ static int add_run(struct ws_tx *tx, struct page_frag *pfrag, u32 len)
 	if (last && last->bv_page == pfrag->page &&
 	    last->bv_offset + last->bv_len == pfrag->offset) {
 		last->bv_len += len;
-	} else if (tx->nseg == WS_FRAME_SEGS) {
-		return -ENOMEM;
 	} else {
+		if (tx->nseg == WS_FRAME_SEGS)
+			return -ENOMEM;
 		get_page(pfrag->page);
 		tx->seg[tx->nseg].bv_page = pfrag->page;
 		tx->seg[tx->nseg].bv_offset = pfrag->offset;

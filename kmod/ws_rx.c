@@ -429,6 +429,7 @@ bool ws_rx_readable(const struct ws_ctx *ctx)
 
 	if (READ_ONCE(rx->complete) || READ_ONCE(rx->stop) != WS_STOP_NONE)
 		return true;
+	/* data_race(): poll() asks without the lock, and asks again when woken. */
 	return READ_ONCE(rx->payload) && data_race(ws_rx_pressed(ctx));
 }
 

@@ -510,9 +510,7 @@ TEST_F_TIMEOUT(records, chance, 120)
 					cut = b.n - sent;
 				ASSERT_TRUE(raw_send(p, b.p + sent, cut));
 				sent += cut;
-				if (next_random(&seed) & 1) {
-					ASSERT_TRUE(settle(p));
-				}
+				ASSERT_TRUE(next_random(&seed) & 1 || settle(p));
 			}
 			if (next_random(&seed) & 1) {
 				struct iovec iov[3] = {
