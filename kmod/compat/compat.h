@@ -83,7 +83,7 @@ static inline int ws_compat_tcp_send_zc(struct sock *sk, struct bio_vec *bv,
 
 	iov_iter_bvec(&msg.msg_iter, WRITE, bv, n, len);
 	ret = tcp_sendmsg_locked(sk, &msg, len);
-	/* Until 6.9 TCP takes the caller's number back when it takes nothing. */
+	/* Older TCPs give the caller's number back when they take nothing. */
 	if (ret < 0 && tcps && uarg_to_msgzc(uarg)->len != calls) {
 		uarg_to_msgzc(uarg)->len = calls;
 		atomic_inc(&sk->sk_zckey);
