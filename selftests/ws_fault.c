@@ -213,10 +213,6 @@ FIXTURE(closing)
 
 FIXTURE_SETUP(closing)
 {
-	struct ws_config cfg = {
-		.role = WS_ROLE_SERVER,
-		.close_timeout = 1000,
-	};
 	struct timeval tv = { .tv_usec = 200000 };
 	int small = 8192;
 
@@ -224,7 +220,6 @@ FIXTURE_SETUP(closing)
 	ASSERT_TRUE(fault_points(0, 0));
 	ASSERT_TRUE(pair_open_rcvbuf(&self->p, AF_INET, WS_ROLE_SERVER, 0,
 				     16384, 1400));
-	ASSERT_EQ(0, ws_set(self->p.ws, WS_CONFIG, &cfg, sizeof(cfg)));
 	ASSERT_EQ(0, setsockopt(self->p.ws, SOL_SOCKET, SO_SNDBUF, &small,
 				sizeof(small)));
 	ASSERT_EQ(0, setsockopt(self->p.ws, SOL_SOCKET, SO_SNDTIMEO, &tv,
@@ -248,9 +243,13 @@ static bool send_half(struct pair *p)
 	return n == HALF_SENT || complain("send: %zd", n);
 }
 
-static bool close_without_memory(struct pair *p)
+/* @ms is the time that it may linger. */
+static bool close_without_memory(struct pair *p, __u32 ms)
 {
-	if (!fault_points(100, 0))
+	struct ws_config cfg = { .role = p->role, .close_timeout = ms };
+
+	if (ws_set(p->ws, WS_CONFIG, &cfg, sizeof(cfg)) ||
+	    !fault_points(100, 0))
 		return false;
 	close(p->ws);
 	p->ws = -1;
@@ -265,7 +264,7 @@ TEST_F_TIMEOUT(closing, waits_for_memory, 60)
 	struct frame f;
 
 	ASSERT_TRUE(send_half(p));
-	ASSERT_TRUE(close_without_memory(p));
+	ASSERT_TRUE(close_without_memory(p, 60000));
 	usleep(400000);
 	EXPECT_EQ(1, ws_stat("WsCurrLingering"));
 	ASSERT_TRUE(fault_points(0, 0));
@@ -290,7 +289,7 @@ TEST_F_TIMEOUT(closing, answer_waits_for_memory, 60)
 	bytes_close(&b, p, 1000, "");
 	ASSERT_TRUE(raw_send_bytes(p, &b));
 	ASSERT_TRUE(settle(p));
-	ASSERT_TRUE(close_without_memory(p));
+	ASSERT_TRUE(close_without_memory(p, 60000));
 	usleep(400000);
 	EXPECT_EQ(1, ws_stat("WsCurrLingering"));
 	ASSERT_TRUE(fault_points(0, 0));
@@ -304,7 +303,7 @@ TEST_F_TIMEOUT(closing, gives_up, 60)
 	struct pair *p = &self->p;
 	uint64_t begin = now_ms();
 
-	ASSERT_TRUE(close_without_memory(p));
+	ASSERT_TRUE(close_without_memory(p, 1000));
 	ASSERT_TRUE(stat_becomes("WsCurrLingering", 0));
 	EXPECT_LE(800, now_ms() - begin);
 	ASSERT_TRUE(fault_points(0, 0));
@@ -324,7 +323,7 @@ TEST_F_TIMEOUT(closing, never_ends_a_cut_frame, 60)
 	ssize_t n;
 
 	ASSERT_TRUE(send_half(p));
-	ASSERT_TRUE(close_without_memory(p));
+	ASSERT_TRUE(close_without_memory(p, 1000));
 	ASSERT_TRUE(stat_becomes("WsCurrLingering", 0));
 	ASSERT_TRUE(fault_points(0, 0));
 	ASSERT_TRUE(raw_frame(p, PING, "", 0));

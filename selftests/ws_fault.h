@@ -72,6 +72,13 @@ bool life_close(struct life *l);
 /* Closes what is left and looks for leftovers. */
 bool life_end(struct life *l);
 
+/* Its middle, see ws_fault_many.c. */
+bool life_many(struct life *l);
+/* Settings other than WS_F_* are always the same. */
+bool life_config(struct life *l, __u32 flags);
+/* A frame of the peer's from the pattern, @ahead of what has been received. */
+bool peer_frame(struct life *l, int first, size_t ahead, size_t len);
+
 /* What fails by chance, in every context, does so in @percent of the cases. */
 bool fault_points(int percent_memory, int percent_copy);
 

@@ -104,8 +104,7 @@ static bool receive(struct life *l, int opcode, size_t len, size_t room)
 	return ok && (done == len || complain("%zu of %zu", done, len));
 }
 
-/* A frame of the peer's from the pattern, @ahead of what has been received. */
-static bool peer_frame(struct life *l, int first, size_t ahead, size_t len)
+bool peer_frame(struct life *l, int first, size_t ahead, size_t len)
 {
 	return raw_frame(&l->p, first, pattern(l->to_ws + ahead, len), len);
 }
@@ -127,18 +126,25 @@ static bool peer_close(struct life *l)
 	return raw_send_bytes(&l->p, &b);
 }
 
-static bool set_up(struct life *l)
+bool life_config(struct life *l, __u32 flags)
 {
 	struct ws_config cfg = {
 		.role = l->p.role,
+		.flags = flags,
 		.ping_interval = l->ping ? WS_TIME_MIN : 0,
 		.ping_timeout = l->ping ? WS_TEST_MS : 0,
 	};
+
+	return set(l, WS_CONFIG, &cfg, sizeof(cfg));
+}
+
+static bool set_up(struct life *l)
+{
 	struct bytes b = { 0 };
 	bool ok;
 
 	l->dropped = ws_stat("WsPongDropped");
-	if (!attach(l) || !set(l, WS_CONFIG, &cfg, sizeof(cfg)))
+	if (!attach(l) || !life_config(l, 0))
 		return false;
 	/* The first message was read together with the handshake. */
 	bytes_frame(&b, &l->p, TEXT, pattern(0, 300), 300);
@@ -243,13 +249,13 @@ bool life_run(struct life *l)
 {
 	struct ws_info i;
 
-	if (!set_up(l) || !receive_all(l) || !send_all(l))
+	if (!set_up(l) || !receive_all(l) || !send_all(l) || !life_many(l))
 		return false;
 	if (l->ping && !peer_reads_until(l, &l->kernel_pings, 1))
 		return complain("no PING from the kernel");
 	if (!info(l, &i))
 		return false;
-	if (i.rx_messages != 6 || i.rx_bytes != l->to_ws ||
+	if (i.rx_messages != 12 || i.rx_bytes != l->to_ws ||
 	    i.tx_messages != l->messages || i.tx_bytes != l->from_ws)
 		return complain("%llu messages, %llu bytes; %llu, %llu",
 				i.rx_messages, i.rx_bytes, i.tx_messages,
