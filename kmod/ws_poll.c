@@ -4,6 +4,24 @@
 
 #include "ws.h"
 
+/*
+ * Is somebody's frame in the way? Who sends just now may look so for a moment,
+ * and tells nobody when it is over; so this asks under the lock. Whoever is in
+ * the way for longer calls ws_tx_wake() at the end.
+ */
+static bool tx_blocked(struct ws_ctx *ctx)
+{
+	struct ws_tx *tx = &ctx->tx;
+	bool blocked;
+
+	if (likely(!READ_ONCE(tx->nseg) && !READ_ONCE(tx->busy)))
+		return false;
+	lock_sock(ctx->sk);
+	blocked = tx->nseg || tx->busy;
+	release_sock(ctx->sk);
+	return blocked;
+}
+
 /**
  * ws_poll() - proto_ops.poll of an attached socket
  * @file: as for proto_ops.poll
@@ -11,8 +29,8 @@
  * @wait: as for proto_ops.poll
  *
  * EPOLLIN when recvmsg() would return something, EPOLLOUT when sendmsg()
- * could take something. Sleeps only for the socket lock, and only the first
- * time.
+ * could take something. Sleeps only for the socket lock: the first time, and
+ * when somebody is sending.
  *
  * Return: EPOLL* bits.
  */
@@ -40,7 +58,7 @@ __poll_t ws_poll(struct file *file, struct socket *sock,
 	if (READ_ONCE(rx->stop) != WS_STOP_NONE && !READ_ONCE(rx->complete))
 		mask |= EPOLLRDHUP;
 
-	if (READ_ONCE(ctx->tx.nseg) || READ_ONCE(ctx->tx.busy))
+	if (mask & EPOLLOUT && tx_blocked(ctx))
 		mask &= ~(EPOLLOUT | EPOLLWRNORM);
 	return mask;
 }
