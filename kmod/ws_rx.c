@@ -242,6 +242,9 @@ static __always_inline void scan_run(struct ws_ctx *ctx, const u8 *q,
 		len += f.len;
 		count++;
 	}
+	/* The first of them may have been here in part. */
+	if (count)
+		rx->open = false;
 	rx->scan.seq += q - begin;
 	WRITE_ONCE(rx->payload, rx->payload + len);
 	WRITE_ONCE(rx->complete, rx->complete + count);

@@ -392,6 +392,24 @@ TEST_F_TIMEOUT(keepalive, assembly_of_a_byte, 60)
 	EXPECT_TRUE(expect_close(p, 1008, ""));
 }
 
+/* A header that comes in two parts, and a message that is complete then. */
+TEST_F_TIMEOUT(keepalive, assembly_of_a_byte_in_time, 60)
+{
+	struct pair *p = &self->p;
+	struct bytes b = { 0 };
+
+	ASSERT_TRUE(start(p, (struct ws_config){ .assembly_timeout = 300 }));
+	bytes_frame(&b, p, TEXT, "in two parts", 12);
+	ASSERT_TRUE(raw_send(p, b.p, 1));
+	ASSERT_TRUE(settle(p));
+	ASSERT_TRUE(raw_send(p, b.p + 1, b.n - 1));
+	bytes_free(&b);
+	EXPECT_TRUE(expect_text(p->ws, "in two parts"));
+	usleep(700000);
+	EXPECT_EQ(0, poll_now(p->ws, POLLIN));
+	EXPECT_EQ(0, ws_get_info(p->ws).rule);
+}
+
 /* Between fragments the time goes on, PINGs or not. */
 TEST_F_TIMEOUT(keepalive, assembly_of_fragments, 60)
 {
