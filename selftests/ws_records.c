@@ -425,6 +425,29 @@ TEST_F(records, send_wrong)
 	EXPECT_TRUE(expect_silence(p));
 }
 
+/* All of a vector is filled, and more is there: it ends where it ends. */
+TEST_F(records, vector_is_full)
+{
+	struct pair *p = &self->p;
+	struct bytes b = { 0 };
+	struct iovec iov[16];
+	int i;
+
+	for (i = 0; i < 17; i++) {
+		bytes_frame(&b, p, BINARY, pattern(i, 8), 8);
+		if (i < 16)
+			iov[i] = (struct iovec){ self->buf + 16 * i, 16 };
+	}
+	ASSERT_TRUE(raw_send_bytes(p, &b));
+	bytes_free(&b);
+	ASSERT_TRUE(settle(p));
+	ASSERT_EQ(256, readv(p->ws, iov, 16));
+	for (i = 0; i < 16; i++)
+		EXPECT_NE(NULL, record(self->buf + 16 * i, WS_OP_BINARY,
+				       END | MORE, pattern(i, 8), 8));
+	ASSERT_EQ(16, read(p->ws, self->buf, 100));
+}
+
 /* Much more than the send buffer, without waiting: every byte, in order. */
 TEST_F(records, send_full)
 {

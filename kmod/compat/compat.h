@@ -215,7 +215,9 @@ static inline u8 __user *ws_compat_iter_user(const struct iov_iter *iter,
 	u8 __user *base = NULL;
 	size_t run = *len;
 
-	if (!IS_ENABLED(CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS))
+	/* A vector that is used up has no segment to look at. */
+	if (!IS_ENABLED(CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS) ||
+	    !iov_iter_count(iter))
 		return NULL;
 	if (iter_is_ubuf(iter)) {
 		base = (u8 __user *)iter->ubuf + iter->iov_offset;
