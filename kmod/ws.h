@@ -525,19 +525,10 @@ struct ws_got {
 	bool told;
 };
 
-/**
- * struct ws_record - a record being written
- * @head: where its struct ws_msg goes
- * @rest: what a whole number of eight bytes leaves of the buffer
- */
-struct ws_record {
-	struct iov_iter head;
-	size_t rest;
-};
-
-int ws_record_begin(struct ws_record *rec, struct iov_iter *to, u64 len);
-int ws_record_end(struct ws_record *rec, struct iov_iter *to,
-		  const struct ws_msg *msg);
+ssize_t ws_record_room(const struct iov_iter *to, u64 len);
+int ws_record_begin(struct iov_iter *to, const struct ws_msg *msg,
+		    size_t *rest);
+int ws_record_end(struct iov_iter *to, const struct ws_msg *msg, size_t rest);
 int ws_batch_recv(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		  struct ws_got *got);
 

@@ -47,47 +47,59 @@ static __always_inline u8 more_flag(const struct ws_ctx *ctx, u32 left)
 }
 
 /**
- * ws_record_begin() - leave room for what goes before the payload
- * @rec: filled
- * @to: the reader's buffer; advanced to where the payload goes, and cut to what
- *	a record leaves room for
+ * ws_record_room() - how much of a message fits in a record
+ * @to: the reader's buffer
  * @len: payload bytes that there are
  *
- * Return: 0, or -EINVAL when not a byte of them would fit.
+ * Return: payload bytes, or -EINVAL when not a byte of them would fit.
  */
-int ws_record_begin(struct ws_record *rec, struct iov_iter *to, u64 len)
+ssize_t ws_record_room(const struct iov_iter *to, u64 len)
 {
 	size_t room = round_down(iov_iter_count(to), 8);
 
 	if (room < sizeof(struct ws_msg) + (len ? 8 : 0))
 		return -EINVAL;
-	rec->head = *to;
-	rec->rest = iov_iter_count(to) - room;
-	iov_iter_advance(to, sizeof(struct ws_msg));
-	iov_iter_truncate(to, room - sizeof(struct ws_msg));
-	return 0;
+	return min_t(u64, room - sizeof(struct ws_msg), len);
 }
 
 /**
- * ws_record_end() - write what goes before and behind the payload
- * @rec: from ws_record_begin()
+ * ws_record_begin() - write what goes before the payload
+ * @to: the reader's buffer; advanced to where the payload goes, and cut to its
+ *	length
+ * @msg: describes it; it fits
+ * @rest: set to what was cut off
+ *
+ * In this order, as a pipe takes bytes only one behind the other. May sleep on
+ * user memory.
+ *
+ * Return: 0 or -EFAULT.
+ */
+int ws_record_begin(struct iov_iter *to, const struct ws_msg *msg,
+		    size_t *rest)
+{
+	size_t n = copy_to_iter(msg, sizeof(*msg), to);
+
+	*rest = iov_iter_count(to) - msg->len;
+	iov_iter_truncate(to, msg->len);
+	return n == sizeof(*msg) ? 0 : -EFAULT;
+}
+
+/**
+ * ws_record_end() - write what goes behind the payload
  * @to: behind the payload; advanced to where the next record goes
- * @msg: describes the payload that lies between
+ * @msg: as for ws_record_begin()
+ * @rest: from ws_record_begin()
  *
  * May sleep on user memory.
  *
  * Return: 0 or -EFAULT.
  */
-int ws_record_end(struct ws_record *rec, struct iov_iter *to,
-		  const struct ws_msg *msg)
+int ws_record_end(struct iov_iter *to, const struct ws_msg *msg, size_t rest)
 {
 	size_t pad = -msg->len & 7;
 
-	if (copy_to_iter(msg, sizeof(*msg), &rec->head) != sizeof(*msg) ||
-	    iov_iter_zero(pad, to) != pad)
-		return -EFAULT;
-	iov_iter_reexpand(to, iov_iter_count(to) + rec->rest);
-	return 0;
+	iov_iter_reexpand(to, iov_iter_count(to) + rest);
+	return iov_iter_zero(pad, to) == pad ? 0 : -EFAULT;
 }
 
 /*
@@ -274,6 +286,27 @@ static void take_plain_runs(struct batch *b, struct ws_run *run,
 	}
 }
 
+/* The payload of a message, or of a piece of it, with what goes around it. */
+static int copy_piece(struct batch *b, struct iov_iter *to,
+		      const struct ws_msg *m, struct ws_piece *pc)
+{
+	size_t rest = 0;
+	int err = 0;
+
+	if (!b->desc)
+		err = ws_record_begin(to, m, &rest);
+	if (!err)
+		err = ws_piece_walk(b->ctx, to, false, pc);
+	if (!err && (pc->len != m->len || pc->end != !!(m->flags & WS_MSG_END)))
+		err = -EIO;
+	if (b->desc)
+		return err;
+	if (!err)
+		return ws_record_end(to, m, rest);
+	iov_iter_reexpand(to, iov_iter_count(to) + rest);
+	return err;
+}
+
 /*
  * The next message, whatever it is like, or as much of it as fits when it is
  * the first of this call. Return: 0 to go on, 1 when the call is over, or
@@ -283,9 +316,9 @@ static int take_any(struct batch *b, struct iov_iter *to)
 {
 	struct ws_piece all = { .cur = b->taken.cur }, pc = all;
 	const struct ws_ctx *ctx = b->ctx;
-	bool records = !b->desc;
-	size_t room = iov_iter_count(to);
-	struct ws_record rec;
+	ssize_t room = iov_iter_count(to);
+	size_t count = room;
+	bool end, records = !b->desc;
 	struct ws_msg m;
 	int err;
 
@@ -295,42 +328,37 @@ static int take_any(struct batch *b, struct iov_iter *to)
 	if (err)
 		return err;
 	if (b->n && (!all.end || b->n == b->max ||
-		     (records ? WS_RECORD_SIZE(all.len) : all.len) > room))
+		     (records ? WS_RECORD_SIZE(all.len) : all.len) > count))
 		return 1;
-	if (records) {
-		err = ws_record_begin(&rec, to, all.len);
-		room = iov_iter_count(to);
-	} else if (all.len && !room) {
+	if (records)
+		room = ws_record_room(to, all.len);
+	else if (all.len && !room)
 		return 1;
-	}
-	if (!err)
-		err = ws_piece_walk(ctx, to, false, &pc);
-	if (!err && (pc.len != min_t(u64, all.len, room) ||
-		     pc.end != (all.end && pc.len == all.len)))
-		err = -EIO;
-	if (err)
-		return err;
+	if (room < 0)
+		return room;
 
+	end = all.end && all.len <= room;
 	m = (struct ws_msg){
-		.len = pc.len,
-		.opcode = pc.opcode,
-		.flags = (pc.end ? WS_MSG_END : 0) |
-			 (pc.rsv ? WS_MSG_RSV1 : 0) |
-			 more_flag(ctx, b->left - pc.end),
+		.len = min_t(u64, all.len, room),
+		.opcode = all.opcode,
+		.flags = (end ? WS_MSG_END : 0) |
+			 (all.rsv ? WS_MSG_RSV1 : 0) |
+			 more_flag(ctx, b->left - end),
 	};
-	if (records) {
-		err = ws_record_end(&rec, to, &m);
-		if (err)
-			return err;
-	} else {
-		b->desc[b->n] = m;
+	err = copy_piece(b, to, &m, &pc);
+	if (err) {
+		/* A pipe would show what is not told of. */
+		iov_iter_revert(to, count - iov_iter_count(to));
+		return err;
 	}
+	if (!records)
+		b->desc[b->n] = m;
 	b->n++;
-	b->left -= pc.end;
-	b->end = pc.end;
-	b->used += records ? WS_RECORD_SIZE(pc.len) : pc.len;
+	b->left -= end;
+	b->end = end;
+	b->used += records ? WS_RECORD_SIZE(m.len) : m.len;
 	ws_piece_take(&b->taken, &pc);
-	return !pc.end;
+	return !end;
 }
 
 /* As many as the caller can be told of and as there are; at least one. */

@@ -425,6 +425,46 @@ TEST_F(records, send_wrong)
 	EXPECT_TRUE(expect_silence(p));
 }
 
+/* splice() moves records into a pipe, behind what that has already. */
+TEST_F(records, splice)
+{
+	struct pair *p = &self->p;
+	struct bytes b = { 0 };
+	unsigned char *at;
+	int fd[2], i;
+
+	ASSERT_EQ(0, pipe(fd));
+	for (i = 0; i < 3; i++)
+		bytes_frame(&b, p, BINARY, pattern(i, 13), 13);
+	bytes_frame(&b, p, BINARY, pattern(0, 9000), 9000);
+	bytes_close(&b, p, 4000, "reason");
+	ASSERT_TRUE(raw_send_bytes(p, &b));
+	bytes_free(&b);
+	ASSERT_TRUE(settle(p));
+	ASSERT_EQ(5, write(fd[1], "first", 5));
+	ASSERT_EQ(72, splice(p->ws, NULL, fd[1], NULL, 80, 0));
+	ASSERT_EQ(77, read(fd[0], self->buf, sizeof(self->buf)));
+	EXPECT_EQ(0, memcmp(self->buf, "first", 5));
+	at = self->buf + 5;
+	for (i = 0; i < 3; i++)
+		at = (void *)record(at, WS_OP_BINARY, END | MORE,
+				    pattern(i, 13), 13);
+	EXPECT_NE(NULL, at);
+	/* A piece, the rest of that message, and the Close. */
+	ASSERT_EQ(4096, splice(p->ws, NULL, fd[1], NULL, 4100, 0));
+	ASSERT_EQ(4096, read(fd[0], self->buf, sizeof(self->buf)));
+	EXPECT_NE(NULL, record(self->buf, WS_OP_BINARY, MORE, pattern(0, 4088),
+			       4088));
+	ASSERT_EQ(4920, splice(p->ws, NULL, fd[1], NULL, 9000, 0));
+	ASSERT_EQ(16, splice(p->ws, NULL, fd[1], NULL, 9000, 0));
+	ASSERT_EQ(4936, read(fd[0], self->buf, sizeof(self->buf)));
+	at = (void *)record(self->buf, WS_OP_BINARY, END | MORE,
+			    pattern(4088, 4912), 4912);
+	EXPECT_NE(NULL, record(at, WS_OP_CLOSE, END, "reason", 6));
+	close(fd[0]);
+	close(fd[1]);
+}
+
 /* All of a vector is filled, and more is there: it ends where it ends. */
 TEST_F(records, vector_is_full)
 {
