@@ -17,11 +17,17 @@
 
 static atomic_t lingering = ATOMIC_INIT(0);
 
+static const struct proto_ops nobodys_ops = {
+	.sendmsg_locked = tcp_sendmsg_locked,
+};
+
 /*
  * The socket of all that have none any more: TCP looks at it when it has no
- * memory for what is to be sent. Nobody ever sleeps on it.
+ * memory for what is to be sent, and until 6.5 calls itself through it where
+ * the device takes no page fragments. Nobody ever sleeps on it.
  */
 static struct socket_alloc nobody = {
+	.socket.ops = &nobodys_ops,
 	.socket.wq.wait =
 		__WAIT_QUEUE_HEAD_INITIALIZER(nobody.socket.wq.wait),
 };
