@@ -47,7 +47,7 @@ extern const struct own own_servers[];
 extern const size_t own_count;
 
 bool chosen(const char *list, const char *name);
-bool wanted(const char *list, const struct workload *w);
+bool workload_chosen(const char *list, const struct workload *w);
 bool takes_part(const struct workload *w, const char *server);
 
 struct load;
@@ -90,6 +90,9 @@ void target_stop(struct target *t);
 int target_meter(const struct target *t, struct meter *m);
 int target_count(const struct target *t, bool start, uint64_t *calls);
 
+int clock_open(const char *path);
+int64_t clock_now(void);
+
 /**
  * struct row - one measured line; NAN is "not known"
  *
@@ -123,6 +126,7 @@ int table_write(const struct table *t, const char *path);
 int table_read(struct table *t, const char *path);
 int table_merge(struct table *t);
 void table_print(const struct table *t);
+void table_print_clocks(const struct table *t);
 void table_summary(const struct table *t);
 bool same_load(const struct row *a, const struct row *b);
 struct row *table_find(const struct table *t, const struct row *like,

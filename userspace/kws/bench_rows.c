@@ -55,15 +55,15 @@ bool chosen(const char *list, const char *name)
 }
 
 /**
- * wanted() - is a workload in a list?
- * @list: names, or names with a size as "upload/65536"; NULL for all
- * @w: the workload
+ * workload_chosen() - is a workload in a list, by NAME or by NAME:BYTES?
+ * @list: names with commas between them; NULL for a list of all
+ * @w: what to look for
  */
-bool wanted(const char *list, const struct workload *w)
+bool workload_chosen(const char *list, const struct workload *w)
 {
-	char name[64];
+	char name[48];
 
-	snprintf(name, sizeof(name), "%s/%u", w->name, w->bytes);
+	snprintf(name, sizeof(name), "%s:%u", w->name, w->bytes);
 	return chosen(list, w->name) || chosen(list, name);
 }
 

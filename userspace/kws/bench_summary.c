@@ -149,6 +149,12 @@ int table_chart(const struct table *t, const char *path)
  */
 void table_summary(const struct table *t)
 {
+	size_t i;
+
 	print_part(t, false);
-	print_part(t, true);
+	for (i = 0; i < t->count; i++)
+		if (!isnan(t->rows[i].cpu_ns)) {
+			print_part(t, true);
+			break;
+		}
 }

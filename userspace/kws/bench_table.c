@@ -334,6 +334,12 @@ static void print_clock(const struct row *row)
 		     "10^9 over the total, which is that of server, client and kernel. Cache misses\n"
 		     "and stalls do not count, and a vector instruction counts as one however wide:\n"
 		     "rows that move many bytes (messages of 16 KiB and more) are not fair in it.");
+	if (!strcmp(row->clock, "native"))
+		puts("The processor runs the guest's instructions itself, and a ns is one of its\n"
+		     "time that the guest has had: msgs/s is 10^9 over the total, which is that of\n"
+		     "server, client and kernel. What else the machine does is in it by the caches\n"
+		     "only. A system call costs many times what it does on a kernel with a machine\n"
+		     "of its own: rows of few bytes are not fair in it.");
 	puts("All but msgs/s is for one message. Total is the time from message to message;\n"
 	     "CPU, syscalls and wakeups are the server's. CPU includes the soft interrupts\n"
 	     "charged to it (on loopback also a part of the client's receiving). /user and\n"
@@ -364,4 +370,31 @@ void table_print(const struct table *t)
 				print_row(t, &t->rows[k]);
 	}
 	table_summary(t);
+}
+
+/**
+ * table_print_clocks() - one table a clock, as those cannot be compared
+ * @t: the table, of several clocks
+ */
+void table_print_clocks(const struct table *t)
+{
+	size_t i, k;
+
+	for (i = 0; i < t->count; i++) {
+		struct table one = { NULL, 0 };
+		const char *clock = t->rows[i].clock;
+
+		for (k = 0; k < i; k++)
+			if (!strcmp(t->rows[k].clock, clock))
+				break;
+		if (k < i)
+			continue;
+		for (k = i; k < t->count; k++)
+			if (!strcmp(t->rows[k].clock, clock))
+				table_add(&one, &t->rows[k]);
+		if (i)
+			putchar('\n');
+		table_print(&one);
+		free(one.rows);
+	}
 }
