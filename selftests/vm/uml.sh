@@ -48,8 +48,8 @@ uml_options()
 		"initrd=$tmp/initramfs" rdinit=/init "uml_dir=$tmp/uml/"
 		"ssl0=$serial" ssl1=fd:3,fd:4 ssl=null con0=null,fd:2 con=null
 		console=tty0 panic=-1 loglevel=7 printk.devkmsg=on)
-	# shellcheck disable=SC2206 # words
-	[ "$kernel" = uml ] || guest_command+=($debug_args)
+	# Not slub_debug: its poison is what KASAN then reports, without an end.
+	[ "$kernel" = uml ] || guest_command+=(kasan_multi_shot)
 	# A panic of the guest ends in abort().
 	ulimit -c 0
 }
