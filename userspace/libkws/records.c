@@ -146,9 +146,10 @@ ssize_t kws_batch_recv(int fd, void *buf, size_t size, struct ws_msg *msgs,
  * @count: how many, 1 to WS_BATCH_MAX
  * @flags: as of sendmsg(); MSG_MORE with one message only
  *
- * Return: bytes taken, or -1. All messages that end at or before as many
- * bytes are out; of one that goes on beyond them, the rest is to be sent as
- * the next batch's first.
+ * Two or more go out all or not at all, and have at most 64 KiB of payload. One
+ * is sent as sendmsg() of ws(7) sends it, perhaps in part.
+ *
+ * Return: bytes taken, or -1.
  */
 ssize_t kws_batch_send(int fd, const void *buf, size_t len,
 		       const struct ws_msg *msgs, unsigned int count,
