@@ -48,7 +48,7 @@ uml_options()
 		"initrd=$tmp/initramfs" rdinit=/init "uml_dir=$tmp/uml/"
 		"ssl0=$serial" ssl1=fd:3,fd:4 ssl=null con0=null,fd:2 con=null
 		console=tty0 panic=-1 loglevel=7 printk.devkmsg=on)
-	# Not slub_debug: its poison is what KASAN then reports, without an end.
+	# Not slub_debug: KASAN finds the same, and it has kept one from booting.
 	[ "$kernel" = uml ] || guest_command+=(kasan_multi_shot)
 	# A panic of the guest ends in abort().
 	ulimit -c 0
