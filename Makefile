@@ -116,6 +116,6 @@ help:
 	@echo 'Variables:'
 	@echo '  KERNEL=6.1|6.12|7.x|debug|kcsan  kernel of the virtual machine; uml and'
 	@echo '                             uml-kasan are User Mode Linux, without one'
-	@echo '  QUICK=1                    bench: fewer rows, under 3 minutes; bench-core'
+	@echo '  QUICK=1                    bench: a short run of our own servers; bench-core'
 	@echo '  HOST=1                     check, bench: the running kernel (root)'
 	@echo '  V=1                        shows the kernel log of the machine'
