@@ -122,7 +122,7 @@ TEST_F(ctrl, ping_byte_by_byte)
  * A peer that sends PINGs and reads nothing: what waits is bounded, and the
  * newest are the ones that are answered.
  */
-TEST_F_TIMEOUT(ctrl, flood_is_bounded, 60)
+TEST_F_TIMEOUT(ctrl, flood_is_bounded, 240)
 {
 	struct pair *p = &self->p;
 	int small = 4608, i, last = -1, pongs = 0;
@@ -177,7 +177,7 @@ TEST_F(ctrl, pong_is_swallowed)
 }
 
 /* Control frames alone do not use up the receive window. */
-TEST_F_TIMEOUT(ctrl, megabytes_of_pongs, 60)
+TEST_F_TIMEOUT(ctrl, megabytes_of_pongs, 240)
 {
 	struct pair *p = &self->p;
 	struct bytes b = { 0 };
