@@ -127,7 +127,7 @@ TEST(signal_ends_a_send)
 /* Time in which nobody reads, so that the peer cannot send, does not count. */
 TEST(assembly_waits_for_the_reader)
 {
-	struct ws_config cfg = { .assembly_timeout = 200 };
+	struct ws_config cfg = { .assembly_timeout = 2000 };
 	static char buf[1 << 16];
 	struct sender s;
 	struct pair p;
@@ -138,7 +138,7 @@ TEST(assembly_waits_for_the_reader)
 	ASSERT_EQ(0, ws_set(p.ws, WS_CONFIG, &cfg, sizeof(cfg)));
 	ASSERT_EQ(0, poll_now(p.ws, POLLIN));
 	ASSERT_TRUE(sender_start(&s, &p, BINARY, 1 << 18));
-	usleep(1000000);
+	usleep(4500000);
 	while (at < 1 << 18) {
 		struct got got = ws_recv(p.ws, buf, sizeof(buf), 0);
 
