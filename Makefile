@@ -50,7 +50,7 @@ check-all:
 	@selftests/vm/check-all
 
 check-debug:
-	@selftests/vm/check-all debug kcsan uml-kasan
+	@selftests/vm/check-all debug kcsan
 
 check-quick:
 	@KERNEL=uml-kasan HOST= selftests/vm/check kselftest
