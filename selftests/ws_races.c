@@ -419,6 +419,30 @@ struct traffic {
 	unsigned long unloads, attached;
 };
 
+/*
+ * TCP keeps a socket without a file, and that one the module, until its peer
+ * has acknowledged the last byte. Where there is no peer any more it tries for
+ * up to 204 s.
+ */
+static bool module_is_free(void)
+{
+	uint64_t end = now_ms() + 210000;
+	int held = -1;
+	FILE *f;
+
+	do {
+		f = fopen("/sys/module/ws/refcnt", "r");
+		if (!f || fscanf(f, "%d", &held) != 1)
+			held = -1;
+		if (f)
+			fclose(f);
+		if (!held)
+			return true;
+		usleep(10000);
+	} while (now_ms() < end);
+	return complain("the module is used %d times", held);
+}
+
 /* Once somebody has used it again. */
 static void *come_and_go(void *arg)
 {
@@ -432,7 +456,7 @@ static void *come_and_go(void *arg)
 		if (syscall(__NR_delete_module, "ws", O_NONBLOCK))
 			continue;
 		attached = get(t->attached);
-		t->unloads++;
+		set(t->unloads, t->unloads + 1);
 		if (!syscall(__NR_finit_module, fd, "", 0))
 			continue;
 		complain("load: %s", strerror(errno));
@@ -471,16 +495,21 @@ TEST_F_TIMEOUT(races, module, 3600)
 {
 	struct traffic t = { 0 };
 	pthread_t loader, attacher;
+	uint64_t end;
 
 	close_all();
 	ASSERT_TRUE(stat_becomes("WsCurrSockets", 0));
 	ASSERT_EQ(0, access(MODULE, R_OK)) {
 		TH_LOG("no %s to load again", MODULE);
 	}
+	ASSERT_TRUE(module_is_free());
 	set(over, false);
+	end = now_ms() + 60000;
 	ASSERT_EQ(0, pthread_create(&loader, NULL, come_and_go, &t));
 	ASSERT_EQ(0, pthread_create(&attacher, NULL, attach_and_close, &t));
 	usleep(test_seconds(3) * 1000000);
+	while (!get(t.unloads) && now_ms() < end)
+		usleep(10000);
 	set(over, true);
 	ASSERT_EQ(0, pthread_join(loader, NULL));
 	ASSERT_EQ(0, pthread_join(attacher, NULL));
