@@ -166,6 +166,8 @@ TEST_F_TIMEOUT(hostile, ping_flood, 120)
 	struct epoll_event ev = { .events = EPOLLIN };
 	struct pair *p = &self->p;
 	int ep = epoll_create1(0);
+	/* A client's are masked. */
+	int pong = variant->role == WS_ROLE_CLIENT ? 131 : 127;
 	uint64_t end = now_ms() + 2000;
 	struct bytes b = { 0 };
 	struct ws_info info;
@@ -201,7 +203,8 @@ TEST_F_TIMEOUT(hostile, ping_flood, 120)
 	EXPECT_GE(b.n * queued, bytes_acked(p->ws));
 	len = sizeof(i);
 	ASSERT_EQ(0, getsockopt(p->ws, SOL_SOCKET, SO_SNDBUF, &i, &len));
-	EXPECT_GE((unsigned int)i, info.tx_pongs * 127 - bytes_acked(p->ws));
+	EXPECT_GE((long long)bytes_acked(p->ws) + i,
+		  (long long)info.tx_pongs * pong);
 	bytes_free(&b);
 	close(ep);
 }
