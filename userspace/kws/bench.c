@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* kws bench: the same load on one server after the other. */
 #include <errno.h>
-#include <getopt.h>
 #include <math.h>
 #include <sched.h>
 #include <stdio.h>
@@ -15,48 +14,9 @@
 #include "cmd.h"
 #include "kws.h"
 
-#define TARGETS_MAX	16
 #define SETTLE_US	5000
 
-static const char help[] =
-	"Usage: kws bench [OPTION]... [URL]\n"
-	"       kws bench --report [--json=FILE] FILE...\n\n"
-	"Loads echo servers one after the other with the same bytes and prints how many\n"
-	"messages a second they return and what CPU time, system calls and wake-ups one\n"
-	"message costs them. Without a URL the servers are: kws echo (kernel framing, if\n"
-	"the module is loaded), kws echo --userspace, and as the floor kws echo --raw.\n\n"
-	"  -s, --server=NAME=COMMAND  one more server; %p in COMMAND is the port\n"
-	"  -o, --only=NAME[,NAME...]  only these servers\n"
-	"  -w, --workload=NAME[,...]  only these workloads: pingpong, pipelined, upload,\n"
-	"                             trickle; NAME:BYTES for those with such messages\n"
-	"  -t, --time=SECONDS         to measure for, a row (default: 1)\n"
-	"  -P, --pid=PID              of the server at URL, for the CPU figures\n"
-	"  -j, --json=FILE            write the results there, too\n"
-	"  -c, --clock=NAME           what a nanosecond is here (default: host)\n"
-	"  -a, --ask=FILE             for the time: a line there is answered by nanoseconds\n"
-	"  -q, --no-table             no table, progress only\n"
-	"  -r, --report               no load: print the medians of result files\n"
-	"      --chart=FILE           with --report: write the ratios to be drawn there\n"
-	"  -h, --help                 this text\n\n"
-	"System calls are counted by a tracepoint: as root, with tracefs mounted.\n";
-
-struct bench {
-	struct target targets[TARGETS_MAX];
-	unsigned int target_count;
-	char self[4096];
-	const char *only;
-	const char *workload;
-	const char *json;
-	const char *clock;
-	const char *chart;
-	double seconds;
-	pid_t pid;
-	bool report;
-	bool no_table;
-	struct table table;
-};
-
-static int add_target(struct bench *b, const char *name, const char *command)
+int bench_add(struct bench *b, const char *name, const char *command)
 {
 	struct target *t;
 
@@ -98,7 +58,7 @@ static int add_own(struct bench *b)
 		const struct own *own = &own_servers[i];
 
 		if (ready || !own->kernel) {
-			add_target(b, own->name, own_command(b, own->options));
+			bench_add(b, own->name, own_command(b, own->options));
 		} else if (b->only && chosen(b->only, own->name)) {
 			complain_no_module();
 			return -1;
@@ -107,9 +67,9 @@ static int add_own(struct bench *b)
 	if (!ready && !b->only)
 		complain("the module ws is not loaded: no kernel framing in this comparison");
 	for (i = 0; i < count; i++)
-		if (add_target(b, others[i].name, others[i].command))
+		if (bench_add(b, others[i].name, others[i].command))
 			return -1;
-	return add_target(b, "floor", own_command(b, "--raw"));
+	return bench_add(b, "floor", own_command(b, "--raw --bench"));
 }
 
 /*
@@ -123,7 +83,8 @@ static void be_a_client(const struct workload *w)
 	struct sched_param none = { 0 };
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) == 1)
-		sched_setscheduler(0, w->connections == 1 ? SCHED_IDLE :
+		sched_setscheduler(0, w->connections == 1 ||
+				   w->answer == ANSWER_PINGS ? SCHED_IDLE :
 				   SCHED_OTHER, &none);
 }
 
@@ -204,6 +165,13 @@ err_close:
 	return -1;
 }
 
+static int measure_row(struct bench *b, const struct target *t,
+		       const struct workload *w, struct row *row)
+{
+	return w->answer == ANSWER_PINGS ? idle_measure(t, w, row) :
+		measure(b, t, w, row);
+}
+
 static void start_row(const struct bench *b, const struct target *t,
 		      const struct workload *w, struct row *row)
 {
@@ -222,6 +190,8 @@ static void start_row(const struct bench *b, const struct target *t,
 	row->cpu_ns = NAN;
 	row->syscalls = NAN;
 	row->wakeups = NAN;
+	row->module_bytes = NAN;
+	row->kernel_bytes = NAN;
 	row->total_spread = NAN;
 	row->cpu_spread = NAN;
 }
@@ -248,7 +218,7 @@ static int bench_target(struct bench *b, struct target *t)
 		be_a_client(w);
 		fprintf(stderr, "%-14s %-10s %6u B x %-3u", t->name, w->name,
 			w->bytes, w->connections);
-		if (measure(b, t, w, &row) || table_add(&b->table, &row)) {
+		if (measure_row(b, t, w, &row) || table_add(&b->table, &row)) {
 			failed = -1;
 			continue;
 		}
@@ -268,6 +238,8 @@ static int run(struct bench *b)
 	unsigned int i;
 	int failed = 0;
 
+	/* Where time costs nothing; elsewhere nobody wants to wait so long. */
+	idle_ping_ms = strcmp(b->clock, "instructions") ? 2000 : 20000;
 	if (!getrlimit(RLIMIT_NOFILE, &files)) {
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
@@ -296,101 +268,19 @@ static int report(struct bench *b, char **files)
 	return b->chart ? table_chart(&b->table, b->chart) : 0;
 }
 
-static const struct option options[] = {
-	{ "server", required_argument, NULL, 's' },
-	{ "only", required_argument, NULL, 'o' },
-	{ "workload", required_argument, NULL, 'w' },
-	{ "time", required_argument, NULL, 't' },
-	{ "pid", required_argument, NULL, 'P' },
-	{ "json", required_argument, NULL, 'j' },
-	{ "clock", required_argument, NULL, 'c' },
-	{ "ask", required_argument, NULL, 'a' },
-	{ "no-table", no_argument, NULL, 'q' },
-	{ "report", no_argument, NULL, 'r' },
-	{ "chart", required_argument, NULL, 'C' },
-	{ "help", no_argument, NULL, 'h' },
-	{ 0 }
-};
-
-static int parse_server(struct bench *b, char *text)
-{
-	char *equals = strchr(text, '=');
-
-	if (!equals || equals == text) {
-		complain("--server %s: NAME=COMMAND is wanted", text);
-		return -1;
-	}
-	*equals = '\0';
-	return add_target(b, text, equals + 1);
-}
-
-static int parse_one(struct bench *b, int option)
-{
-	uint64_t number;
-	char *end;
-
-	switch (option) {
-	case 's':
-		return parse_server(b, optarg);
-	case 'o':
-		b->only = optarg;
-		return 0;
-	case 'w':
-		b->workload = optarg;
-		return 0;
-	case 't':
-		b->seconds = strtod(optarg, &end);
-		if (!*end && b->seconds > 0 && b->seconds <= 3600)
-			return 0;
-		complain("--time %s is not a number of seconds", optarg);
-		return -1;
-	case 'P':
-		if (!parse_number(optarg, INT32_MAX, &number))
-			return -1;
-		b->pid = number;
-		return 0;
-	case 'j':
-		b->json = optarg;
-		return 0;
-	case 'c':
-		b->clock = optarg;
-		return 0;
-	case 'a':
-		return clock_open(optarg);
-	case 'C':
-		b->chart = optarg;
-		return 0;
-	case 'q':
-		b->no_table = true;
-		return 0;
-	case 'r':
-		b->report = true;
-		return 0;
-	}
-	return -1;
-}
-
 int cmd_bench(int argc, char **argv)
 {
 	static struct bench b = { .seconds = 1, .clock = "host" };
-	int option;
+	int r;
 
-	while ((option = getopt_long(argc, argv, "s:o:w:t:P:j:c:a:qrh", options,
-				     NULL)) != -1) {
-		if (option == 'h') {
-			fputs(help, stdout);
-			return 0;
-		}
-		if (parse_one(&b, option))
-			return usage_error("bench");
-	}
+	r = bench_options(&b, argc, argv);
+	if (r >= 0)
+		return r;
 	if (b.report)
 		return report(&b, argv + optind);
-	if (optind < argc - 1)
-		return usage_error("bench");
 	if (optind == argc - 1) {
 		b.target_count = 0;
-		add_target(&b, "server", NULL);
+		bench_add(&b, "server", NULL);
 		snprintf(b.targets[0].url, sizeof(b.targets[0].url), "%s",
 			 argv[optind]);
 		b.targets[0].pid = b.pid;

@@ -9,13 +9,30 @@
 #include <sys/types.h>
 
 /**
+ * enum answer - what a server sends back
+ * @ANSWER_SAME: the message
+ * @ANSWER_EMPTY: an empty one
+ * @ANSWER_FILE: a large one, from a file; what is sent is small
+ * @ANSWER_MEMORY: large ones, from memory; the same
+ * @ANSWER_PINGS: nothing is sent but PONGs
+ */
+enum answer {
+	ANSWER_SAME,
+	ANSWER_EMPTY,
+	ANSWER_FILE,
+	ANSWER_MEMORY,
+	ANSWER_PINGS,
+};
+
+/**
  * struct workload - one kind of load
  * @name: as in the JSON file
  * @bytes: payload of a message
  * @connections: how many at the same time
- * @in_flight: messages sent by one write before their replies are read
+ * @in_flight: messages sent by one write before their replies are read; or
+ *	large ones that are asked for by one message
  * @segment: bytes a send(), each arriving on its own; 0 for all at once
- * @ack: the server answers with an empty message
+ * @answer: what the server is to do
  * @uring: a row for the servers on io_uring, too
  */
 struct workload {
@@ -24,7 +41,7 @@ struct workload {
 	unsigned int connections;
 	unsigned int in_flight;
 	unsigned int segment;
-	bool ack;
+	enum answer answer;
 	bool uring;
 };
 
@@ -48,6 +65,7 @@ extern const size_t own_count;
 
 bool chosen(const char *list, const char *name);
 bool workload_chosen(const char *list, const struct workload *w);
+bool is_download(const struct workload *w);
 bool takes_part(const struct workload *w, const char *server);
 
 struct load;
@@ -96,6 +114,8 @@ int64_t clock_now(void);
 /**
  * struct row - one measured line; NAN is "not known"
  *
+ * @module_bytes: memory of the module's slabs a connection, @kernel_bytes that
+ *	of all slabs and of both its ends: where connections are idle.
  * The spreads are largest less smallest of all runs, relative to the median.
  */
 struct row {
@@ -112,14 +132,77 @@ struct row {
 	double cpu_ns;
 	double syscalls;
 	double wakeups;
+	double module_bytes;
+	double kernel_bytes;
 	double total_spread;
 	double cpu_spread;
 };
+
+/**
+ * struct figure - a figure of a row
+ * @key: what it is called in the JSON file
+ * @offset: where it is in struct row
+ *
+ * First those of the long table, then memory, and the spreads, which are not
+ * measured but come of several runs.
+ */
+struct figure {
+	const char *key;
+	size_t offset;
+};
+
+#define FIGURES			5
+#define FIGURES_MEASURED	7
+#define FIGURES_KEPT		9
+
+extern const struct figure figures[FIGURES_KEPT];
+
+static inline double *figure_of(struct row *row, size_t i)
+{
+	return (double *)((char *)row + figures[i].offset);
+}
 
 struct table {
 	struct row *rows;
 	size_t count;
 };
+
+#define TARGETS_MAX	16
+
+/**
+ * struct bench - what is to be measured, and what has been
+ * @targets: the servers
+ * @target_count: how many
+ * @self: our own program
+ * @only: names of servers, NULL for all
+ * @workload: names of workloads, NULL for all
+ * @json: the file to write, or NULL
+ * @clock: what a nanosecond is
+ * @chart: the file for what is to be drawn, or NULL
+ * @seconds: to measure a row for
+ * @pid: of the server at a URL
+ * @report: only print results
+ * @no_table: only measure
+ * @table: the results
+ */
+struct bench {
+	struct target targets[TARGETS_MAX];
+	unsigned int target_count;
+	char self[4096];
+	const char *only;
+	const char *workload;
+	const char *json;
+	const char *clock;
+	const char *chart;
+	double seconds;
+	pid_t pid;
+	bool report;
+	bool no_table;
+	struct table table;
+};
+
+int bench_add(struct bench *b, const char *name, const char *command);
+int bench_options(struct bench *b, int argc, char **argv);
 
 int table_add(struct table *t, const struct row *row);
 int table_write(const struct table *t, const char *path);
@@ -135,5 +218,11 @@ int table_chart(const struct table *t, const char *path);
 const char *size_name(unsigned int bytes);
 
 #define BYTE_HEAVY	16384
+
+/* How often idle connections are pinged. */
+extern unsigned int idle_ping_ms;
+
+int idle_measure(const struct target *t, const struct workload *w,
+		 struct row *row);
 
 #endif /* KWS_BENCH_H */

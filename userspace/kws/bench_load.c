@@ -13,84 +13,39 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "bench.h"
+#include "bench_load.h"
 #include "cmd.h"
-#include "core.h"
 #include "kws.h"
 
-#define BUFFER_SIZE	(1 << 20)
 #define ANSWER_MS	20000
 
-/**
- * struct line - one connection
- * @rounds: still to be begun or finished
- * @sent: bytes of the batch that are out
- * @replies: messages, for a raw server bytes, of this round that have come
- * @skip: payload bytes of the reply frame that are still to come
- * @offset: of the next payload byte in its message
- * @head: a reply's header as far as it has come, @head_len bytes
- * @hdr: the reply frame that is being read
- * @waiting_out: epoll waits for room as well
- */
-struct line {
-	int fd;
-	unsigned int rounds;
-	size_t sent;
-	size_t replies;
-	size_t skip;
-	size_t offset;
-	u8 head[WS_HDR_MAX];
-	size_t head_len;
-	struct ws_hdr hdr;
-	bool waiting_out;
-};
-
-/**
- * struct load - all connections of a workload
- * @batch: what is sent in a round, @batch_len bytes
- * @payload: the message, unmasked
- * @reply: the header that a reply in one frame has, @reply_len bytes
- * @reply_bytes: payload of a reply
- * @want: replies, for a raw server bytes, that end a round
- * @active: connections that are not done
- */
-struct load {
-	const struct workload *w;
-	bool raw;
-	bool verify;
-	int epoll;
-	unsigned int active;
-	u8 *batch;
-	size_t batch_len;
-	u8 *payload;
-	u8 reply[WS_HDR_MAX];
-	size_t reply_len;
-	size_t reply_bytes;
-	size_t want;
-	u8 *buffer;
-	struct line *lines;
-};
+/* What asks for large messages; any will do. */
+#define REQUEST_SIZE	8
 
 static int make_batch(struct load *l)
 {
+	bool download = is_download(l->w);
+	unsigned int count = download ? 1 : l->w->in_flight;
 	size_t n = l->w->bytes, i;
 	struct ws_hdr hdr = { .fin = true, .opcode = WS_OP_BINARY, .len = n };
 	u8 *p;
 
 	l->payload = malloc(n + 1);
-	l->batch = malloc((WS_HDR_MAX + n) * l->w->in_flight);
+	l->batch = malloc((WS_HDR_MAX + n) * count);
 	l->buffer = malloc(BUFFER_SIZE);
 	if (!l->payload || !l->batch || !l->buffer)
 		return -1;
 	for (i = 0; i < n; i++)
-		l->payload[i] = i * 7 + (i >> 8);
-	l->reply_bytes = l->w->ack ? 0 : n;
+		l->payload[i] = bench_pattern(i);
+	l->reply_bytes = l->w->answer == ANSWER_EMPTY ? 0 : n;
 	hdr.len = l->reply_bytes;
 	l->reply_len = ws_hdr_build(l->reply, &hdr);
+	if (download)
+		n = REQUEST_SIZE;
 	hdr.len = n;
 	hdr.masked = true;
 	p = l->batch;
-	for (i = 0; i < l->w->in_flight; i++) {
+	for (i = 0; i < count; i++) {
 		hdr.key = 0x9e3779b9u * (i + 1);
 		p += ws_hdr_build(p, &hdr);
 		ws_mask_copy(p, l->payload, n, hdr.key);
@@ -98,23 +53,44 @@ static int make_batch(struct load *l)
 	}
 	l->batch_len = p - l->batch;
 	l->want = l->w->in_flight;
-	if (l->raw)
-		l->want *= l->w->ack ? 1 : l->batch_len / l->w->in_flight;
+	if (l->raw && download)
+		l->want *= l->w->bytes;
+	else if (l->raw && l->w->answer != ANSWER_EMPTY)
+		l->want *= l->batch_len / count;
 	return 0;
 }
 
-/* A server that is to answer with empty messages is asked for by the path. */
+/* What the server is to answer with is asked for by the path. */
+static void make_url(const struct load *l, const char *base, char *url,
+		     size_t size)
+{
+	switch (l->w->answer) {
+	case ANSWER_EMPTY:
+		snprintf(url, size, "%s" BENCH_ACK "%zu", base,
+			 l->batch_len / l->w->in_flight);
+		break;
+	case ANSWER_FILE:
+		snprintf(url, size, "%s" BENCH_FILE "%u", base, l->w->bytes);
+		break;
+	case ANSWER_MEMORY:
+		snprintf(url, size, "%s" BENCH_MEMORY "%u,%u", base,
+			 l->w->bytes, l->w->in_flight);
+		break;
+	case ANSWER_PINGS:
+		snprintf(url, size, "%s" BENCH_PING "%u", base, idle_ping_ms);
+		break;
+	default:
+		snprintf(url, size, "%s", base);
+	}
+}
+
 static int open_line(struct load *l, struct line *line, const char *base)
 {
 	char url[192];
 	struct epoll_event e = { .events = EPOLLIN, .data.ptr = line };
 	struct kws_handshake *hs;
 
-	if (l->w->ack)
-		snprintf(url, sizeof(url), "%s" BENCH_ACK "%zu", base,
-			 l->batch_len / l->w->in_flight);
-	else
-		snprintf(url, sizeof(url), "%s", base);
+	make_url(l, base, url, sizeof(url));
 	line->fd = kws_connect(url, NULL, &hs);
 	if (line->fd < 0) {
 		complain("%s: %s", url, hs && kws_handshake_result(hs)->error ?

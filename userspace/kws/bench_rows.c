@@ -6,30 +6,35 @@
 #include "bench.h"
 
 const struct workload workloads[] = {
-	{ "pingpong", 32, 1, 1, 0, false, false },
-	{ "pingpong", 32, 50, 1, 0, false, true },
-	{ "pingpong", 32, 1000, 1, 0, false, true },
-	{ "pipelined", 32, 1, 64, 0, false, true },
-	{ "pipelined", 32, 50, 64, 0, false, false },
-	{ "pingpong", 1024, 1, 1, 0, false, false },
-	{ "pingpong", 1024, 50, 1, 0, false, false },
-	{ "pipelined", 1024, 1, 16, 0, false, false },
-	{ "trickle", 65536, 1, 1, 1448, false, false },
-	{ "pingpong", 16384, 1, 1, 0, false, false },
-	{ "pingpong", 16384, 50, 1, 0, false, false },
-	{ "upload", 65536, 1, 1, 0, true, false },
-	{ "upload", 1048576, 1, 1, 0, true, false },
+	{ "pingpong", 32, 1, 1, 0, ANSWER_SAME, false },
+	{ "pingpong", 32, 50, 1, 0, ANSWER_SAME, true },
+	{ "pingpong", 32, 1000, 1, 0, ANSWER_SAME, true },
+	{ "pipelined", 32, 1, 64, 0, ANSWER_SAME, true },
+	{ "pipelined", 32, 50, 64, 0, ANSWER_SAME, false },
+	{ "pingpong", 1024, 1, 1, 0, ANSWER_SAME, false },
+	{ "pingpong", 1024, 50, 1, 0, ANSWER_SAME, false },
+	{ "pipelined", 1024, 1, 16, 0, ANSWER_SAME, false },
+	{ "trickle", 65536, 1, 1, 1448, ANSWER_SAME, false },
+	{ "pingpong", 16384, 1, 1, 0, ANSWER_SAME, false },
+	{ "pingpong", 16384, 50, 1, 0, ANSWER_SAME, false },
+	{ "upload", 65536, 1, 1, 0, ANSWER_EMPTY, false },
+	{ "upload", 1048576, 1, 1, 0, ANSWER_EMPTY, false },
+	{ "sendfile", 16777216, 1, 1, 0, ANSWER_FILE, false },
+	{ "zerocopy", 65536, 1, 16, 0, ANSWER_MEMORY, false },
+	{ "idle", 0, 1000, 1, 0, ANSWER_PINGS, false },
+	{ "idle", 0, 10000, 1, 0, ANSWER_PINGS, false },
 };
 
 const size_t workload_count = sizeof(workloads) / sizeof(workloads[0]);
 
 const struct own own_servers[] = {
-	{ "kws", "", true },
+	{ "kws", "--bench", true },
 	{ "records", "--records", true },
 	{ "batch", "--batch", true },
 	{ "records-uring", "--records --engine=uring", true },
-	{ "kws-uring", "--engine=uring", true },
-	{ "userspace", "--userspace", false },
+	{ "kws-uring", "--bench --engine=uring", true },
+	{ "userspace", "--userspace --bench", false },
+	{ "userspace-1m", "--userspace --read=1M", false },
 	{ "userspace-uring", "--userspace --engine=uring", false },
 };
 
@@ -55,16 +60,25 @@ bool chosen(const char *list, const char *name)
 }
 
 /**
- * workload_chosen() - is a workload in a list, by NAME or by NAME:BYTES?
+ * workload_chosen() - is a workload in a list, by NAME, NAME:BYTES or
+ *	NAME:BYTES:CONNECTIONS?
  * @list: names with commas between them; NULL for a list of all
  * @w: what to look for
  */
 bool workload_chosen(const char *list, const struct workload *w)
 {
-	char name[48];
+	char name[48], line[64];
 
 	snprintf(name, sizeof(name), "%s:%u", w->name, w->bytes);
-	return chosen(list, w->name) || chosen(list, name);
+	snprintf(line, sizeof(line), "%s:%u", name, w->connections);
+	return chosen(list, w->name) || chosen(list, name) ||
+	       chosen(list, line);
+}
+
+/* Small messages ask for large ones. */
+bool is_download(const struct workload *w)
+{
+	return w->answer == ANSWER_FILE || w->answer == ANSWER_MEMORY;
 }
 
 /**
@@ -74,7 +88,22 @@ bool workload_chosen(const char *list, const struct workload *w)
  */
 bool takes_part(const struct workload *w, const char *server)
 {
+	static const char *const plain[] = { "kws", "userspace", "floor" };
 	const char *dash = strrchr(server, '-');
+	size_t i;
 
+	/* More than 64 KiB at once is for messages of more. */
+	if (!strcmp(server, "userspace-1m"))
+		return w->answer == ANSWER_EMPTY && w->bytes > 65536;
+	if (w->answer == ANSWER_MEMORY && !strcmp(server, "kws-uring"))
+		return true;
+	/* Only kws knows what is asked of it here. */
+	for (i = 0; is_download(w) && i < 3; i++)
+		if (!strcmp(server, plain[i]))
+			return true;
+	if (w->answer == ANSWER_PINGS)
+		return !strcmp(server, "kws") || !strcmp(server, "userspace");
+	if (is_download(w))
+		return false;
 	return w->uring || !dash || strcmp(dash, "-uring");
 }

@@ -10,28 +10,17 @@
 #include "bench.h"
 #include "cmd.h"
 
-/* Where a figure stands in a row and what it is called in the file. */
-static const struct figure {
-	const char *key;
-	size_t offset;
-} figures[] = {
+const struct figure figures[FIGURES_KEPT] = {
 	{ "messages_per_second", offsetof(struct row, messages_per_second) },
 	{ "total_ns_per_message", offsetof(struct row, total_ns) },
 	{ "cpu_ns_per_message", offsetof(struct row, cpu_ns) },
 	{ "syscalls_per_message", offsetof(struct row, syscalls) },
 	{ "wakeups_per_message", offsetof(struct row, wakeups) },
+	{ "module_bytes_per_connection", offsetof(struct row, module_bytes) },
+	{ "kernel_bytes_per_connection", offsetof(struct row, kernel_bytes) },
 	{ "total_spread", offsetof(struct row, total_spread) },
 	{ "cpu_spread", offsetof(struct row, cpu_spread) },
 };
-
-/* Those of the long table; the spreads come behind them. */
-#define FIGURES		5
-#define FIGURES_KEPT	(sizeof(figures) / sizeof(figures[0]))
-
-static double *figure_of(struct row *row, size_t i)
-{
-	return (double *)((char *)row + figures[i].offset);
-}
 
 int table_add(struct table *t, const struct row *row)
 {
@@ -162,79 +151,6 @@ bool same_load(const struct row *a, const struct row *b)
 	       !strcmp(a->kernel, b->kernel);
 }
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t n)
-{
-	qsort(values, n, sizeof(*values), by_value);
-	return n % 2 ? values[n / 2] :
-		(values[n / 2 - 1] + values[n / 2]) / 2;
-}
-
-/* Of sorted values. */
-static double spread(const double *values, size_t n)
-{
-	return n > 1 ? (values[n - 1] - values[0]) / values[n / 2] : NAN;
-}
-
-/* Sets a row to the medians of itself and the rows like it behind it. */
-static int merge_row(struct table *t, size_t at)
-{
-	struct row *row = &t->rows[at];
-	size_t *like = calloc(t->count, sizeof(*like)), n = 0, i, k;
-	double *values = calloc(t->count, sizeof(*values));
-
-	if (!like || !values) {
-		free(like);
-		free(values);
-		return -1;
-	}
-	for (i = at; i < t->count; i++)
-		if (same_load(row, &t->rows[i]) &&
-		    !strcmp(row->server, t->rows[i].server))
-			like[n++] = i;
-	for (k = 0; k < FIGURES; k++) {
-		for (i = 0; i < n; i++)
-			values[i] = *figure_of(&t->rows[like[i]], k);
-		*figure_of(row, k) = median(values, n);
-		if (figures[k].offset == offsetof(struct row, total_ns))
-			row->total_spread = spread(values, n);
-		if (figures[k].offset == offsetof(struct row, cpu_ns))
-			row->cpu_spread = spread(values, n);
-	}
-	for (i = 1; i < n; i++)
-		row->runs += t->rows[like[i]].runs;
-	while (n-- > 1) {
-		memmove(&t->rows[like[n]], &t->rows[like[n] + 1],
-			(t->count - like[n] - 1) * sizeof(*row));
-		t->count--;
-	}
-	free(like);
-	free(values);
-	return 0;
-}
-
-/**
- * table_merge() - one row for each load and server: medians of all its rows
- * @t: the table
- *
- * Return: 0, or -1 with ENOMEM.
- */
-int table_merge(struct table *t)
-{
-	size_t i;
-
-	for (i = 0; i < t->count; i++)
-		if (merge_row(t, i))
-			return -1;
-	return 0;
-}
-
 /**
  * table_find() - the row of another server
  * @t: the table
@@ -311,7 +227,9 @@ static void print_load(const struct row *row)
 {
 	bool counted = !strcmp(row->clock, "instructions");
 
-	printf("\n%s, %s", row->workload, size_name(row->message_bytes));
+	printf("\n%s", row->workload);
+	if (row->message_bytes)
+		printf(", %s", size_name(row->message_bytes));
 	if (row->in_flight > 1)
 		printf(", %u in flight", row->in_flight);
 	printf(", %u connection%s", row->connections,
@@ -323,6 +241,15 @@ static void print_load(const struct row *row)
 	       "server", "msgs/s", "/user", "/floor", counted ? "total ins" :
 	       "total ns", counted ? "CPU ins" : "CPU ns", "/user", "/floor",
 	       "syscalls", "/user", "/floor", "wakeups", "/user", "/floor");
+}
+
+/* Of idle connections, which are all the server has. */
+static void print_memory(struct row *row)
+{
+	if (!isnan(row->kernel_bytes))
+		printf("  %-14s %.0f B of the module's slab ws_ctx, %.0f B of all slabs (both ends)\n",
+		       row->server, isnan(row->module_bytes) ? 0 :
+		       row->module_bytes, row->kernel_bytes);
 }
 
 static void print_clock(const struct row *row)
@@ -345,6 +272,10 @@ static void print_clock(const struct row *row)
 	     "charged to it (on loopback also a part of the client's receiving). /user and\n"
 	     "/floor: ratio to framing in user space and to a plain TCP echo of the same\n"
 	     "bytes. For msgs/s more than 1 is better, for the others less than 1.");
+	puts("idle: a message is a PING answered, total all time in which the machine was not\n"
+	     "idle, CPU that less the client's. sendfile, zerocopy: user space copies (read,\n"
+	     "frame, write); the floor does not, as the kernel does not, but on loopback what\n"
+	     "MSG_ZEROCOPY sent is copied all the same, on its way to the receiver.");
 }
 
 /**
@@ -368,6 +299,12 @@ void table_print(const struct table *t)
 		for (k = i; k < t->count; k++)
 			if (same_load(&t->rows[k], &t->rows[i]))
 				print_row(t, &t->rows[k]);
+		if (isnan(t->rows[i].kernel_bytes))
+			continue;
+		puts("  memory a connection:");
+		for (k = i; k < t->count; k++)
+			if (same_load(&t->rows[k], &t->rows[i]))
+				print_memory(&t->rows[k]);
 	}
 	table_summary(t);
 }

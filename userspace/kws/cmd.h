@@ -27,4 +27,20 @@ int64_t now_ns(void);
  */
 #define BENCH_ACK	"ack?"
 
+/* Of one that wants a PING every so many milliseconds. */
+#define BENCH_PING	"ping?"
+
+/*
+ * Of one whose messages are answered by one of so many bytes from a file, or
+ * from memory and by so many messages: "memory?BYTES,COUNT".
+ */
+#define BENCH_FILE	"file?"
+#define BENCH_MEMORY	"memory?"
+
+/* A byte of the payload of all messages of a benchmark. */
+static inline unsigned char bench_pattern(unsigned long i)
+{
+	return i * 7 + (i >> 8);
+}
+
 #endif /* KWS_CMD_H */

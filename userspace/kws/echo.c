@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* kws echo: accepts, shakes hands, and lets a framing answer. */
 #include <errno.h>
-#include <getopt.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -15,38 +14,11 @@
 
 #include "cmd.h"
 #include "echo.h"
+#include "echo_fast.h"
 
 /* A message of 1 MiB fits, as a record, too. */
 #define BUFFER_SIZE	((1 << 20) + 4096)
 #define EVENTS		64
-
-static const char help[] =
-	"Usage: kws echo [OPTION]...\n\n"
-	"A WebSocket server that sends every message back. The kernel module ws\n"
-	"does the framing unless --userspace is given. Ends on Ctrl-C.\n\n"
-	"  -p, --port=PORT         TCP port, 0 for any free one (default: 9001)\n"
-	"  -b, --bind=ADDRESS      listen there (default: 127.0.0.1; \"::\" for every\n"
-	"                          address of this machine)\n"
-	"      --records           kernel framing, many messages a call: records in the\n"
-	"                          stream (WS_F_RECORDS of ws(7)); the fastest\n"
-	"      --batch             the same with recvmsg() and a control message\n"
-	"  -u, --userspace         framing in user space: large reads, unmasking in\n"
-	"                          place, replies gathered into one send\n"
-	"      --engine=epoll|uring  how to wait and to move bytes (default: epoll)\n"
-	"      --deflate[=PARAMETER,...]  accept compression (RFC 7692); parameters are\n"
-	"                          server_no_context_takeover, client_no_context_takeover,\n"
-	"                          server_max_window_bits=8..15,\n"
-	"                          client_max_window_bits=8..15, level=1..9 (default: 1),\n"
-	"                          memory=1..9 (8), threshold=BYTES (64)\n"
-	"      --raw               no framing: after the handshake bytes are echoed as\n"
-	"                          they come. Only for measuring\n"
-	"  -m, --max-message=BYTES the largest message accepted (K, M and G are\n"
-	"                          understood; default: 64M)\n"
-	"  -t, --handshake-timeout=SECONDS  for a client's whole request (default: 10)\n"
-	"  -s, --stats             a line every second, and the totals at the end\n"
-	"  -v, --verbose           say why connections are refused\n"
-	"  -h, --help              this text\n\n"
-	"Example: kws echo --port 9001 &   kws cat ws://localhost:9001/\n";
 
 static int accept_one(struct server *s)
 {
@@ -90,6 +62,18 @@ static size_t wants_ack(const char *target)
 		strtoul(target + len, NULL, 10) : 0;
 }
 
+/* By the kernel or by us. The handshake is over: no queue has the peer. */
+static int keep_alive(struct server *s, struct peer *p)
+{
+	if (!s->ping_ms)
+		return 0;
+	if (p->framing->kernel || (p->conn && kws_is_kernel(p->conn)))
+		return kernel_ping(s, p->fd);
+	if (p->framing == &framing_user)
+		quiet_watch(s, p);
+	return 0;
+}
+
 /* NEXT_READ here: the framing may take its first step. */
 static enum next shake(struct server *s, struct peer *p)
 {
@@ -104,9 +88,13 @@ static enum next shake(struct server *s, struct peer *p)
 		p->ack = wants_ack(result->target);
 	/* Compression is libkws's business: it sees whole messages. */
 	p->framing = r > 0 && result->deflate ? &framing_user : s->framing;
+	if (r > 0 && s->bench && gift_wanted(result->target, &p->gift))
+		p->framing = &framing_gift;
+	if (r > 0 && s->bench && result->target)
+		sscanf(result->target, "/" BENCH_PING "%u", &s->ping_ms);
 	if (r > 0 && !p->framing->open(s, p, result)) {
 		peer_end_handshake(s, p);
-		return NEXT_READ;
+		return keep_alive(s, p) ? NEXT_CLOSE : NEXT_READ;
 	}
 	if (r > 0 && errno == ENOENT)
 		complain_no_module();
@@ -133,6 +121,7 @@ void peer_serve(struct server *s, struct peer *p)
 		if (s->uring && uring_begin(s, p))
 			return;
 	}
+	p->heard = s->now;
 	next = p->framing->step(s, p);
 	if (next == NEXT_CLOSE)
 		peer_leave(s, p);
@@ -179,6 +168,8 @@ static void run(struct server *s)
 		int timeout = stats_due(s, peers_sweep(s)), n, i;
 
 		n = epoll_wait(s->epoll, events, EVENTS, timeout);
+		if (s->quiet.oldest)
+			s->now = now_ns();
 		for (i = 0; i < n; i++) {
 			void *what = events[i].data.ptr;
 
@@ -206,6 +197,9 @@ static int watch(struct server *s)
 	s->signals = signalfd(-1, &set, SFD_CLOEXEC);
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
 	s->buffer_size = BUFFER_SIZE;
+	/* What was left from before is in front of it. */
+	if (s->framing == &framing_user)
+		s->buffer_size = s->read_size + FAST_READ;
 	s->buffer = malloc(s->buffer_size);
 	if (s->signals < 0 || s->epoll < 0 || !s->buffer)
 		return -1;
@@ -216,109 +210,19 @@ static int watch(struct server *s)
 	return epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->listener, &e);
 }
 
-static const struct option options[] = {
-	{ "port", required_argument, NULL, 'p' },
-	{ "bind", required_argument, NULL, 'b' },
-	{ "userspace", no_argument, NULL, 'u' },
-	{ "deflate", optional_argument, NULL, 'D' },
-	{ "raw", no_argument, NULL, 'R' },
-	{ "records", no_argument, NULL, 'r' },
-	{ "batch", no_argument, NULL, 'B' },
-	{ "engine", required_argument, NULL, 'E' },
-	{ "max-message", required_argument, NULL, 'm' },
-	{ "handshake-timeout", required_argument, NULL, 't' },
-	{ "stats", no_argument, NULL, 's' },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ "help", no_argument, NULL, 'h' },
-	{ 0 }
-};
-
-/* -1 to go on, else the exit status. */
-static int parse_options(int argc, char **argv, struct server *s,
-			 const char **address, const char **port)
-{
-	uint64_t number;
-	int c;
-
-	while ((c = getopt_long(argc, argv, "p:b:um:t:svh", options,
-				NULL)) != -1) {
-		switch (c) {
-		case 'p':
-			if (!parse_number(optarg, 65535, &number)) {
-				complain("--port %s is not a port number", optarg);
-				return EXIT_USAGE;
-			}
-			*port = optarg;
-			break;
-		case 'b':
-			*address = optarg;
-			break;
-		case 'u':
-			s->framing = &framing_user;
-			break;
-		case 'D':
-			if (!parse_deflate(optarg, &s->deflate))
-				return EXIT_USAGE;
-			s->options.deflate = &s->deflate;
-			break;
-		case 'R':
-			s->framing = &framing_raw;
-			break;
-		case 'r':
-			s->framing = &framing_records;
-			break;
-		case 'E':
-			s->engine = optarg;
-			break;
-		case 'B':
-			s->framing = &framing_batch;
-			break;
-		case 'm':
-			if (!parse_number(optarg, INT64_MAX, &s->max_message)) {
-				complain("--max-message %s is not a size", optarg);
-				return EXIT_USAGE;
-			}
-			break;
-		case 't':
-			if (!parse_number(optarg, 3600, &number) || !number) {
-				complain("--handshake-timeout %s is not 1 to 3600", optarg);
-				return EXIT_USAGE;
-			}
-			s->options.timeout_ms = number * 1000;
-			break;
-		case 's':
-			s->stats = true;
-			break;
-		case 'v':
-			s->verbose = true;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			return 0;
-		default:
-			return usage_error("echo");
-		}
-	}
-	if (optind == argc)
-		return -1;
-	complain("what is \"%s\"?", argv[optind]);
-	return usage_error("echo");
-}
-
 int cmd_echo(int argc, char **argv)
 {
 	struct server s = {
 		.framing = &framing_kernel,
+		.read_size = FAST_READ,
 		.engine = "epoll",
 	};
 	const char *address = "127.0.0.1", *port = "9001";
 	int r;
 
-	r = parse_options(argc, argv, &s, &address, &port);
+	r = echo_options(argc, argv, &s, &address, &port);
 	if (r >= 0)
 		return r;
-	if (s.framing == &framing_raw)
-		s.options.deflate = NULL;
 	if (s.framing->kernel) {
 		r = kws_kernel_ready();
 		if (!r)
@@ -331,10 +235,6 @@ int cmd_echo(int argc, char **argv)
 	}
 	if (!strcmp(s.engine, "uring") && uring_open(&s))
 		return 1;
-	if (!s.uring && strcmp(s.engine, "epoll")) {
-		complain("--engine %s: epoll or uring", s.engine);
-		return EXIT_USAGE;
-	}
 	if (!s.uring)
 		s.engine = "";
 	s.listener = listen_on(address, port);

@@ -56,6 +56,34 @@ extern const struct framing framing_records;
 extern const struct framing framing_batch;
 extern const struct framing framing_user;
 extern const struct framing framing_raw;
+extern const struct framing framing_gift;
+
+/* The largest of them. */
+#define GIFT_MAX	(64u << 20)
+
+/**
+ * struct gift - what a client of kws echo --bench has instead of an echo
+ * @bytes: of each answer
+ * @count: answers to a message
+ * @memory: from memory, else from a file
+ */
+struct gift {
+	size_t bytes;
+	unsigned int count;
+	bool memory;
+};
+
+/**
+ * struct sink - framing_user: the message that is coming in and not echoed
+ * @left: payload bytes of it that are still to come
+ * @key: belongs to the next one
+ * @on: this is how the connection is served
+ */
+struct sink {
+	uint64_t left;
+	uint32_t key;
+	bool on;
+};
 
 /**
  * struct peer - one connection
@@ -70,6 +98,7 @@ extern const struct framing framing_raw;
  * @left: framing_user: bytes of a frame that is not whole yet
  * @left_len: framing_user: how many
  * @other: framing_user: they are not for echo_fast.c
+ * @sink: framing_user: with @ack, as long as all frames are simple
  * @conn: framing_user: the connection; its framing may be the kernel's. NULL
  *	as long as all frames are simple
  * @rest: bytes that the socket had no room for
@@ -79,6 +108,11 @@ extern const struct framing framing_raw;
  * @ack: bytes a message takes on the wire when it is answered by an empty one
  *	instead of echoed, else 0
  * @ack_bytes: raw: of the next such message that have come
+ * @gift: framing_gift: what is sent
+ * @watched: in the server's queue @quiet
+ * @heard: when something came last, with userspace keepalive
+ * @looked: when we looked whether it is quiet, or the later @heard of then
+ * @asked: we sent a PING then
  * @burst: kernel: more than one message came with the last wake-up
  * @turns: kernel: wake-ups since we last looked for a second message
  * @lane: with io_uring what it has in the ring, else NULL
@@ -96,6 +130,7 @@ struct peer {
 	void *left;
 	size_t left_len;
 	bool other;
+	struct sink sink;
 	struct kws_conn *conn;
 	void *rest;
 	size_t rest_len;
@@ -103,6 +138,11 @@ struct peer {
 	int rest_flags;
 	size_t ack;
 	size_t ack_bytes;
+	struct gift gift;
+	bool watched;
+	bool asked;
+	int64_t heard;
+	int64_t looked;
 	bool burst;
 	unsigned int turns;
 	struct lane *lane;
@@ -123,8 +163,15 @@ struct queue {
  * @deflate: what they point to
  * @max_message: as ws_config::max_message; 0 for the default
  * @buffer: @buffer_size bytes to receive into, for one step
+ * @read_size: framing_user: bytes of one recv()
  * @messages: messages, or for framing_raw pieces, echoed so far
  * @bytes: their payload
+ * @ping_ms: PING who is quiet for so long; 0 for never
+ * @now: when the last wake-up was, if user space looks after who is quiet
+ * @quiet: connections that it looks after
+ * @bench: clients may ask for what only a benchmark wants
+ * @gift_file: framing_gift: what is sent, @gift_bytes
+ * @gift: the same in memory
  * @shaking: the connections in their handshake
  * @leaving: those whose end the peer is given time to see
  * @crowded: there was no file descriptor for a connection
@@ -141,9 +188,17 @@ struct server {
 	uint64_t max_message;
 	char *buffer;
 	size_t buffer_size;
+	size_t read_size;
 	uint64_t messages;
 	uint64_t bytes;
 
+	uint32_t ping_ms;
+	int64_t now;
+	struct queue quiet;
+	bool bench;
+	int gift_file;
+	size_t gift_bytes;
+	char *gift;
 	int epoll;
 	int listener;
 	int signals;
@@ -167,6 +222,9 @@ int peer_keep_left(struct peer *p, const void *data, size_t len);
 enum next peer_send(struct peer *p, const char *data, size_t len);
 enum next peer_send_rest(struct peer *p);
 void peer_close(struct peer *p);
+int echo_options(int argc, char **argv, struct server *s,
+		 const char **address, const char **port);
+bool gift_wanted(const char *target, struct gift *gift);
 int listen_on(const char *address, const char *port);
 void announce(const struct server *s);
 void accept_all(struct server *s);
@@ -174,6 +232,11 @@ void peer_serve(struct server *s, struct peer *p);
 int stats_due(struct server *s, int timeout);
 
 void queue_add(struct queue *q, struct peer *p);
+void queue_remove(struct queue *q, struct peer *p);
+void quiet_watch(struct server *s, struct peer *p);
+void quiet_forget(struct server *s, struct peer *p);
+int quiet_sweep(struct server *s);
+int kernel_ping(const struct server *s, int fd);
 void peer_end_handshake(struct server *s, struct peer *p);
 void peer_drop(struct server *s, struct peer *p);
 void peer_leave(struct server *s, struct peer *p);

@@ -79,6 +79,13 @@ echo_frames(struct frames *f, u64 max, unmask_fn move)
 		u8 first = p[0];
 		u32 key;
 
+		/* The answer to a PING: that something came is all. */
+		if (first == 0x8a && len <= WS_CTRL_MAX && p[1] & 0x80) {
+			if (end - p < head + len)
+				break;
+			p += head + len;
+			continue;
+		}
 		/* FIN, no reserved bits, text or binary, and a mask. */
 		if ((first != 0x81 && first != 0x82) || !(p[1] & 0x80) ||
 		    len == 127) {
@@ -139,6 +146,42 @@ static enum fast echo_frames_avx2(struct frames *f, u64 max)
 }
 #endif
 
+static bool has_avx2(void)
+{
+	static int avx2 = -1;
+
+#if defined(__x86_64__)
+	if (avx2 < 0)
+		avx2 = !!__builtin_cpu_supports("avx2");
+#endif
+	return avx2 > 0;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2")))
+static void unmask_avx2(u8 *p, size_t n, u32 key)
+{
+	unmask_wide(p, p, n, key);
+}
+#endif
+
+/**
+ * fast_unmask() - unmask in place
+ * @p: the bytes
+ * @n: how many
+ * @key: key whose first byte belongs to the first of them
+ */
+void fast_unmask(u8 *p, size_t n, u32 key)
+{
+#if defined(__x86_64__)
+	if (has_avx2()) {
+		unmask_avx2(p, n, key);
+		return;
+	}
+#endif
+	unmask(p, p, n, key);
+}
+
 /**
  * fast_echo() - make replies of all whole frames
  * @f: @f->in and @f->in_len: what has been read. The replies are made in the
@@ -151,11 +194,7 @@ static enum fast echo_frames_avx2(struct frames *f, u64 max)
 enum fast fast_echo(struct frames *f, u64 max)
 {
 #if defined(__x86_64__)
-	static int avx2 = -1;
-
-	if (avx2 < 0)
-		avx2 = !!__builtin_cpu_supports("avx2");
-	if (avx2)
+	if (has_avx2())
 		return echo_frames_avx2(f, max);
 #endif
 	return echo_frames(f, max, unmask);

@@ -37,5 +37,11 @@ struct frames {
 };
 
 enum fast fast_echo(struct frames *f, u64 max);
+void fast_unmask(u8 *p, size_t n, u32 key);
+
+struct server;
+struct sink;
+
+enum fast fast_sink(struct server *s, struct sink *k, struct frames *f);
 
 #endif /* KWS_ECHO_FAST_H */

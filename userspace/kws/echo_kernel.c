@@ -36,6 +36,24 @@ static int kernel_open(struct server *s, struct peer *p,
 	return 0;
 }
 
+/**
+ * kernel_ping() - keepalive by the kernel
+ * @s: the server: how often
+ * @fd: a socket with framing in the kernel
+ *
+ * Return: 0 or -1.
+ */
+int kernel_ping(const struct server *s, int fd)
+{
+	struct ws_config config;
+	socklen_t len = sizeof(config);
+
+	if (getsockopt(fd, SOL_WS, WS_CONFIG, &config, &len))
+		return -1;
+	config.ping_interval = s->ping_ms;
+	return setsockopt(fd, SOL_WS, WS_CONFIG, &config, len);
+}
+
 static enum next send_rest(struct peer *p)
 {
 	struct iovec iov = { p->rest, p->rest_len };

@@ -25,7 +25,7 @@ void queue_add(struct queue *q, struct peer *p)
 	q->newest = p;
 }
 
-static void queue_remove(struct queue *q, struct peer *p)
+void queue_remove(struct queue *q, struct peer *p)
 {
 	if (p->before)
 		p->before->after = p->after;
@@ -58,6 +58,7 @@ void peer_drop(struct server *s, struct peer *p)
 	}
 	if (p->leaving)
 		queue_remove(&s->leaving, p);
+	quiet_forget(s, p);
 	s->open--;
 	if (s->uring) {
 		uring_forget(s, p);
@@ -133,6 +134,7 @@ void peer_leave(struct server *s, struct peer *p)
 		peer_drop(s, p);
 		return;
 	}
+	quiet_forget(s, p);
 	p->leaving = true;
 	p->leave_by = now_ns() + LEAVE_NS;
 	queue_add(&s->leaving, p);
@@ -152,6 +154,11 @@ static int sweep_leaving(struct server *s)
 	return -1;
 }
 
+static int sooner(int a, int b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 /**
  * peers_sweep() - end what has had its time
  * @s: the server
@@ -160,7 +167,7 @@ static int sweep_leaving(struct server *s)
  */
 int peers_sweep(struct server *s)
 {
-	int left = -1, leaving;
+	int left = -1;
 
 	while (s->shaking.oldest) {
 		struct peer *p = s->shaking.oldest;
@@ -175,10 +182,8 @@ int peers_sweep(struct server *s)
 			peer_leave(s, p);
 		left = -1;
 	}
-	leaving = sweep_leaving(s);
-	if (left < 0 || (leaving >= 0 && leaving < left))
-		left = leaving;
-	return left;
+	left = sooner(left, quiet_sweep(s));
+	return sooner(left, sweep_leaving(s));
 }
 
 /**

@@ -255,6 +255,8 @@ int uring_open(struct server *s)
 		return -1;
 	s->uring = u;
 	r = io_uring_queue_init_params(ENTRIES, &u->ring, &params);
+	if (!r && s->bench)
+		r = io_uring_queue_init(64, &u->gifts, 0);
 	if (!r)
 		r = uring_buffers(u);
 	if (r) {

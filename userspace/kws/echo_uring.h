@@ -94,6 +94,7 @@ struct lane {
  * @chunks: one for each buffer
  * @starved: connections that found no buffer
  * @bundles: one completion may tell of several buffers
+ * @gifts: another, for framing_gift
  * @control: form of a multishot recvmsg()
  */
 struct uring {
@@ -107,6 +108,7 @@ struct uring {
 	struct chunk chunks[URING_BUFFERS];
 	struct peer *starved;
 	bool bundles;
+	struct io_uring gifts;
 	struct msghdr control;
 };
 

@@ -27,8 +27,9 @@ static int open_conn(struct server *s, struct peer *p, const void *prefix,
 static int user_open(struct server *s, struct peer *p,
 		     const struct kws_result *result)
 {
-	if (s->framing == &framing_user && !result->deflate && !p->ack &&
-	    result->surplus_len <= FAST_READ) {
+	if (s->framing == &framing_user && !result->deflate &&
+	    !(p->ack && s->uring) && result->surplus_len <= FAST_READ) {
+		p->sink.on = p->ack;
 		if (result->surplus_len &&
 		    peer_keep_left(p, result->surplus, result->surplus_len))
 			return -1;
@@ -100,6 +101,38 @@ static enum next fast_frames(struct server *s, struct peer *p, size_t len)
 	return next;
 }
 
+/* The same with the bytes that were kept. */
+static enum next leave_with_left(struct server *s, struct peer *p)
+{
+	void *left = p->left;
+	size_t len = p->left_len;
+	enum next next;
+
+	p->left = NULL;
+	p->left_len = 0;
+	next = leave_fast_lane(s, p, left, len);
+	free(left);
+	return next;
+}
+
+/* Every message is answered by an empty one, all of a read by one send(). */
+static enum next sink_frames(struct server *s, struct peer *p, size_t len)
+{
+	struct frames f = { .in = (u8 *)s->buffer, .in_len = len };
+	enum next next = NEXT_READ;
+	size_t i;
+
+	p->other = fast_sink(s, &p->sink, &f) == FAST_OTHER;
+	s->messages += f.messages;
+	if (f.left_len && peer_keep_left(p, f.left, f.left_len))
+		return NEXT_CLOSE;
+	for (i = 0; i < f.messages; i++)
+		memcpy(s->buffer + 2 * i, "\x82", 2);
+	if (i)
+		next = peer_send(p, s->buffer, 2 * i);
+	return p->other && next == NEXT_READ ? leave_with_left(s, p) : next;
+}
+
 /* Bytes from before, then a read behind them. */
 static enum next fast_step(struct server *s, struct peer *p)
 {
@@ -112,27 +145,25 @@ static enum next fast_step(struct server *s, struct peer *p)
 		if (next != NEXT_READ)
 			return next;
 	}
-	if (p->other) {
-		void *left = p->left;
-
-		p->left = NULL;
-		p->left_len = 0;
-		next = leave_fast_lane(s, p, left, had);
-		free(left);
-		return next;
-	}
+	if (p->other)
+		return leave_with_left(s, p);
 	if (had) {
 		memcpy(s->buffer, p->left, had);
 		free(p->left);
 		p->left = NULL;
 		p->left_len = 0;
 	}
-	n = recv(p->fd, s->buffer + had, FAST_READ, 0);
-	if (n > 0 || (had && n < 0 && errno == EAGAIN))
-		return fast_frames(s, p, had + (n > 0 ? n : 0));
+	n = recv(p->fd, s->buffer + had, s->read_size, 0);
+	if (n > 0 || (had && n < 0 && errno == EAGAIN)) {
+		had += n > 0 ? n : 0;
+		return p->sink.on ? sink_frames(s, p, had) :
+			fast_frames(s, p, had);
+	}
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ?
 			NEXT_READ : NEXT_CLOSE;
+	if (p->sink.left)
+		return NEXT_CLOSE;
 	/* In the middle of a frame or not: libkws knows what to say. */
 	return leave_fast_lane(s, p, s->buffer, had);
 }

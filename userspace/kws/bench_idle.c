@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+/*
+ * kws bench: connections on which nothing happens but PING and PONG, what
+ * that keeps the machine busy with, and the memory they take.
+ *
+ * Keepalive by the kernel is no process's work, so it is what the machine did
+ * that counts: all time in which it was not idle, less what the load, which
+ * answers, has taken itself.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench_load.h"
+#include "cmd.h"
+
+#define SETTLE_US	5000
+
+unsigned int idle_ping_ms;
+
+/* PINGs that come, answered; -1 when something else comes. */
+static int answer(struct line *line, u64 *pings)
+{
+	static const u8 pong[6] = { 0x8a, 0x80 };
+	u8 frames[256];
+	ssize_t n = recv(line->fd, frames, sizeof(frames), 0), i;
+
+	if (n <= 0)
+		return n < 0 && errno == EAGAIN ? 0 : -1;
+	for (i = 0; i < n; i += 2) {
+		if (i + 2 > n || frames[i] != 0x89 || frames[i + 1]) {
+			errno = EPROTO;
+			return -1;
+		}
+		if (send(line->fd, pong, 6, MSG_NOSIGNAL) != 6)
+			return -1;
+		++*pings;
+	}
+	return 0;
+}
+
+/* Nothing but that for some time. */
+static int stay(struct load *l, int64_t ns, u64 *pings)
+{
+	int64_t until = now_ns() + ns, left;
+	struct epoll_event events[64];
+	int n, i;
+
+	while ((left = until - now_ns()) > 0) {
+		n = epoll_wait(l->epoll, events, 64, left / 1000000 + 1);
+		for (i = 0; i < n; i++) {
+			if (answer(events[i].data.ptr, pings)) {
+				complain("an idle connection: %s",
+					 strerror(errno));
+				return -1;
+			}
+		}
+	}
+	return 0;
+}
+
+/* Nanoseconds in which all processors together were idle; NAN for unknown. */
+static double idle_ns(void)
+{
+	FILE *f = fopen("/proc/timer_list", "re");
+	double sum = 0, ns;
+	char line[256];
+	int found = 0;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, " .idle_sleeptime : %lf nsecs", &ns) != 1 &&
+		    sscanf(line, " .iowait_sleeptime : %lf nsecs", &ns) != 1)
+			continue;
+		sum += ns;
+		found++;
+	}
+	if (f)
+		fclose(f);
+	return found ? sum : NAN;
+}
+
+static double own_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return t.tv_sec * 1e9 + t.tv_nsec;
+}
+
+/**
+ * struct state - of the machine, at one moment
+ */
+struct state {
+	struct meter server;
+	double now;
+	double idle;
+	double own;
+};
+
+static void look(const struct target *t, struct state *s)
+{
+	if (target_meter(t, &s->server))
+		memset(&s->server, 0, sizeof(s->server));
+	s->own = own_ns();
+	s->now = now_ns();
+	s->idle = idle_ns();
+}
+
+static void fill(struct row *row, const struct state *a, const struct state *b,
+		 double pings)
+{
+	double cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	double busy = (b->now - a->now) * cpus - (b->idle - a->idle);
+
+	row->total_ns = busy / pings;
+	row->cpu_ns = (busy - (b->own - a->own)) / pings;
+	row->wakeups = (b->server.wakeups - a->server.wakeups) / pings;
+	row->messages_per_second = 1e9 / row->total_ns;
+}
+
+/* Bytes of all pages in the slabs of the module's connections. */
+static double module_memory(void)
+{
+	static const char form[] = "ws_ctx %*u %*u %*u %*u %lu"
+		" : tunables %*u %*u %*u : slabdata %*u %lu";
+	unsigned long pages, slabs;
+	FILE *f = fopen("/proc/slabinfo", "re");
+	char line[512];
+	double sum = NAN;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, form, &pages, &slabs) == 2)
+			sum = (double)slabs * pages * sysconf(_SC_PAGESIZE);
+	if (f)
+		fclose(f);
+	return sum;
+}
+
+/* Bytes of all slabs. */
+static double kernel_memory(void)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	double kib = NAN;
+	char line[128];
+
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "Slab: %lf kB", &kib);
+	if (f)
+		fclose(f);
+	return kib * 1024;
+}
+
+static int count_calls(struct load *l, const struct target *t, struct row *row)
+{
+	uint64_t calls;
+	u64 pings = 0;
+
+	if (target_count(t, true, NULL))
+		return 0;
+	if (stay(l, idle_ping_ms * 1000000LL, &pings))
+		return -1;
+	usleep(SETTLE_US);
+	if (!target_count(t, false, &calls) && pings)
+		row->syscalls = (double)calls / pings;
+	return 0;
+}
+
+/**
+ * idle_measure() - idle connections of a server
+ * @t: the server
+ * @w: the workload
+ * @row: filled; a message is a PING that was answered
+ *
+ * Return: 0, or -1 after saying why.
+ */
+int idle_measure(const struct target *t, const struct workload *w,
+		 struct row *row)
+{
+	double module = module_memory(), kernel = kernel_memory();
+	int64_t interval = idle_ping_ms * 1000000LL;
+	struct load *l = load_open(t->url, w, t->raw);
+	struct state before, after;
+	u64 pings = 0;
+	int r = -1;
+
+	if (!l)
+		return -1;
+	/* Until all have been pinged, and are spread over the interval. */
+	if (stay(l, interval, &pings))
+		goto out;
+	row->module_bytes = (module_memory() - module) / w->connections;
+	row->kernel_bytes = (kernel_memory() - kernel) / w->connections;
+	pings = 0;
+	look(t, &before);
+	if (stay(l, interval, &pings))
+		goto out;
+	look(t, &after);
+	if (!pings) {
+		complain("%s sends no PING", t->name);
+		goto out;
+	}
+	fill(row, &before, &after, pings);
+	r = count_calls(l, t, row);
+out:
+	load_close(l);
+	return r;
+}
