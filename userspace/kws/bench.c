@@ -156,6 +156,8 @@ static int measure(struct bench *b, const struct target *t,
 		row->cpu_ns = (after.cpu_ns - before.cpu_ns) / messages;
 		row->wakeups = (after.wakeups - before.wakeups) / messages;
 	}
+	if (b->profile && profile_run(t, l, rounds, row, b->profile))
+		goto err_close;
 	count_calls(l, t, rounds, row);
 	load_close(l);
 	return 0;

@@ -179,6 +179,7 @@ struct table {
  * @json: the file to write, or NULL
  * @clock: what a nanosecond is
  * @chart: the file for what is to be drawn, or NULL
+ * @profile: the file for profile_run(), or NULL
  * @seconds: to measure a row for
  * @pid: of the server at a URL
  * @report: only print results
@@ -194,6 +195,7 @@ struct bench {
 	const char *json;
 	const char *clock;
 	const char *chart;
+	const char *profile;
 	double seconds;
 	pid_t pid;
 	bool report;
@@ -222,6 +224,8 @@ const char *size_name(unsigned int bytes);
 /* How often idle connections are pinged. */
 extern unsigned int idle_ping_ms;
 
+int profile_run(const struct target *t, struct load *l, unsigned int rounds,
+		const struct row *row, const char *path);
 int idle_measure(const struct target *t, const struct workload *w,
 		 struct row *row);
 

@@ -126,16 +126,18 @@ static void fill(struct row *row, const struct state *a, const struct state *b,
 /* Bytes of all pages in the slabs of the module's connections. */
 static double module_memory(void)
 {
-	static const char form[] = "ws_ctx %*u %*u %*u %*u %lu"
-		" : tunables %*u %*u %*u : slabdata %*u %lu";
 	unsigned long pages, slabs;
+	const char *rest;
 	FILE *f = fopen("/proc/slabinfo", "re");
 	char line[512];
 	double sum = NAN;
 
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, form, &pages, &slabs) == 2)
+	while (f && fgets(line, sizeof(line), f)) {
+		rest = strstr(line, " : slabdata ");
+		if (rest && sscanf(line, "ws_ctx %*u %*u %*u %*u %lu", &pages) == 1 &&
+		    sscanf(rest, " : slabdata %*u %lu", &slabs) == 1)
 			sum = (double)slabs * pages * sysconf(_SC_PAGESIZE);
+	}
 	if (f)
 		fclose(f);
 	return sum;

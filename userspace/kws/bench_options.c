@@ -28,6 +28,7 @@ static const char help[] =
 	"  -q, --no-table             no table, progress only\n"
 	"  -r, --report               no load: print the medians of result files\n"
 	"      --chart=FILE           with --report: write the ratios to be drawn there\n"
+	"      --profile=FILE         load once more, between marks for who counts instructions\n"
 	"  -h, --help                 this text\n\n"
 	"System calls are counted by a tracepoint: as root, with tracefs mounted.\n";
 
@@ -43,6 +44,7 @@ static const struct option options[] = {
 	{ "no-table", no_argument, NULL, 'q' },
 	{ "report", no_argument, NULL, 'r' },
 	{ "chart", required_argument, NULL, 'C' },
+	{ "profile", required_argument, NULL, 'F' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 }
 };
@@ -94,6 +96,9 @@ static int parse_one(struct bench *b, int option)
 		return clock_open(optarg);
 	case 'C':
 		b->chart = optarg;
+		return 0;
+	case 'F':
+		b->profile = optarg;
 		return 0;
 	case 'q':
 		b->no_table = true;

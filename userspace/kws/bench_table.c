@@ -247,7 +247,7 @@ static void print_load(const struct row *row)
 static void print_memory(struct row *row)
 {
 	if (!isnan(row->kernel_bytes))
-		printf("  %-14s %.0f B of the module's slab ws_ctx, %.0f B of all slabs (both ends)\n",
+		printf("  %-14s %.0f B in slab ws_ctx, %.0f B in all (both ends)\n",
 		       row->server, isnan(row->module_bytes) ? 0 :
 		       row->module_bytes, row->kernel_bytes);
 }

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+/*
+ * kws bench --profile: for someone who looks on from outside the machine and
+ * counts its instructions, marks where they begin to matter and where they end
+ * to, and what is needed to make sense of them. See selftests/bench/profile.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bench.h"
+#include "cmd.h"
+
+/* No-operations on any processor, with a displacement that nobody else has. */
+static void mark_start(void)
+{
+#if defined(__x86_64__)
+	asm volatile(".byte 0x0f, 0x1f, 0x80; .ascii \"kws1\"" ::: "memory");
+#endif
+}
+
+static void mark_stop(void)
+{
+#if defined(__x86_64__)
+	asm volatile(".byte 0x0f, 0x1f, 0x80; .ascii \"kws0\"" ::: "memory");
+#endif
+}
+
+/* Where the server's programs and libraries are in its memory. */
+static int write_maps(FILE *out, const struct target *t)
+{
+	char path[64], line[512];
+	FILE *maps;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", t->pid);
+	maps = fopen(path, "re");
+	if (!maps)
+		return -1;
+	while (fgets(line, sizeof(line), maps))
+		if (strstr(line, " r-xp "))
+			fprintf(out, "map %s", line);
+	return fclose(maps);
+}
+
+/**
+ * profile_run() - a load between two marks
+ * @t: the server
+ * @l: the load
+ * @rounds: of it
+ * @row: what has been measured of it; @row->messages_per_second and so on
+ * @path: a file, to which lines are added: "row", the messages between the
+ *	marks, server and load; then "map" and lines of /proc/PID/maps
+ *
+ * Return: 0, or -1 after saying why.
+ */
+int profile_run(const struct target *t, struct load *l, unsigned int rounds,
+		const struct row *row, const char *path)
+{
+	FILE *out = fopen(path, "ae");
+	int r;
+
+	if (!out) {
+		complain("cannot write %s: %s", path, strerror(errno));
+		return -1;
+	}
+	mark_start();
+	r = load_run(l, rounds, false);
+	mark_stop();
+	fprintf(out, "row %u %s %s, %s x %u, %u conn.\n",
+		rounds * row->connections * row->in_flight, t->name,
+		row->workload, size_name(row->message_bytes), row->in_flight,
+		row->connections);
+	r = write_maps(out, t) || r ? -1 : 0;
+	return fclose(out) || r ? -1 : 0;
+}
