@@ -58,9 +58,13 @@ line_arch()
 kernel_ready()
 {
 	[ -e "$cache/kernel/$1/.done" ] || return 1
-	! built_here "$1" ||
-		[ "$(cat "$cache/kernel/$1/config-id" 2>/dev/null)" = \
-			"$(config_id "$1")" ]
+	! built_here "$1" || kernel_compiled "$1"
+}
+
+kernel_compiled()
+{
+	[ "$(cat "$cache/kernel/$1/config-id" 2>/dev/null)" = \
+		"$(config_id "$1")" ]
 }
 
 setup_kernel()
@@ -70,7 +74,9 @@ setup_kernel()
 	6.1) setup_kernel_archive 6.1 linux-{image,headers}-cloud-amd64 ;;
 	6.12) setup_kernel_archive 6.12 linux-{image,headers}-6.12-cloud-amd64 ;;
 	7.x) "$vm/kernel-chroot" ;;
-	debug | kcsan | uml | uml-kasan) "$vm/kernel-debug" "$1" ;;
+	debug | kcsan | uml | uml-kasan)
+		kernel_compiled "$1" || "$vm/kernel-debug" "$1"
+		;;
 	esac
 	pack_modules "$1"
 	: >"$cache/kernel/$1/.done"
