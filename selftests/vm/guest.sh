@@ -107,7 +107,7 @@ guest_options()
 		qemu_args+=(-accel "tcg,thread=multi" -smp "$smp"
 			-cpu "Haswell-noTSX,-erms,-pcid,-invpcid,-tsc-deadline")
 	fi
-	qemu_args+=(-append "$boot_args")
+	qemu_args+=(-append "$boot_args" "${words[@]}")
 	guest_errors=$tmp/qemu.err
 	guest_command=("$vm/qemu" "${qemu_args[@]}"
 		-serial "${shell:+mon:}stdio" -serial "file:$tmp/kernel")
