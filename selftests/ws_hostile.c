@@ -138,13 +138,15 @@ static bool weather(struct pair *p, struct storm *s, uint64_t *ns)
 /* The time for a fragment is that of a frame, however many there were. */
 TEST_F_TIMEOUT(hostile, empty_fragments, 240)
 {
-	struct storm few = { .p = &self->p, .frames = 5000 };
+	struct storm few = { .p = &self->p, .frames = 10000 };
 	struct storm many = { .p = &self->p, .frames = 100000 };
 	uint64_t t_few, t_many;
 
+	/* What is only done once is not counted. */
+	ASSERT_TRUE(weather(&self->p, &few, &t_few));
 	ASSERT_TRUE(weather(&self->p, &few, &t_few));
 	ASSERT_TRUE(weather(&self->p, &many, &t_many));
-	TH_LOG("%llu ns for each of 5000, %llu for each of 100000",
+	TH_LOG("%llu ns for each of 10000, %llu for each of 100000",
 	       0ULL + t_few / few.frames, 0ULL + t_many / many.frames);
 	EXPECT_GT(4 * (t_few / few.frames), t_many / many.frames);
 	EXPECT_EQ(0, ws_get_info(self->p.ws).rule);
