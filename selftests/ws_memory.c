@@ -184,7 +184,7 @@ static const char *prefix(void)
 }
 
 /* What a program makes the module hold is its own group's. */
-TEST_F_TIMEOUT(memory, charged_to_the_group, 120)
+TEST_F_TIMEOUT(memory, charged_to_the_group, 600)
 {
 	long long before, attached, prefixed;
 	int i;
@@ -225,7 +225,7 @@ static int fill_the_group(struct pair *p)
 	return err == -ENOMEM ? 0 : 2;
 }
 
-TEST_F_TIMEOUT(memory, limit_of_the_group, 120)
+TEST_F_TIMEOUT(memory, limit_of_the_group, 300)
 {
 	long long before = ws_stat("WsCurrSockets");
 	struct pair p;
