@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* The results on one page: each server against framing in user space. */
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "bench.h"
-#include "cmd.h"
 
 #define COLUMNS_MAX	24
 
@@ -36,7 +34,7 @@ static void print_name(const struct row *row)
 
 	printf("| %s%s | %s", row->workload,
 	       counted && row->message_bytes >= BYTE_HEAVY ? "*" : "",
-	       size_name(row->message_bytes));
+	       row->message_bytes ? size_name(row->message_bytes) : "-");
 	if (row->in_flight > 1)
 		printf(" x %u", row->in_flight);
 	printf(" | %u | %s |", row->connections, counted ? "instr." :
@@ -99,48 +97,6 @@ static void print_part(const struct table *t, bool cpu)
 		if (k == i)
 			print_line(t, &t->rows[i], names, n, cpu);
 	}
-}
-
-/**
- * table_chart() - the ratios of kws to user space, to be drawn
- * @t: the table
- * @path: the file: a line for each load and form of kws, with its name, the
- *	ratio of the time of everything, and 1 for the load's first line
- *
- * Return: 0, or -1 after saying why.
- */
-int table_chart(const struct table *t, const char *path)
-{
-	FILE *f = fopen(path, "we");
-	const struct row *last = NULL;
-	size_t i;
-
-	for (i = 0; f && i < t->count; i++) {
-		const struct row *row = &t->rows[i];
-		const struct row *base = table_find(t, row, "userspace");
-		const char *clock = strcmp(row->clock, "instructions") ?
-			row->clock : "instr.";
-
-		if (!base || strcmp(row->server, "records"))
-			continue;
-		for (size_t k = 0; k < 3; k++) {
-			static const char *const names[] = { "records", "batch",
-				"kws" };
-			const struct row *r = table_find(t, row, names[k]);
-
-			if (!r)
-				continue;
-			fprintf(f, "%s %s, %u conn. (%s)\t%s\t%.4f\t%d\n",
-				row->workload, size_name(row->message_bytes),
-				row->connections, clock, names[k],
-				r->total_ns / base->total_ns, last != row);
-			last = row;
-		}
-	}
-	if (f && !fclose(f))
-		return 0;
-	complain("cannot write %s: %s", path, strerror(errno));
-	return -1;
 }
 
 /**
