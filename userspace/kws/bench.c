@@ -110,8 +110,8 @@ static int calibrate(struct load *l, const struct workload *w, double seconds,
 		return -1;
 	took = now_ns() - start;
 	*rounds = seconds * 1e9 / (took / first + 1);
-	if (*rounds < first)
-		*rounds = first;
+	if (*rounds < 2 * first)
+		*rounds = 2 * first;
 	return 0;
 }
 
