@@ -3,7 +3,8 @@
  * A plugin for QEMU: counts the instructions that the guest executes between
  * two marks, by the block of code they are in and by address space. The marks
  * are no-operations that nobody else uses, see userspace/kws/bench_profile.c;
- * who executes them is the client.
+ * who executes them is the client. A kernel thread runs in the address space
+ * of who ran before it and is counted there.
  */
 #include <stdbool.h>
 #include <stdint.h>
