@@ -433,14 +433,14 @@ TEST_F_TIMEOUT(keepalive, assembly_in_time, 60)
 	struct pair *p = &self->p;
 	int i;
 
-	ASSERT_TRUE(start(p, (struct ws_config){ .assembly_timeout = 500 }));
+	ASSERT_TRUE(start(p, (struct ws_config){ .assembly_timeout = 1500 }));
 	for (i = 0; i < 8; i++) {
 		ASSERT_TRUE(raw_frame(p, F_TEXT, "a", 1));
-		usleep(120000);
+		usleep(360000);
 		ASSERT_TRUE(raw_frame(p, CONT, "b", 1));
 		ASSERT_TRUE(expect_text(p->ws, "ab"));
 		if (i % 4 == 3)
-			usleep(700000);
+			usleep(2000000);
 	}
 	EXPECT_EQ(0, ws_get_info(p->ws).rule);
 }
