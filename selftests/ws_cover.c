@@ -124,6 +124,31 @@ TEST(signal_ends_a_send)
 	pair_close(&p);
 }
 
+/* PONGs that wait for room when the application asks for a reset. */
+TEST(reset_forgets_pongs)
+{
+	struct linger now = { .l_onoff = 1 };
+	struct pair p;
+	int i;
+
+	ASSERT_TRUE(pair_open_rcvbuf(&p, AF_INET, WS_ROLE_SERVER, 0, 4096,
+				     1448));
+	while (ws_send(p.ws, WS_OP_BINARY, pattern(0, PATTERN_MAX),
+		       PATTERN_MAX, MSG_DONTWAIT) > 0)
+		;
+	for (i = 0; i < 8; i++)
+		ASSERT_TRUE(raw_frame(&p, PING, "x", 1));
+	for (i = 0; i < 1000 && ws_get_info(p.ws).rx_pings < 8; i++)
+		usleep(10000);
+	EXPECT_EQ(8, ws_get_info(p.ws).rx_pings);
+	ASSERT_EQ(0, setsockopt(p.ws, SOL_SOCKET, SO_LINGER, &now,
+				sizeof(now)));
+	close(p.ws);
+	EXPECT_TRUE(stat_becomes("WsCurrSockets", 0));
+	EXPECT_TRUE(stat_becomes("WsCurrLingering", 0));
+	close(p.raw);
+}
+
 /* Time in which nobody reads, so that the peer cannot send, does not count. */
 TEST(assembly_waits_for_the_reader)
 {

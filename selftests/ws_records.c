@@ -224,6 +224,9 @@ TEST_F(records, close)
 	ASSERT_EQ(0, ioctl(p->ws, FIONREAD, &n));
 	EXPECT_EQ(16, n);
 	ASSERT_EQ(16, recv(p->ws, self->buf, 100, MSG_PEEK));
+	/* Not a byte of the reason fits: it is still there then. */
+	ASSERT_EQ(-1, read(p->ws, self->buf, 8));
+	EXPECT_EQ(EINVAL, errno);
 	ASSERT_EQ(16, read(p->ws, self->buf, 100));
 	EXPECT_NE(NULL, record(self->buf, WS_OP_CLOSE, END, "reason", 6));
 	memcpy(&m, self->buf, sizeof(m));
