@@ -374,7 +374,7 @@ TEST_F(attach, passed_to_another)
 }
 
 /* Sockets that are closed are gone, whatever they were in the middle of. */
-TEST_F(attach, no_leak)
+TEST_F_TIMEOUT(attach, no_leak, 120)
 {
 	long long before = ws_stat("WsCurrSockets");
 	long long attached = ws_stat("WsAttached");
