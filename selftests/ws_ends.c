@@ -122,10 +122,33 @@ static void end_ws(struct pair *p, uint32_t *seed)
 	p->ws = -1;
 }
 
+/* The payload, in as many parts as it comes: a wait has a limit. */
+static bool tidy_payload(int fd, size_t len, bool *reset)
+{
+	unsigned char skip[65536];
+	size_t left = len;
+
+	while (left) {
+		ssize_t n = recv(fd, skip, left, MSG_WAITALL);
+
+		if (n < 0) {
+			*reset = true;
+			return errno == ECONNRESET || errno == EPIPE ||
+			       complain("%s", strerror(errno));
+		}
+		if (!n)
+			return complain("the end of TCP %zu before that of %zu",
+					left, len);
+		left -= n;
+	}
+	return true;
+}
+
 /* Whole frames to the end; at most one of them a Close. */
 static bool tidy_end(int fd)
 {
-	unsigned char head[4], skip[65536];
+	unsigned char head[4], skip[1];
+	bool reset = false;
 	size_t closes = 0;
 
 	for (;;) {
@@ -149,9 +172,10 @@ static bool tidy_end(int fd)
 		if (closes)
 			return complain("%02x after the Close", head[0]);
 		closes += head[0] == CLOSE;
-		if (len && recv(fd, skip, len, MSG_WAITALL) != (ssize_t)len)
-			return recv(fd, skip, 1, 0) < 0 ||
-			       complain("the end of TCP in a frame");
+		if (!tidy_payload(fd, len, &reset))
+			return false;
+		if (reset)
+			return true;
 	}
 }
 

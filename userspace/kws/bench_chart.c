@@ -19,7 +19,7 @@ static const char *const names[] = { "records", "kws", "batch", "floor" };
  * @main: the one that is drawn as a bar: records, or what there is
  */
 struct bar {
-	char label[80];
+	char label[128];
 	double ratio[NAMES];
 	double main;
 };
