@@ -133,8 +133,11 @@ static void end_ws(struct pair *p, uint32_t *seed)
 	p->ws = -1;
 }
 
-/* The payload, in as many parts as it comes: a wait has a limit. */
-static bool tidy_payload(int fd, size_t len, bool *reset)
+/*
+ * The payload, in as many parts as it comes: a wait has a limit. After a reset
+ * the next recv() finds the end.
+ */
+static bool tidy_payload(int fd, size_t len)
 {
 	unsigned char skip[65536];
 	size_t left = len;
@@ -142,11 +145,9 @@ static bool tidy_payload(int fd, size_t len, bool *reset)
 	while (left) {
 		ssize_t n = recv(fd, skip, left, MSG_WAITALL);
 
-		if (n < 0) {
-			*reset = true;
+		if (n < 0)
 			return errno == ECONNRESET || errno == EPIPE ||
 			       complain("%s", strerror(errno));
-		}
 		if (!n)
 			return complain("the end of TCP %zu before that of %zu",
 					left, len);
@@ -159,7 +160,6 @@ static bool tidy_payload(int fd, size_t len, bool *reset)
 static bool tidy_end(int fd)
 {
 	unsigned char head[4], skip[1];
-	bool reset = false;
 	size_t closes = 0;
 
 	for (;;) {
@@ -183,10 +183,8 @@ static bool tidy_end(int fd)
 		if (closes)
 			return complain("%02x after the Close", head[0]);
 		closes += head[0] == CLOSE;
-		if (!tidy_payload(fd, len, &reset))
+		if (!tidy_payload(fd, len))
 			return false;
-		if (reset)
-			return true;
 	}
 }
 

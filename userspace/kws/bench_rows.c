@@ -88,22 +88,17 @@ bool is_download(const struct workload *w)
  */
 bool takes_part(const struct workload *w, const char *server)
 {
-	static const char *const plain[] = { "kws", "userspace", "floor" };
 	const char *dash = strrchr(server, '-');
-	size_t i;
 
 	/* More than 64 KiB at once is for messages of more. */
 	if (!strcmp(server, "userspace-1m"))
 		return w->answer == ANSWER_EMPTY && w->bytes > 65536;
-	if (w->answer == ANSWER_MEMORY && !strcmp(server, "kws-uring"))
-		return true;
 	/* Only kws knows what is asked of it here. */
-	for (i = 0; is_download(w) && i < 3; i++)
-		if (!strcmp(server, plain[i]))
-			return true;
 	if (w->answer == ANSWER_PINGS)
-		return !strcmp(server, "kws") || !strcmp(server, "userspace");
-	if (is_download(w))
-		return false;
+		return chosen("kws,userspace", server);
+	if (w->answer == ANSWER_FILE)
+		return chosen("kws,userspace,floor", server);
+	if (w->answer == ANSWER_MEMORY)
+		return chosen("kws,kws-uring,userspace,floor", server);
 	return w->uring || !dash || strcmp(dash, "-uring");
 }
