@@ -390,6 +390,14 @@ void ws_lower_fin(struct ws_ctx *ctx);
 			 !IS_ENABLED(CONFIG_CPU_BIG_ENDIAN) && \
 			 IS_ENABLED(CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS))
 
+struct ws_u16 {
+	u16 v;
+} __packed;
+
+struct ws_u32 {
+	u32 v;
+} __packed;
+
 struct ws_u64 {
 	u64 v;
 } __packed;
@@ -405,50 +413,37 @@ static inline void ws_word_put(u8 *p, u64 v)
 }
 
 /**
- * struct ws_plain - the header of a whole message of one frame
- * @len: payload bytes
- * @size: bytes of the header, 2 to 8
- * @key: as ws_hdr::key
- * @opcode: WS_OP_TEXT or WS_OP_BINARY
- * @rsv: WS_RSV1 or 0
- */
-struct ws_plain {
-	u32 len;
-	u32 size;
-	u32 key;
-	u32 opcode;
-	u32 rsv;
-};
-
-/**
- * ws_plain_parse() - is this such a header?
+ * ws_plain_kind() - is this the header of a whole message of one frame?
  * @head: the first eight bytes of a frame
  * @masked: whether a mask is expected
- * @f: filled
+ * @rsv: WS_RSV1 if it may be set, or 0
  *
- * Return: false for anything else, and for what ws_hdr_parse() or
- * ws_seq_check() would not accept; those then say why. Reserved bits other
- * than WS_RSV1 are for the caller to refuse.
+ * Return: its opcode less WS_OP_TEXT, 0 or 1; more than that for anything else.
  */
-static __always_inline bool ws_plain_parse(u64 head, bool masked,
-					   struct ws_plain *f)
+static __always_inline u32 ws_plain_kind(u64 head, bool masked, u32 rsv)
 {
 	/* FIN, text or binary, and the mask bit as it must be. */
-	if ((u16)((head & 0x808f) - (masked ? 0x8081 : 0x81)) > 1)
-		return false;
-	f->opcode = head & 3;
-	f->rsv = head & WS_RSV1;
-	f->len = head >> 8 & 0x7f;
-	f->size = masked ? 6 : 2;
-	f->key = masked ? head >> 16 : 0;
-	if (likely(f->len < 126))
-		return true;
-	if (f->len == 127)
-		return false;
-	f->len = swab16(head >> 16);
-	f->size += 2;
-	f->key = masked ? head >> 32 : 0;
-	return f->len >= 126;
+	return ((u32)head & (0x80ff - rsv)) - (masked ? 0x8081 : 0x81);
+}
+
+/**
+ * ws_plain_len() - the length that follows such a header's first two bytes
+ * @head: the first eight bytes of a frame whose length is not in the first two
+ *
+ * Return: payload bytes; 0 when it is too long for us or ws_hdr_parse() would
+ * not accept it.
+ */
+static __always_inline u32 ws_plain_len(u64 head)
+{
+	u32 n = swab16(head >> 16);
+
+	return (head >> 8 & 0x7f) == 126 && n > 125 ? n : 0;
+}
+
+/* The mask of a frame is in the four bytes before its payload. */
+static __always_inline u32 ws_plain_key(const u8 *p, bool masked)
+{
+	return masked ? ((const struct ws_u32 *)(p - 4))->v : 0;
 }
 
 /* ws_rx.c */

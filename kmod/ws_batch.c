@@ -26,6 +26,7 @@
  * @n: messages and pieces so far
  * @left: whole messages that are still there
  * @end: the last one of @n ends its message
+ * @plain: take_plain() may be tried
  * @vector: unmask with vector registers
  */
 struct batch {
@@ -37,6 +38,7 @@ struct batch {
 	u32 n;
 	u32 left;
 	bool end;
+	bool plain;
 	bool vector;
 };
 
@@ -102,6 +104,20 @@ int ws_record_end(struct iov_iter *to, const struct ws_msg *msg, size_t rest)
 	return iov_iter_zero(pad, to) == pad ? 0 : -EFAULT;
 }
 
+/* 32 bytes, within a user-access section; false for a fault. */
+static __always_inline bool put_four(u8 __user *to, const u8 *p, u64 key)
+{
+	u64 __user *w = (u64 __user *)to;
+
+	unsafe_put_user(ws_word(p) ^ key, w, fault);
+	unsafe_put_user(ws_word(p + 8) ^ key, w + 1, fault);
+	unsafe_put_user(ws_word(p + 16) ^ key, w + 2, fault);
+	unsafe_put_user(ws_word(p + 24) ^ key, w + 3, fault);
+	return true;
+fault:
+	return false;
+}
+
 /*
  * Whole messages of one frame each, as long as header and payload lie in one
  * piece: one user-access section for all, in which no call may be made. It
@@ -115,96 +131,104 @@ static __always_inline u32 take_plain(struct batch *b, const u8 *q,
 				      u8 __user *uend, bool records,
 				      bool masked, bool vector)
 {
-	const u64 last = (u64)(WS_MSG_END | more_flag(b->ctx, 0)) << 40;
-	u32 left = b->left, max = records ? U32_MAX : b->max - b->n;
+	u32 max = records ? b->left : min(b->left, b->max - b->n), left = max;
+	/* What @left is at the message that nothing is behind of. */
+	u32 final = more_flag(b->ctx, b->left - max) ? 0 : 1;
+	struct ws_msg *desc = b->desc + b->n;
 	u8 __user *ubegin = u;
 	const u8 *begin = q;
-	bool fault = true;
 	u64 len = 0;
 
 	if (!user_write_access_begin(u, uend - u))
 		return 0;
-	while (left && (records || max) && end - q >= 8) {
+	for (; left && q <= end - 8; left--) {
+		u64 head = ws_word(q), msg, key;
+		u32 kind = ws_plain_kind(head, masked, WS_RSV1);
+		u32 n = head >> 8 & 0x7f;
+		const u8 *p = q + (masked ? 6 : 2);
 		u8 __user *to = u, *next;
-		struct ws_plain f;
-		u64 msg, key;
-		const u8 *p;
-		u32 n;
 
-		if (!ws_plain_parse(ws_word(q), masked, &f))
+		if (kind > 1)
 			break;
-		n = f.len;
-		p = q + f.size;
+		if (unlikely(n > 125)) {
+			n = ws_plain_len(head);
+			p += 2;
+			if (!n || n > PLAIN_MAX)
+				break;
+		}
 		next = u + (records ? WS_RECORD_SIZE(n) : n);
-		/* Its last eight bytes must be this frame's own. */
-		if (n > PLAIN_MAX || n > end - p || n < (masked ? 2 : 6) ||
-		    next > uend)
+		if (p + n > end || next > uend)
 			break;
-		msg = n | (u64)f.opcode << 32 | (u64)f.rsv << 35 |
-		      (left > 1 ? (u64)(WS_MSG_END | WS_MSG_MORE) << 40 : last);
+		msg = n + ((u64)kind << 32) + ((u64)WS_OP_TEXT << 32) +
+		      ((u64)(WS_MSG_END | WS_MSG_MORE) << 40);
+		if (unlikely(head & WS_RSV1))
+			msg += (u64)WS_MSG_RSV1 << 40;
+		if (unlikely(left == final))
+			msg -= (u64)WS_MSG_MORE << 40;
 		if (records) {
-			unsafe_put_user(msg, (u64 __user *)to, out);
+			unsafe_put_user(msg, (u64 __user *)to, fault);
 			to += 8;
 		} else {
-			*(u64 *)&b->desc[b->max - max] = msg;
+			*(u64 *)desc++ = msg;
 		}
-		p = q + f.size;
+		len += n;
+		q = p + n;
+		key = ws_plain_key(p, masked);
 		if (vector && n >= 128) {
 			u32 rest = ws_avx2_unmask((__force void *)to, p, n,
-						  f.key);
+						  key);
 
 			if (rest >= 32)
-				goto out;
+				goto fault;
 			p += n - rest;
 			to += n - rest;
 			n = rest;
 		}
-		key = (u64)f.key << 32 | f.key;
-		for (; n >= 32; n -= 32, p += 32, to += 32) {
-			unsafe_put_user(ws_word(p) ^ key,
-					(u64 __user *)to, out);
-			unsafe_put_user(ws_word(p + 8) ^ key,
-					(u64 __user *)(to + 8), out);
-			unsafe_put_user(ws_word(p + 16) ^ key,
-					(u64 __user *)(to + 16), out);
-			unsafe_put_user(ws_word(p + 24) ^ key,
-					(u64 __user *)(to + 24), out);
+		key |= key << 32;
+		for (; n >= 64; n -= 32, p += 32, to += 32)
+			if (!put_four(to, p, key))
+				goto fault;
+		if (n & 32 && !put_four(to, p, key))
+			goto fault;
+		if (n & 31) {
+			p += n & 32;
+			to += n & 32;
+			n &= 31;
+			for (; n >= 8; n -= 8, p += 8, to += 8)
+				unsafe_put_user(ws_word(p) ^ key,
+						(u64 __user *)to, fault);
 		}
-		for (; n >= 8; n -= 8, p += 8, to += 8)
-			unsafe_put_user(ws_word(p) ^ key,
-					(u64 __user *)to, out);
-		if (n) {
-			u32 shift = 64 - 8 * n;
-			u64 w = ws_word(p + n - 8) >> shift ^
-				(key & ~0ULL >> shift);
+		if (n & 31) {
+			/* Where eight bytes can be read that have them. */
+			const u8 *at = max(q - 8, begin);
+			u64 w = ws_word(at) >> 8 * (p - at) ^ key;
 
-			p += n;
+			w &= ~0ULL >> (64 - 8 * n);
 			if (records)
-				unsafe_put_user(w, (u64 __user *)to, out);
+				unsafe_put_user(w, (u64 __user *)to, fault);
 			for (; !records && n; n--, w >>= 8, to++)
-				unsafe_put_user((u8)w, to, out);
+				unsafe_put_user((u8)w, to, fault);
 		}
-		q = p;
 		u = next;
-		len += f.len;
-		left--;
-		if (!records)
-			max--;
 	}
-	fault = false;
-out:
 	user_write_access_end();
-	if (vector && fault)
-		b->vector = false;
 	if (q == begin)
 		return 0;
 	b->end = true;
-	b->n += b->left - left;
-	b->taken.messages += b->left - left;
+	b->n += max - left;
+	b->taken.messages += max - left;
 	b->taken.len += len;
 	b->taken.cur.seq += q - begin;
-	b->left = left;
+	b->left -= max - left;
 	return u - ubegin;
+fault:
+	/* What was written is not told of; take_any() does it again. */
+	user_write_access_end();
+	if (vector)
+		b->vector = false;
+	else
+		b->plain = false;
+	return 0;
 }
 
 /* One for each case, so that the loop has only what it needs. */
@@ -257,7 +281,7 @@ static void take_plain_runs(struct batch *b, struct ws_run *run,
 	bool records = !b->desc;
 	u32 used = 1;
 
-	if (!WS_PLAIN || cur->frame || cur->opcode)
+	if (!b->plain || cur->frame || cur->opcode)
 		return;
 	while (used && b->left) {
 		size_t room = INT_MAX;
@@ -416,6 +440,7 @@ int ws_batch_recv(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		.taken.cur = ctx->rx.head,
 		.left = ctx->rx.complete,
 		.max = U32_MAX,
+		.plain = WS_PLAIN,
 	};
 	struct ws_run run = {};
 	struct ws_msg one;

@@ -22,71 +22,104 @@ struct gathered {
 	u32 out;
 };
 
+/* Within a user-access section; false for a fault. */
+static __always_inline bool get_one(u8 *q, const u8 __user *p)
+{
+	u64 w;
+
+	unsafe_get_user(w, (const u64 __user *)p, fault);
+	ws_word_put(q, w);
+	return true;
+fault:
+	return false;
+}
+
+static __always_inline bool get_four(u8 *q, const u8 __user *p)
+{
+	return get_one(q, p) && get_one(q + 8, p + 8) &&
+	       get_one(q + 16, p + 16) && get_one(q + 24, p + 24);
+}
+
+/* The header of a short message's frame; return: where the payload goes. */
+static __always_inline u8 *put_header(u8 *to, u32 opcode, u32 n)
+{
+	if (likely(n < 126)) {
+		((struct ws_u16 *)to)->v = 0x80 | opcode | n << 8;
+		return to + 2;
+	}
+	to[0] = 0x80 | opcode;
+	to[1] = 126;
+	to[2] = n >> 8;
+	to[3] = n;
+	return to + 4;
+}
+
+/* Opcode of a whole data message, whatever MORE says; else larger than any. */
+static __always_inline u32 plain_opcode(u64 msg)
+{
+	return (msg >> 32 & (0xffff & ~(WS_MSG_MORE << 8))) -
+		(WS_MSG_END << 8);
+}
+
 /*
  * Records of whole messages, as long as they are short and lie in one piece:
- * one user-access section for all, in which no call may be made. @from are @in
- * bytes of the writer's memory. It stops at whatever is anything else, which
+ * one user-access section for all, in which no call may be made. From @from to
+ * @end is the writer's memory. It stops at whatever is anything else, which
  * send_record() judges. The server's frames only: a mask is a call to the
- * random number generator.
+ * random number generator. A frame is never longer than its record, and there
+ * is as much room at @to.
  */
 static noinline void gather_plain(u8 opcode, const u8 __user *from,
-				  const u8 __user *end, u8 *to, const u8 *room,
+				  const u8 __user *end, u8 *to,
 				  struct gathered *g)
 {
 	const u8 __user *begin = from;
+	u32 messages = 0;
 	u8 *start = to;
+	u64 len = 0;
 
 	if (!user_read_access_begin(from, end - from))
 		return;
-	while (end - from >= sizeof(struct ws_msg)) {
+	while (from < end) {
 		const u8 __user *p = from + sizeof(struct ws_msg), *next;
-		u32 n, what, left;
-		u64 head, w[4];
-		u8 *q = to, *behind;
+		u64 head;
+		u8 *q, *behind;
+		u32 n, what;
 
 		unsafe_get_user(head, (const u64 __user *)from, out);
 		n = head;
-		/* Opcode and flags: END, whatever MORE says. */
-		what = (head >> 32 & (0xffff & ~(WS_MSG_MORE << 8))) -
-			(WS_MSG_END << 8);
-		if (what > WS_OP_BINARY || n > PLAIN_MAX)
+		what = plain_opcode(head);
+		next = p + ALIGN((u64)n, 8);
+		if (what > WS_OP_BINARY || next > end)
 			break;
-		next = p + ALIGN(n, 8);
-		if (next > end || PLAIN_ROOM(n) > room - to)
+		if (unlikely(!what))
+			what = opcode;
+		if (unlikely(n > PLAIN_MAX))
 			break;
-		q[0] = 0x80 | (what ?: opcode);
-		if (likely(n < 126)) {
-			q[1] = n;
-			q += 2;
-		} else {
-			q[1] = 126;
-			q[2] = n >> 8;
-			q[3] = n;
-			q += 4;
-		}
+		q = put_header(to, what, n);
+		behind = q + n;
 		/* The padding comes along; the next frame overwrites it. */
-		for (left = n; left >= 32; left -= 32, p += 32, q += 32) {
-			unsafe_get_user(w[0], (const u64 __user *)p, out);
-			unsafe_get_user(w[1], (const u64 __user *)(p + 8), out);
-			unsafe_get_user(w[2], (const u64 __user *)(p + 16), out);
-			unsafe_get_user(w[3], (const u64 __user *)(p + 24), out);
-			ws_word_put(q, w[0]);
-			ws_word_put(q + 8, w[1]);
-			ws_word_put(q + 16, w[2]);
-			ws_word_put(q + 24, w[3]);
-		}
-		behind = q + left;
-		for (; p != next; p += 8, q += 8) {
-			unsafe_get_user(w[0], (const u64 __user *)p, out);
-			ws_word_put(q, w[0]);
+		for (; n >= 64; n -= 32, p += 32, q += 32)
+			if (!get_four(q, p))
+				goto out;
+		if (n & 32 && !get_four(q, p))
+			goto out;
+		if (n & 31) {
+			p += n & 32;
+			q += n & 32;
+			for (; p != next; p += 8, q += 8)
+				if (!get_one(q, p))
+					goto out;
 		}
 		from = next;
 		to = behind;
-		g->len += n;
-		g->messages++;
+		len += (u32)head;
+		messages++;
 	}
 out:
 	user_read_access_end();
+	g->len = len;
+	g->messages = messages;
 	g->in = from - begin;
 	g->out = to - start;
 }
@@ -101,7 +134,7 @@ static void count(struct ws_ctx *ctx, const struct gathered *g)
 
 /*
  * As many records as gather_plain() takes. Return: 0 and what was taken in
- * @g, maybe nothing, or the error of a dead connection.
+ * @g, maybe nothing, or with @from as it was the error of a dead connection.
  */
 static int send_plain(struct ws_ctx *ctx, struct iov_iter *from, long timeo,
 		      bool more, struct gathered *g)
@@ -119,18 +152,18 @@ static int send_plain(struct ws_ctx *ctx, struct iov_iter *from, long timeo,
 	user = ws_compat_iter_user(from, &in);
 	if (!user || in < sizeof(struct ws_msg))
 		return 0;
-	room = ws_send_room(ctx, in + 32, timeo);
+	room = ws_send_room(ctx, in, timeo);
 	/* A page is enough to begin with; more often than not there is more. */
 	if (!skb_page_frag_refill(min_t(size_t, room, PAGE_SIZE), pfrag,
 				  ctx->sk->sk_allocation))
 		return 0;
 	room = min_t(size_t, room, pfrag->size - pfrag->offset);
 	to = page_address(pfrag->page) + pfrag->offset;
-	gather_plain(ctx->cfg.send_opcode, user, user + in, to, to + room, g);
+	gather_plain(ctx->cfg.send_opcode, user,
+		     user + min_t(size_t, in, round_down(room, 8)), to, g);
 	if (!g->messages)
 		return 0;
 
-	iov_iter_advance(from, g->in);
 	get_page(pfrag->page);
 	tx->seg = &tx->one;
 	tx->one.bv_page = pfrag->page;
@@ -139,8 +172,11 @@ static int send_plain(struct ws_ctx *ctx, struct iov_iter *from, long timeo,
 	tx->nseg = 1;
 	pfrag->offset += g->out;
 	count(ctx, g);
-	err = ws_tx_push(ctx, more || iov_iter_count(from));
-	return err == -EAGAIN ? 0 : err;
+	err = ws_tx_push(ctx, more || g->in < iov_iter_count(from));
+	if (err && err != -EAGAIN)
+		return err;
+	iov_iter_advance(from, g->in);
+	return 0;
 }
 
 static int check_msg(const struct ws_msg *m, struct ws_request *req)
@@ -232,6 +268,23 @@ static int send_record(struct ws_ctx *ctx, struct msghdr *msg, bool *mine,
 	return err;
 }
 
+/* The rest of a record or the next one; nothing of @msg is used on an error. */
+static int send_slowly(struct ws_ctx *ctx, struct msghdr *msg, bool *mine,
+		       long *timeo)
+{
+	struct iov_iter start = msg->msg_iter;
+	struct ws_request rest = {};
+	int err;
+
+	if (ctx->tx.rec_left)
+		err = send_part(ctx, msg, *timeo, &rest);
+	else
+		err = send_record(ctx, msg, mine, timeo);
+	if (err)
+		msg->msg_iter = start;
+	return err;
+}
+
 /**
  * ws_batch_send_records() - sendmsg() with WS_F_RECORDS
  * @ctx: the socket
@@ -245,15 +298,14 @@ static int send_record(struct ws_ctx *ctx, struct msghdr *msg, bool *mine,
 ssize_t ws_batch_send_records(struct ws_ctx *ctx, struct msghdr *msg,
 			      long *timeo)
 {
-	struct iov_iter *from = &msg->msg_iter, start;
+	struct iov_iter *from = &msg->msg_iter;
 	bool more = msg->msg_flags & MSG_MORE;
 	size_t len = iov_iter_count(from);
 	struct ws_tx *tx = &ctx->tx;
-	struct ws_request rest = {};
 	bool mine = false;
 	int err = 0;
 
-	if (!tx->rec_left)
+	if (tx->rec_pad && !tx->rec_left)
 		skip_pad(tx, from);
 	while (iov_iter_count(from)) {
 		struct gathered g = {};
@@ -261,18 +313,12 @@ ssize_t ws_batch_send_records(struct ws_ctx *ctx, struct msghdr *msg,
 		err = ws_send_wait(ctx, &mine, timeo);
 		if (err)
 			break;
-		start = *from;
-		if (tx->rec_left) {
-			err = send_part(ctx, msg, *timeo, &rest);
-		} else {
+		if (!tx->rec_left)
 			err = send_plain(ctx, from, *timeo, more, &g);
-			if (!err && !g.messages)
-				err = send_record(ctx, msg, &mine, timeo);
-		}
-		if (err) {
-			*from = start;
+		if (!err && !g.messages)
+			err = send_slowly(ctx, msg, &mine, timeo);
+		if (err)
 			break;
-		}
 		if (iov_iter_count(from) && *timeo) {
 			WRITE_ONCE(tx->busy, true);
 			mine = true;
@@ -291,44 +337,56 @@ static noinline void gather_array(u8 opcode, const struct ws_msg *msgs,
 				  u32 count, const u8 __user *from, size_t in,
 				  u8 *to, const u8 *room, struct gathered *g)
 {
-	const u8 __user *begin = from;
+	const u8 __user *begin = from, *end = from + in;
+	const struct ws_msg *first = msgs;
 	u8 *start = to;
 
 	if (!user_read_access_begin(from, in))
 		return;
 	for (; count; count--, msgs++) {
-		u32 n = msgs->len, i;
-		u8 *q = to;
-		u64 w;
+		u64 msg = ws_word((const u8 *)msgs);
+		const u8 __user *p = from, *next;
+		u32 n = msg, what;
+		u8 *q, *behind;
 
-		if (msgs->opcode > WS_OP_BINARY ||
-		    (msgs->flags & ~WS_MSG_MORE) != WS_MSG_END ||
-		    n > PLAIN_MAX || n > in - (from - begin) ||
-		    PLAIN_ROOM(n) > room - to)
+		what = plain_opcode(msg);
+		if (what > WS_OP_BINARY || n > PLAIN_MAX)
 			break;
-		q[0] = 0x80 | (msgs->opcode ?: opcode);
-		if (likely(n < 126)) {
-			q[1] = n;
-			q += 2;
-		} else {
-			q[1] = 126;
-			q[2] = n >> 8;
-			q[3] = n;
-			q += 4;
+		next = from + n;
+		if (next > end || to + PLAIN_ROOM(n) > room)
+			break;
+		if (unlikely(!what))
+			what = opcode;
+		q = put_header(to, what, n);
+		behind = q + n;
+		for (; n >= 64; n -= 32, p += 32, q += 32)
+			if (!get_four(q, p))
+				goto out;
+		if (n & 32 && !get_four(q, p))
+			goto out;
+		if (n & 31) {
+			p += n & 32;
+			q += n & 32;
+			n &= 31;
+			for (; n >= 8; n -= 8, p += 8, q += 8)
+				if (!get_one(q, p))
+					goto out;
 		}
-		for (i = 0; n - i >= 8; i += 8) {
-			unsafe_get_user(w, (const u64 __user *)(from + i), out);
-			ws_word_put(q + i, w);
+		/* The next frame overwrites what is too much. */
+		if (n & 31 && end - p >= 8) {
+			if (!get_one(q, p))
+				goto out;
+		} else if (n & 31) {
+			for (; n; n--, p++, q++)
+				unsafe_get_user(*q, p, out);
 		}
-		for (; i < n; i++)
-			unsafe_get_user(q[i], from + i, out);
-		from += n;
-		to = q + n;
-		g->len += n;
-		g->messages++;
+		from = next;
+		to = behind;
 	}
 out:
 	user_read_access_end();
+	g->len = from - begin;
+	g->messages = msgs - first;
 	g->in = from - begin;
 	g->out = to - start;
 }

@@ -12,10 +12,6 @@
 /* For readers that are not plain user memory (splice, kernel callers). */
 #define WS_BOUNCE	512
 
-struct ws_u32 {
-	u32 v;
-} __packed;
-
 /*
  * No call may be made between begin and end, hence the open loop. A fault
  * ends it: pages that are merely absent have been brought in by then.

@@ -119,10 +119,12 @@ bool ws_ctrl_pending(const struct ws_ctx *ctx)
 void ws_ctrl_kick(struct ws_ctx *ctx)
 {
 	struct delayed_work *work = &ctx->work;
-	bool due = work_pending(&work->work) && !timer_pending(&work->timer);
 
-	if (ws_ctrl_pending(ctx) && !due)
-		mod_delayed_work(ws_wq, &ctx->work, 0);
+	if (likely(!ws_ctrl_pending(ctx)))
+		return;
+	/* Unless it is due already. */
+	if (!work_pending(&work->work) || timer_pending(&work->timer))
+		mod_delayed_work(ws_wq, work, 0);
 }
 
 /* An owner can hold the lock for long, over a fault of its memory. */

@@ -40,6 +40,7 @@ __poll_t ws_poll(struct file *file, struct socket *sock,
 	struct sock *sk = sock->sk;
 	struct ws_ctx *ctx = ws_ctx_get(sk);
 	const struct ws_rx *rx = &ctx->rx;
+	bool readable;
 	__poll_t mask;
 
 	if (unlikely(!READ_ONCE(rx->started))) {
@@ -50,11 +51,11 @@ __poll_t ws_poll(struct file *file, struct socket *sock,
 	mask = ctx->slot->lower_ops->poll(file, sock, wait);
 
 	/* TCP says so for any byte; its FIN and its errors stay as they are. */
-	if (!(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN) &&
-	    !ws_rx_readable(ctx))
-		mask &= ~(EPOLLIN | EPOLLRDNORM);
-	else if (ws_rx_readable(ctx))
+	readable = ws_rx_readable(ctx);
+	if (readable)
 		mask |= EPOLLIN | EPOLLRDNORM;
+	else if (!(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN))
+		mask &= ~(EPOLLIN | EPOLLRDNORM);
 	if (READ_ONCE(rx->stop) != WS_STOP_NONE && !READ_ONCE(rx->complete))
 		mask |= EPOLLRDHUP;
 

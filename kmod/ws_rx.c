@@ -227,19 +227,30 @@ static __always_inline void scan_run(struct ws_ctx *ctx, const u8 *q,
 	const u8 *begin = q;
 	u32 count = 0, len = 0;
 
-	while (end - q >= 8) {
+	if (limit < 125)
+		return;
+	while (q <= end - 8) {
 		u64 head = ws_word(q);
-		struct ws_plain f;
+		u32 kind = ws_plain_kind(head, masked, 0);
+		u32 n = head >> 8 & 0x7f;
+		const u8 *p = q + (masked ? 6 : 2);
 
-		if ((head & WS_RSV_MASK) || !ws_plain_parse(head, masked, &f) ||
-		    f.size + f.len > end - q || f.len > limit)
+		if (kind > 1)
 			break;
-		if (f.opcode == WS_OP_TEXT &&
-		    ws_utf8(WS_UTF8_OK, q + f.size, f.len, f.key) !=
+		if (unlikely(n > 125)) {
+			n = ws_plain_len(head);
+			p += 2;
+			if (!n || n > limit)
+				break;
+		}
+		if (p + n > end)
+			break;
+		if (kind == 0 &&
+		    ws_utf8(WS_UTF8_OK, p, n, ws_plain_key(p, masked)) !=
 		    WS_UTF8_OK)
 			break;
-		q += f.size + f.len;
-		len += f.len;
+		q = p + n;
+		len += n;
 		count++;
 	}
 	/* The first of them may have been here in part. */
