@@ -85,6 +85,8 @@ enum ws_stop {
  * @cramped: ws_rx_relieve() found no memory and must be tried again
  * @started: the parser runs; before that the role may still change
  * @open: a frame or a message has begun and is not complete
+ * @lazy: what lies beyond @scan has not been looked at, see ws_rx_data_ready();
+ *	only with a message @complete
  */
 struct ws_rx {
 	struct ws_cursor scan;
@@ -110,6 +112,7 @@ struct ws_rx {
 	bool cramped;
 	bool started;
 	bool open;
+	bool lazy;
 };
 
 /**
@@ -417,13 +420,15 @@ static inline void ws_word_put(u8 *p, u64 v)
  * @head: the first eight bytes of a frame
  * @masked: whether a mask is expected
  * @rsv: WS_RSV1 if it may be set, or 0
+ * @least: WS_OP_TEXT, or WS_OP_BINARY if only that will do
  *
- * Return: its opcode less WS_OP_TEXT, 0 or 1; more than that for anything else.
+ * Return: its opcode less @least; beyond WS_OP_BINARY's for anything else.
  */
-static __always_inline u32 ws_plain_kind(u64 head, bool masked, u32 rsv)
+static __always_inline u32 ws_plain_kind(u64 head, bool masked, u32 rsv,
+					 u32 least)
 {
-	/* FIN, text or binary, and the mask bit as it must be. */
-	return ((u32)head & (0x80ff - rsv)) - (masked ? 0x8081 : 0x81);
+	/* FIN, and the mask bit as it must be. */
+	return ((u32)head & (0x80ff - rsv)) - (masked ? 0x8080 : 0x80) - least;
 }
 
 /**
@@ -449,6 +454,8 @@ static __always_inline u32 ws_plain_key(const u8 *p, bool masked)
 /* ws_rx.c */
 void ws_rx_start(struct ws_ctx *ctx);
 void ws_rx_scan(struct ws_ctx *ctx);
+void ws_rx_scan_rest(struct ws_ctx *ctx);
+void ws_rx_taken(struct ws_ctx *ctx, u32 seq, u32 messages, u32 payload);
 void ws_rx_trim(struct ws_ctx *ctx);
 void ws_rx_relieve(struct ws_ctx *ctx);
 u64 ws_rx_offset(const struct ws_ctx *ctx);

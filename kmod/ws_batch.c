@@ -25,7 +25,11 @@
  * @max: room in @desc
  * @n: messages and pieces so far
  * @left: whole messages that are still there
+ * @limit: where the bytes end that take_plain() may look at
+ * @last: the last record of take_plain()
  * @end: the last one of @n ends its message
+ * @unsure: it says WS_MSG_MORE before anybody has looked
+ * @fresh: nobody has looked at what take_plain() gets
  * @plain: take_plain() may be tried
  * @vector: unmask with vector registers
  */
@@ -37,7 +41,11 @@ struct batch {
 	u32 max;
 	u32 n;
 	u32 left;
+	u32 limit;
+	u8 __user *last;
 	bool end;
+	bool unsure;
+	bool fresh;
 	bool plain;
 	bool vector;
 };
@@ -124,6 +132,8 @@ fault:
  * stops at whatever is anything else, and leaves that to take_any(), which
  * judges. The bytes are from @q to @end, the reader's memory from @u to @uend.
  *
+ * With @b->fresh it judges itself, and text is something else, too.
+ *
  * Return: how much of the reader's memory was used.
  */
 static __always_inline u32 take_plain(struct batch *b, const u8 *q,
@@ -131,36 +141,43 @@ static __always_inline u32 take_plain(struct batch *b, const u8 *q,
 				      u8 __user *uend, bool records,
 				      bool masked, bool vector)
 {
-	u32 max = records ? b->left : min(b->left, b->max - b->n), left = max;
+	const u32 max = min(b->left, b->max - b->n);
+	const bool unsure = b->ctx->rx.lazy;
 	/* What @left is at the message that nothing is behind of. */
-	u32 final = more_flag(b->ctx, b->left - max) ? 0 : 1;
+	const u32 final = unsure || more_flag(b->ctx, b->left - max) ? 0 : 1;
+	const u32 rsv = b->fresh ? 0 : WS_RSV1, kinds = b->fresh ? 0 : 1;
+	const u32 least = b->fresh ? WS_OP_BINARY : WS_OP_TEXT;
+	const u64 what = (u64)least << 32 |
+			 (u64)(WS_MSG_END | WS_MSG_MORE) << 40;
+	const u32 longest = b->fresh ? min_t(u64, b->ctx->cfg.max_message,
+					     PLAIN_MAX) : PLAIN_MAX;
 	struct ws_msg *desc = b->desc + b->n;
-	u8 __user *ubegin = u;
+	u8 __user *ubegin = u, *last = u;
 	const u8 *begin = q;
+	u32 left = max;
 	u64 len = 0;
 
 	if (!user_write_access_begin(u, uend - u))
 		return 0;
 	for (; left && q <= end - 8; left--) {
 		u64 head = ws_word(q), msg, key;
-		u32 kind = ws_plain_kind(head, masked, WS_RSV1);
+		u32 kind = ws_plain_kind(head, masked, rsv, least);
 		u32 n = head >> 8 & 0x7f;
 		const u8 *p = q + (masked ? 6 : 2);
 		u8 __user *to = u, *next;
 
-		if (kind > 1)
+		if (kind > kinds)
 			break;
 		if (unlikely(n > 125)) {
 			n = ws_plain_len(head);
 			p += 2;
-			if (!n || n > PLAIN_MAX)
+			if (!n || n > longest)
 				break;
 		}
 		next = u + (records ? WS_RECORD_SIZE(n) : n);
 		if (p + n > end || next > uend)
 			break;
-		msg = n + ((u64)kind << 32) + ((u64)WS_OP_TEXT << 32) +
-		      ((u64)(WS_MSG_END | WS_MSG_MORE) << 40);
+		msg = n + ((u64)kind << 32) + what;
 		if (unlikely(head & WS_RSV1))
 			msg += (u64)WS_MSG_RSV1 << 40;
 		if (unlikely(left == final))
@@ -209,11 +226,14 @@ static __always_inline u32 take_plain(struct batch *b, const u8 *q,
 			for (; !records && n; n--, w >>= 8, to++)
 				unsafe_put_user((u8)w, to, fault);
 		}
+		last = u;
 		u = next;
 	}
 	user_write_access_end();
 	if (q == begin)
 		return 0;
+	b->last = last;
+	b->unsure = unsure;
 	b->end = true;
 	b->n += max - left;
 	b->taken.messages += max - left;
@@ -283,7 +303,7 @@ static void take_plain_runs(struct batch *b, struct ws_run *run,
 
 	if (!b->plain || cur->frame || cur->opcode)
 		return;
-	while (used && b->left) {
+	while (used && b->left && cur->seq != b->limit) {
 		size_t room = INT_MAX;
 		u8 __user *user = ws_compat_iter_user(to, &room);
 		const u8 *p;
@@ -292,7 +312,7 @@ static void take_plain_runs(struct batch *b, struct ws_run *run,
 		p = user ? ws_lower_run(ctx, run, cur->seq, &n) : NULL;
 		if (!p)
 			return;
-		n = min(n, ctx->rx.scan.seq - cur->seq);
+		n = min(n, b->limit - cur->seq);
 		if (records)
 			room = round_down(room, 8);
 		if (b->vector)
@@ -308,6 +328,53 @@ static void take_plain_runs(struct batch *b, struct ws_run *run,
 		iov_iter_advance(to, used);
 		b->used += used;
 	}
+}
+
+/* As far as the messages that nobody has looked at are alike. */
+static void take_fresh(struct batch *b, struct ws_run *run, struct iov_iter *to)
+{
+	u64 len = b->taken.len;
+	u32 n = b->n;
+
+	if (b->left || b->ctx->cfg.max_message < 125)
+		return;
+	b->left = U32_MAX;
+	b->limit = ws_lower_end(b->ctx);
+	b->fresh = true;
+	take_plain_runs(b, run, to);
+	b->fresh = false;
+	b->left = 0;
+	if (b->n != n)
+		ws_rx_taken(b->ctx, b->taken.cur.seq, b->n - n,
+			    b->taken.len - len);
+}
+
+/* And whatever is behind them, for the scanner. */
+static void take_rest(struct batch *b, struct ws_run *run, struct iov_iter *to)
+{
+	struct ws_rx *rx = &b->ctx->rx;
+	u32 complete;
+
+	take_fresh(b, run, to);
+	complete = rx->complete;
+	ws_rx_scan(b->ctx);
+	b->left += rx->complete - complete;
+	b->limit = rx->scan.seq;
+}
+
+/* Return: 0, or -EFAULT when user memory has changed meanwhile. */
+static int nothing_behind(struct batch *b)
+{
+	u8 __user *flags = b->last + offsetof(struct ws_msg, flags);
+	u8 now;
+
+	if (b->desc) {
+		b->desc[b->n - 1].flags &= ~WS_MSG_MORE;
+		return 0;
+	}
+	if (get_user(now, flags))
+		return -EFAULT;
+	return put_user(now & ~WS_MSG_MORE, flags);
 }
 
 /* The payload of a message, or of a piece of it, with what goes around it. */
@@ -380,17 +447,31 @@ static int take_any(struct batch *b, struct iov_iter *to)
 	b->n++;
 	b->left -= end;
 	b->end = end;
+	b->unsure = false;
 	b->used += records ? WS_RECORD_SIZE(m.len) : m.len;
 	ws_piece_take(&b->taken, &pc);
 	return !end;
+}
+
+/* Bytes that are there to be read, headers among them. */
+static u32 ahead(const struct ws_ctx *ctx)
+{
+	return ctx->rx.lazy ? ws_lower_end(ctx) - ctx->rx.head.seq :
+			      ctx->rx.payload;
 }
 
 /* As many as the caller can be told of and as there are; at least one. */
 static void get_desc(struct batch *b, const struct msghdr *msg,
 		     struct ws_msg *one)
 {
+	const struct ws_rx *rx = &b->ctx->rx;
+	u32 n = b->left;
+
+	/* Those that follow are like the first, or half as long. */
+	if (rx->lazy)
+		n += ahead(b->ctx) / (rx->payload / 2 + 6);
 	b->max = min_t(size_t, msg->msg_controllen / sizeof(*one),
-		       min_t(u32, b->left, WS_BATCH_MAX));
+		       min_t(u32, n, WS_BATCH_MAX));
 	while (b->max > 1 &&
 	       CMSG_LEN(b->max * sizeof(*one)) > msg->msg_controllen)
 		b->max--;
@@ -409,6 +490,8 @@ static int finish(struct batch *b, struct msghdr *msg, int flags, int err,
 		return err == -EIO ? ws_piece_broken(b->ctx) : err;
 	if (!ws_piece_sound(b->ctx, &b->taken))
 		return ws_piece_broken(b->ctx);
+	if (b->unsure && !more_flag(b->ctx, b->left) && nothing_behind(b))
+		return -EFAULT;
 	if (b->n && !(flags & MSG_PEEK))
 		ws_piece_commit(b->ctx, &b->taken);
 	if (b->desc && b->n)
@@ -440,6 +523,7 @@ int ws_batch_recv(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		.taken.cur = ctx->rx.head,
 		.left = ctx->rx.complete,
 		.max = U32_MAX,
+		.limit = ctx->rx.scan.seq,
 		.plain = WS_PLAIN,
 	};
 	struct ws_run run = {};
@@ -450,11 +534,13 @@ int ws_batch_recv(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		get_desc(&b, msg, &one);
 	else if (ctx->cfg.role == WS_ROLE_SERVER &&
 		 ctx->rx.payload >= (u64)b.left * VECTOR_MEAN)
-		b.vector = ws_vector_pays(min_t(u64, ctx->rx.payload,
+		b.vector = ws_vector_pays(min_t(u64, ahead(ctx),
 						msg_data_left(msg)));
 	do {
 		take_plain_runs(&b, &run, &msg->msg_iter);
-		if (b.left || !b.n)
+		if (ctx->rx.lazy)
+			take_rest(&b, &run, &msg->msg_iter);
+		else if (b.left || !b.n)
 			ret = take_any(&b, &msg->msg_iter);
 	} while (b.left && !ret);
 	ws_lower_run_end(&run);

@@ -187,6 +187,7 @@ void ws_ctrl_work(struct work_struct *work)
 	}
 
 	lock_sock(sk);
+	ws_rx_scan_rest(ctx);
 	if (ws_linger_detached(ctx)) {
 		next = ws_linger_left(ctx);
 		if (!next) {
@@ -250,6 +251,7 @@ int ws_ctrl_shutdown(struct socket *sock, int how)
 		return ctx->slot->lower_ops->shutdown(sock, how);
 	}
 	ws_rx_start(ctx);
+	ws_rx_scan_rest(ctx);
 	if (ctx->tx.close == WS_CLOSE_NONE)
 		ws_timer_closing(ctx);
 	if (ctx->rx.stop == WS_STOP_CLOSE && !ctx->rx.complete)

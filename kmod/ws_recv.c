@@ -251,6 +251,7 @@ static int recv_locked(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 				continue;
 			return ret;
 		}
+		ws_rx_scan_rest(ctx);
 		ret = recv_data(ctx, msg, flags, got);
 		if (ret == -EAGAIN)
 			continue;

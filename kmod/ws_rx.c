@@ -7,6 +7,11 @@
  * before them. Close and faults wait at the end of the scanned stream until
  * the reader has had everything before them.
  *
+ * Where the reader takes many messages in one call, it looks at each of them
+ * anyway: then only the first is looked at here, which is what wakes the
+ * reader, and the rest by whoever comes first, the reader, the next arrival or
+ * ws_ctrl_work() a little later.
+ *
  * Runs in softirq context from sk_data_ready, and in process context before
  * a reader sleeps; always with the socket lock.
  */
@@ -220,7 +225,7 @@ static bool scan_payload(struct ws_ctx *ctx, struct ws_run *run, u32 end)
  * scan_header() to look at again.
  */
 static __always_inline void scan_run(struct ws_ctx *ctx, const u8 *q,
-				     const u8 *end, bool masked)
+				     const u8 *end, u32 max, bool masked)
 {
 	const u64 limit = ctx->cfg.max_message;
 	struct ws_rx *rx = &ctx->rx;
@@ -229,9 +234,9 @@ static __always_inline void scan_run(struct ws_ctx *ctx, const u8 *q,
 
 	if (limit < 125)
 		return;
-	while (q <= end - 8) {
+	while (q <= end - 8 && count < max) {
 		u64 head = ws_word(q);
-		u32 kind = ws_plain_kind(head, masked, 0);
+		u32 kind = ws_plain_kind(head, masked, 0, WS_OP_TEXT);
 		u32 n = head >> 8 & 0x7f;
 		const u8 *p = q + (masked ? 6 : 2);
 
@@ -261,7 +266,8 @@ static __always_inline void scan_run(struct ws_ctx *ctx, const u8 *q,
 	WRITE_ONCE(rx->complete, rx->complete + count);
 }
 
-static void scan_plain(struct ws_ctx *ctx, struct ws_run *run, u32 end)
+static void scan_plain(struct ws_ctx *ctx, struct ws_run *run, u32 end,
+		       u32 max)
 {
 	struct ws_rx *rx = &ctx->rx;
 	const u8 *p;
@@ -274,9 +280,9 @@ static void scan_plain(struct ws_ctx *ctx, struct ws_run *run, u32 end)
 		return;
 	n = min(n, end - rx->scan.seq);
 	if (ctx->cfg.role == WS_ROLE_SERVER)
-		scan_run(ctx, p, p + n, true);
+		scan_run(ctx, p, p + n, max, true);
 	else
-		scan_run(ctx, p, p + n, false);
+		scan_run(ctx, p, p + n, max, false);
 }
 
 /**
@@ -358,38 +364,20 @@ static void drain(struct ws_ctx *ctx)
 	rx->scan.seq = end;
 }
 
-/**
- * ws_rx_scan() - look at what has arrived
- * @ctx: the socket
- *
- * Cost: one look at each header and at each byte of text, and a subtraction
- * for the rest. Any context that has the socket lock.
- */
-void ws_rx_scan(struct ws_ctx *ctx)
+/* As far as @end, or to the end of the first message. */
+static void scan_to(struct ws_ctx *ctx, u32 end, bool first)
 {
+	u32 max = first ? 1 : U32_MAX;
 	struct ws_rx *rx = &ctx->rx;
 	struct ws_run run = {};
 	bool more = true;
-	u32 end;
 
-	ws_owned_by_me(ctx);
-	if (unlikely(tcp_sk(ctx->sk)->copied_seq != rx->copied)) {
-		ws_rx_fault(ctx, WS_RULE_STREAM);
-		rx->copied = tcp_sk(ctx->sk)->copied_seq;
-	}
-	if (rx->stop != WS_STOP_NONE) {
-		if (rx->stop == WS_STOP_OVER)
-			drain(ctx);
-		return;
-	}
-
-	end = ws_lower_end(ctx);
 	if (rx->scan.seq != end)
 		ws_lower_seek(ctx, &run, rx->scan.seq);
-	while (more && rx->scan.seq != end) {
+	while (more && rx->scan.seq != end && rx->complete < max) {
 		if (!rx->scan.frame && !rx->seq.opcode)
-			scan_plain(ctx, &run, end);
-		if (rx->scan.seq != end)
+			scan_plain(ctx, &run, end, max);
+		if (rx->scan.seq != end && rx->complete < max)
 			more = rx->scan.frame ? scan_payload(ctx, &run, end) :
 						scan_header(ctx, &run, end);
 	}
@@ -397,6 +385,31 @@ void ws_rx_scan(struct ws_ctx *ctx)
 	if (more && rx->scan.frame && !rx->scan.left)
 		scan_payload(ctx, &run, end);
 	ws_lower_run_end(&run);
+}
+
+/* Return: false when there is no more to look at. */
+static bool scan_begin(struct ws_ctx *ctx)
+{
+	struct ws_rx *rx = &ctx->rx;
+
+	ws_owned_by_me(ctx);
+	rx->lazy = false;
+	if (unlikely(tcp_sk(ctx->sk)->copied_seq != rx->copied)) {
+		ws_rx_fault(ctx, WS_RULE_STREAM);
+		rx->copied = tcp_sk(ctx->sk)->copied_seq;
+	}
+	if (likely(rx->stop == WS_STOP_NONE))
+		return true;
+	if (rx->stop == WS_STOP_OVER)
+		drain(ctx);
+	return false;
+}
+
+/* All that is here has been looked at. */
+static void scan_end(struct ws_ctx *ctx, u32 end)
+{
+	struct ws_rx *rx = &ctx->rx;
+
 	if (rx->scan.frame || rx->seq.opcode || rx->scan.seq != end) {
 		if (sock_flag(ctx->sk, SOCK_DONE) && !ctx->lingers)
 			ws_rx_fault(ctx, WS_RULE_TRUNCATED);
@@ -408,6 +421,86 @@ void ws_rx_scan(struct ws_ctx *ctx)
 			      rx->scan.left);
 	ws_rx_trim(ctx);
 	ws_rx_relieve(ctx);
+}
+
+/**
+ * ws_rx_scan() - look at what has arrived
+ * @ctx: the socket
+ *
+ * Cost: one look at each header and at each byte of text, and a subtraction
+ * for the rest. Any context that has the socket lock.
+ */
+void ws_rx_scan(struct ws_ctx *ctx)
+{
+	u32 end;
+
+	if (!scan_begin(ctx))
+		return;
+	end = ws_lower_end(ctx);
+	scan_to(ctx, end, false);
+	scan_end(ctx, end);
+}
+
+/**
+ * ws_rx_scan_rest() - look at what ws_rx_data_ready() has left alone
+ * @ctx: the socket
+ *
+ * Any context that has the socket lock.
+ */
+void ws_rx_scan_rest(struct ws_ctx *ctx)
+{
+	if (unlikely(ctx->rx.lazy))
+		ws_rx_scan(ctx);
+}
+
+/**
+ * ws_rx_taken() - the reader has looked at messages that ws_rx_scan() had not
+ * @ctx: the socket, whose @rx.lazy is set
+ * @seq: where the last of them ends; the first began at @ctx->rx.scan
+ * @messages: how many, 1 or more
+ * @payload: their payload bytes
+ *
+ * Process context, socket lock.
+ */
+void ws_rx_taken(struct ws_ctx *ctx, u32 seq, u32 messages, u32 payload)
+{
+	struct ws_rx *rx = &ctx->rx;
+
+	rx->open = false;
+	rx->scan.seq = seq;
+	WRITE_ONCE(rx->payload, rx->payload + payload);
+	WRITE_ONCE(rx->complete, rx->complete + messages);
+}
+
+/*
+ * Only as far as the first message. Nobody must need to know what is behind
+ * it: no limit in time, no end of the stream.
+ */
+static void scan_first(struct ws_ctx *ctx)
+{
+	struct ws_rx *rx = &ctx->rx;
+	u32 end;
+
+	if (!scan_begin(ctx))
+		return;
+	end = ws_lower_end(ctx);
+	scan_to(ctx, end, true);
+	if (!rx->complete || rx->scan.seq == end || rx->stop != WS_STOP_NONE) {
+		scan_end(ctx, end);
+		return;
+	}
+	rx->lazy = true;
+	/* A PING must be answered though nobody reads. */
+	queue_delayed_work(ws_wq, &ctx->work, HZ / 10);
+}
+
+static bool may_be_lazy(const struct ws_ctx *ctx)
+{
+	const struct ws_rx *rx = &ctx->rx;
+
+	return WS_PLAIN && ctx->cfg.flags & (WS_F_RECORDS | WS_F_BATCH) &&
+	       !rx->complete && !ctx->lingers &&
+	       !sock_flag(ctx->sk, SOCK_DONE) && !ws_timer_watches(ctx);
 }
 
 /**
@@ -479,7 +572,10 @@ void ws_rx_data_ready(struct sock *sk)
 	}
 	if (unlikely(rx->growing))
 		return;
-	ws_rx_scan(ctx);
+	if (may_be_lazy(ctx))
+		scan_first(ctx);
+	else
+		ws_rx_scan(ctx);
 	if (rx->complete != complete || rx->stop != stop ||
 	    sock_flag(sk, SOCK_DONE) ||
 	    (!complete && stop == WS_STOP_NONE && ws_rx_readable(ctx)))

@@ -88,6 +88,8 @@ static int set_config(struct ws_ctx *ctx, sockptr_t optval,
 	    (cfg.flags != ctx->cfg.flags && in_message(ctx))) {
 		err = -EBUSY;
 	} else {
+		/* What came before is judged by what was in force. */
+		ws_rx_scan_rest(ctx);
 		ctx->cfg = cfg;
 		if (ctx->rx.started)
 			ws_timer_start(ctx);
@@ -227,6 +229,7 @@ int ws_getsockopt(struct sock *sk, int level, int optname, char __user *optval,
 
 	if (level == SOL_WS) {
 		lock_sock(sk);
+		ws_rx_scan_rest(ctx);
 		cfg = ctx->cfg;
 		get_info(ctx, &info);
 		release_sock(sk);

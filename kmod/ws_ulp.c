@@ -276,6 +276,7 @@ static void ws_close(struct sock *sk, long timeout)
 		ask_for_rst(sk);
 	if (!asks_for_rst(sk)) {
 		ws_rx_start(ctx);
+		ws_rx_scan_rest(ctx);
 		flush_for_close(ctx);
 	}
 	if (!asks_for_rst(sk) && ws_linger_start(ctx)) {
