@@ -305,9 +305,12 @@ bool ws_rx_pressed(const struct ws_ctx *ctx)
 {
 	const struct sock *sk = ctx->sk;
 	const struct tcp_sock *tp = tcp_sk(sk);
-	u32 window = tcp_receive_window(tp);
-	u32 space = max(tcp_space(sk), 0);
+	u32 window, space;
 
+	if (ctx->tls)
+		return ws_tls_full(ctx);
+	window = tcp_receive_window(tp);
+	space = max(tcp_space(sk), 0);
 	if (tcp_rmem_pressure(sk))
 		return true;
 	if (window + inet_csk(sk)->icsk_ack.rcv_mss <= space)
@@ -327,6 +330,8 @@ void ws_rx_relieve(struct ws_ctx *ctx)
 	struct ws_rx *rx = &ctx->rx;
 	u32 end = ws_lower_end(ctx);
 
+	if (ctx->tls)
+		return;
 	rx->cramped = false;
 	if (rx->complete || rx->stop != WS_STOP_NONE || end == rx->base ||
 	    end == rx->head.seq || end - rx->head.seq > WS_STASH_MAX ||
@@ -362,7 +367,9 @@ void ws_rx_scan(struct ws_ctx *ctx)
 	u32 end;
 
 	ws_owned_by_me(ctx);
-	if (unlikely(tcp_sk(ctx->sk)->copied_seq != rx->copied)) {
+	if (ctx->tls) {
+		ws_tls_fill(ctx);
+	} else if (unlikely(tcp_sk(ctx->sk)->copied_seq != rx->copied)) {
 		ws_rx_fault(ctx, WS_RULE_STREAM);
 		rx->copied = tcp_sk(ctx->sk)->copied_seq;
 	}
@@ -387,7 +394,8 @@ void ws_rx_scan(struct ws_ctx *ctx)
 		scan_payload(ctx, &run, end);
 	ws_lower_run_end(&run);
 	if (rx->scan.frame || rx->seq.opcode || rx->scan.seq != end) {
-		if (sock_flag(ctx->sk, SOCK_DONE) && !ctx->lingers)
+		if (ws_lower_done(ctx) && !ctx->lingers &&
+		    !(ctx->tls && ctx->tls->over == WS_TLS_BROKEN))
 			ws_rx_fault(ctx, WS_RULE_TRUNCATED);
 		if (!rx->open)
 			ws_timer_opened(ctx);
@@ -449,29 +457,41 @@ void ws_rx_wake(struct ws_ctx *ctx)
 }
 
 /**
+ * ws_rx_arrived() - something new may have come
+ * @ctx: the socket
+ *
+ * The reader hears of it only when it can get something it could not before.
+ * Any context that has the socket lock.
+ */
+void ws_rx_arrived(struct ws_ctx *ctx)
+{
+	struct ws_rx *rx = &ctx->rx;
+	u32 complete = rx->complete;
+	u8 stop = rx->stop;
+
+	ws_rx_scan(ctx);
+	if (rx->complete != complete || rx->stop != stop ||
+	    ws_lower_done(ctx) ||
+	    (!complete && stop == WS_STOP_NONE && ws_rx_readable(ctx)))
+		ws_rx_wake(ctx);
+}
+
+/**
  * ws_rx_data_ready() - sk_data_ready of an attached socket
  * @sk: the socket
  *
- * The reader hears of it only when it can get something it could not before.
  * Softirq context with the socket lock, or the owner's.
  */
 void ws_rx_data_ready(struct sock *sk)
 {
 	struct ws_ctx *ctx = ws_ctx_get(sk);
-	struct ws_rx *rx = &ctx->rx;
-	u32 complete = rx->complete;
-	u8 stop = rx->stop;
 
-	if (unlikely(!rx->started)) {
+	if (unlikely(!ctx->rx.started)) {
 		ctx->data_ready(sk);
 		return;
 	}
-	if (unlikely(rx->growing))
+	if (unlikely(ctx->rx.growing))
 		return;
-	ws_rx_scan(ctx);
-	if (rx->complete != complete || rx->stop != stop ||
-	    sock_flag(sk, SOCK_DONE) ||
-	    (!complete && stop == WS_STOP_NONE && ws_rx_readable(ctx)))
-		ws_rx_wake(ctx);
+	ws_rx_arrived(ctx);
 	ws_ctrl_kick(ctx);
 }

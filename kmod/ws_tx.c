@@ -235,6 +235,8 @@ static int push_runs(struct ws_ctx *ctx, bool more)
 	unsigned int i, n = tx->nseg - tx->cur;
 	size_t len = 0;
 
+	if (ctx->tls)
+		return ws_tls_send(ctx);
 	/* Nobody waits for the header's page. */
 	if (unlikely(tx->uarg) && !tx->cur)
 		return ws_compat_tcp_send_pages(ctx->sk, bv, 1, bv->bv_len,
@@ -301,12 +303,14 @@ int ws_tx_push(struct ws_ctx *ctx, bool more)
 		runs_taken(tx, n);
 	}
 	ws_tx_free(tx);
+	if (ctx->tls)
+		ws_tls_sent(ctx);
 	return 0;
 }
 
 /**
  * ws_tx_end() - where the frame under way will end in TCP's stream
- * @ctx: the socket
+ * @ctx: the socket; &ws_ctx.time takes what is returned
  *
  * Return: the sequence number of the byte behind it.
  */
@@ -316,6 +320,11 @@ u32 ws_tx_end(const struct ws_ctx *ctx)
 	u32 end = tcp_sk(ctx->sk)->write_seq;
 	int i;
 
+	/* What TLS makes of it is known when it is out. */
+	if (ctx->tls) {
+		ctx->tls->mark = true;
+		return end + WS_FRAME_MAX;
+	}
 	for (i = tx->cur; i < tx->nseg; i++)
 		end += tx->seg[i].bv_len;
 	return end;
@@ -409,7 +418,11 @@ void ws_tx_wake(struct ws_ctx *ctx)
 	if (!sock)
 		return;
 	set_bit(SOCK_NOSPACE, &sock->flags);
+	if (ctx->tls)
+		lock_sock(ctx->sk);
 	ctx->write_space(ctx->sk);
+	if (ctx->tls)
+		release_sock(ctx->sk);
 }
 
 /**
