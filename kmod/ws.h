@@ -557,6 +557,33 @@ static __always_inline bool ws_plain_parse(u64 head, bool masked,
 }
 
 /* ws_tls.c */
+
+/**
+ * struct ws_tls_buf - bytes of the stream
+ * @node: in ws_tls::bufs
+ * @page: where they are
+ * @order: of @page
+ * @seq: of the first
+ * @len: how many
+ */
+struct ws_tls_buf {
+	struct list_head node;
+	struct page *page;
+	unsigned int order;
+	u32 seq;
+	u32 len;
+};
+
+static inline u32 ws_tls_buf_room(const struct ws_tls_buf *buf)
+{
+	return (PAGE_SIZE << buf->order) - buf->len;
+}
+
+static inline u8 *ws_tls_buf_data(const struct ws_tls_buf *buf)
+{
+	return page_address(buf->page);
+}
+
 struct ws_tls *ws_tls_create(const struct sock *sk);
 void ws_tls_put(struct ws_tls *tls);
 void ws_tls_hook(struct ws_ctx *ctx);
@@ -564,11 +591,15 @@ void ws_tls_unhook(struct ws_ctx *ctx);
 bool ws_tls_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq);
 void ws_tls_consume(struct ws_ctx *ctx, u32 seq);
 void ws_tls_grow(struct ws_ctx *ctx, u64 len);
-void ws_tls_fill(struct ws_ctx *ctx);
-void ws_tls_pull(struct ws_ctx *ctx);
+struct ws_tls_buf *ws_tls_buf_get(struct ws_ctx *ctx);
+void ws_tls_buf_free(struct ws_tls_buf *buf);
 void ws_tls_sleep(struct ws_ctx *ctx, bool begin);
 bool ws_tls_ready(const struct ws_ctx *ctx);
 bool ws_tls_full(const struct ws_ctx *ctx);
+
+/* ws_tls_rx.c */
+void ws_tls_fill(struct ws_ctx *ctx);
+void ws_tls_pull(struct ws_ctx *ctx);
 
 /* ws_tls_tx.c */
 int ws_tls_send(struct ws_ctx *ctx);
