@@ -354,9 +354,12 @@ static inline struct ws_ctx *ws_ctx_get(const struct sock *sk)
  * @skip: bytes of a handshake message that are still to come
  * @over: &enum ws_tls_over
  * @notified: close_notify has been sent
+ * @heard: the peer's close_notify has come
+ * @handed: the TLS library has sent its own, and asks for the peer's
  * @mark: ws_time::end is to be set when the frame under way is out
  *
- * @sleepers is read in softirq context; all else needs @lock.
+ * @sleepers is read in softirq context, @over and @handed by poll(); all else
+ * needs @lock.
  */
 struct ws_tls {
 	struct mutex lock;	/* see above */
@@ -368,6 +371,8 @@ struct ws_tls {
 	u32 skip;
 	u8 over;
 	bool notified;
+	bool heard;
+	bool handed;
 	bool mark;
 };
 
@@ -375,6 +380,9 @@ struct ws_tls {
 #define WS_TLS_ALERT		21
 #define WS_TLS_HANDSHAKE	22
 #define WS_TLS_DATA		23
+
+/* The alert that says that nothing follows. */
+#define WS_TLS_CLOSE_NOTIFY	0
 
 /* How the received stream of kTLS has ended. */
 enum ws_tls_over {
@@ -602,22 +610,34 @@ void ws_tls_fill(struct ws_ctx *ctx);
 void ws_tls_pull(struct ws_ctx *ctx);
 
 /* ws_tls_tx.c */
+struct ws_got;
+
 int ws_tls_send(struct ws_ctx *ctx);
 void ws_tls_sent(struct ws_ctx *ctx);
-void ws_tls_notify(struct ws_ctx *ctx);
+int ws_tls_end(struct ws_ctx *ctx);
 int ws_tls_alert(struct ws_ctx *ctx, struct msghdr *msg, size_t len);
+int ws_tls_recv_alert(struct ws_ctx *ctx, struct msghdr *msg, int flags,
+		      struct ws_got *got);
+
+/* Is the WebSocket over, and the library to wait for the end of TLS? */
+static inline bool ws_tls_awaits(const struct ws_ctx *ctx)
+{
+	return ctx->tls && READ_ONCE(ctx->tls->handed) &&
+	       READ_ONCE(ctx->tls->over) == WS_TLS_OPEN &&
+	       READ_ONCE(ctx->rx.stop) == WS_STOP_OVER;
+}
 
 /* Is there more below that could be read ahead? */
 static inline bool ws_lower_more(const struct ws_ctx *ctx)
 {
-	return ctx->tls && ctx->tls->over == WS_TLS_OPEN &&
+	return ctx->tls && READ_ONCE(ctx->tls->over) == WS_TLS_OPEN &&
 	       !ctx->rx.cramped && !ws_tls_full(ctx) && ws_tls_ready(ctx);
 }
 
 /* Has the peer ended the stream, and has all before that been read? */
 static inline bool ws_lower_done(const struct ws_ctx *ctx)
 {
-	return ctx->tls ? ctx->tls->over != WS_TLS_OPEN :
+	return ctx->tls ? READ_ONCE(ctx->tls->over) != WS_TLS_OPEN :
 			  sock_flag(ctx->sk, SOCK_DONE);
 }
 

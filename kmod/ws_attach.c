@@ -12,12 +12,10 @@
 
 #include "ws.h"
 
-static bool has_key(unsigned int conf)
-{
-	return conf == TLS_SW || conf == TLS_HW;
-}
-
-/* TCP has a ULP: only kTLS with both keys can be below us. */
+/*
+ * TCP has a ULP: only kTLS with both keys can be below us. What a device does
+ * of it has not been tried with us above.
+ */
 static int check_tls(const struct sock *sk)
 {
 	const struct tls_context *tls = tls_get_ctx(sk);
@@ -29,7 +27,9 @@ static int check_tls(const struct sock *sk)
 	/* kTLS has begun to close it. */
 	if (!tls)
 		return -ENOTCONN;
-	return has_key(tls->tx_conf) && has_key(tls->rx_conf) ? 0 : -ENOKEY;
+	if (tls->tx_conf == TLS_HW || tls->rx_conf == TLS_HW)
+		return -EOPNOTSUPP;
+	return tls->tx_conf == TLS_SW && tls->rx_conf == TLS_SW ? 0 : -ENOKEY;
 }
 
 /* Plain TCP: what TCP_ULP does, by TCP_ULP. */

@@ -210,10 +210,15 @@ void ws_linger_detach(struct ws_ctx *ctx)
 {
 	struct sock *sk = ctx->sk;
 
+	/* Softirq context may be about to look at the socket that goes. */
+	if (ctx->tls)
+		lock_sock(sk);
 	write_lock_bh(&sk->sk_callback_lock);
 	sk_set_socket(sk, &nobody.socket);
 	RCU_INIT_POINTER(sk->sk_wq, &nobody.socket.wq);
 	write_unlock_bh(&sk->sk_callback_lock);
+	if (ctx->tls)
+		release_sock(sk);
 	mod_delayed_work(ws_wq, &ctx->work, 0);
 }
 

@@ -318,12 +318,19 @@ void ws_lower_consume(struct ws_ctx *ctx, u32 seq)
  */
 void ws_lower_end_read(struct ws_ctx *ctx)
 {
+	u32 most = READ_ONCE(ctx->sk->sk_rcvbuf);
+	u32 end, len;
+
 	do {
 		if (ctx->tls)
 			ws_tls_fill(ctx);
-		ws_lower_consume(ctx, ws_lower_end(ctx));
-		ctx->rx.head.seq = ws_lower_end(ctx);
-	} while (ws_lower_more(ctx) && !signal_pending(current));
+		end = ws_lower_end(ctx);
+		len = end - ctx->rx.head.seq;
+		ws_lower_consume(ctx, end);
+		ctx->rx.head.seq = end;
+		/* Records can be empty, and come for ever. */
+		most -= min(most, len + SZ_1K);
+	} while (most && ws_lower_more(ctx) && !signal_pending(current));
 }
 
 /**
@@ -379,10 +386,8 @@ void ws_lower_fin(struct ws_ctx *ctx)
 {
 	struct sock *sk = ctx->sk;
 
-	if (ctx->tls) {
-		ws_tls_notify(ctx);
+	if (ctx->tls)
 		lock_sock(sk);
-	}
 	if (sk->sk_state != TCP_CLOSE) {
 		WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | SEND_SHUTDOWN);
 		ctx->slot->lower_prot->shutdown(sk, SEND_SHUTDOWN);

@@ -184,6 +184,7 @@ static bool stream_ended(const struct sock *sk)
 static int wait_readable(struct ws_ctx *ctx, long *timeo)
 {
 	struct sock *sk = ctx->sk;
+	bool last_look = ctx->tls;
 
 	for (;;) {
 		DEFINE_WAIT_FUNC(wait, woken_wake_function);
@@ -197,9 +198,14 @@ static int wait_readable(struct ws_ctx *ctx, long *timeo)
 		}
 		if (ws_rx_readable(ctx))
 			return 1;
+		/* With TLS it may have come since, behind something to read. */
+		if (last_look && stream_ended(sk)) {
+			last_look = false;
+			continue;
+		}
 		if (sk->sk_err)
 			return sock_error(sk);
-		if (ws_lower_more(ctx)) {
+		if (ws_lower_more(ctx) && *timeo && !signal_pending(current)) {
 			cond_resched();
 			continue;
 		}
@@ -253,7 +259,7 @@ static int recv_locked(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 				return recv_close(ctx, msg, flags, got);
 			if (rx->stop == WS_STOP_FAULT)
 				return recv_fault(ctx, flags);
-			return 0;
+			return ws_tls_recv_alert(ctx, msg, flags, got);
 		}
 		if (ctx->cfg.flags & WS_F_RECORDS ||
 		    (ctx->cfg.flags & WS_F_BATCH && shows_cmsg(msg, flags))) {

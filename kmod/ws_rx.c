@@ -438,8 +438,10 @@ bool ws_rx_readable(const struct ws_ctx *ctx)
 {
 	const struct ws_rx *rx = &ctx->rx;
 
-	if (READ_ONCE(rx->complete) || READ_ONCE(rx->stop) != WS_STOP_NONE)
+	if (READ_ONCE(rx->complete))
 		return true;
+	if (READ_ONCE(rx->stop) != WS_STOP_NONE)
+		return !ws_tls_awaits(ctx);
 	/* data_race(): poll() asks without the lock, and asks again when woken. */
 	return READ_ONCE(rx->payload) && data_race(ws_rx_pressed(ctx));
 }

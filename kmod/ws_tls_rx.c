@@ -10,6 +10,9 @@
 
 #include "ws.h"
 
+/* So many calls at a time: empty records would never fill the buffers. */
+#define TLS_CALLS	64
+
 static struct tls_sw_context_rx *records(const struct ws_ctx *ctx)
 {
 	return tls_sw_ctx_rx(tls_get_ctx(ctx->sk));
@@ -20,21 +23,26 @@ static void broken(struct ws_ctx *ctx, int err)
 {
 	struct sock *sk = ctx->sk;
 
-	ctx->tls->over = WS_TLS_BROKEN;
+	WRITE_ONCE(ctx->tls->over, WS_TLS_BROKEN);
 	if (!sk->sk_err)
 		WRITE_ONCE(sk->sk_err, err);
 	sk_error_report(sk);
 }
 
-#define ALERT_CLOSE_NOTIFY	0
 #define ALERT_USER_CANCELED	90
+
+static void close_notify(struct ws_tls *tls)
+{
+	tls->heard = true;
+	WRITE_ONCE(tls->over, WS_TLS_EOF);
+}
 
 static void take_alert(struct ws_ctx *ctx, const u8 *p, u32 n)
 {
 	if (n != 2)
 		broken(ctx, EBADMSG);
-	else if (p[1] == ALERT_CLOSE_NOTIFY)
-		ctx->tls->over = WS_TLS_EOF;
+	else if (p[1] == WS_TLS_CLOSE_NOTIFY)
+		close_notify(ctx->tls);
 	/* Says nothing by itself: a close_notify follows. */
 	else if (p[1] != ALERT_USER_CANCELED)
 		broken(ctx, ECONNABORTED);
@@ -108,7 +116,7 @@ static bool nothing(struct ws_ctx *ctx, int err)
 		if (ws_tls_ready(ctx))
 			return true;
 		if (sock_flag(sk, SOCK_DONE))
-			ctx->tls->over = WS_TLS_EOF;
+			WRITE_ONCE(ctx->tls->over, WS_TLS_EOF);
 		return false;
 	case -EAGAIN:
 	case -EINTR:
@@ -184,12 +192,13 @@ void ws_tls_fill(struct ws_ctx *ctx)
 {
 	struct ws_tls *tls = ctx->tls;
 	struct ws_tls_buf *buf = NULL;
+	unsigned int calls = TLS_CALLS;
 	bool more = true;
 	u8 type;
 	int n;
 
 	ctx->rx.cramped = false;
-	while (more && tls->over == WS_TLS_OPEN && !ws_tls_full(ctx) &&
+	while (more && calls-- && tls->over == WS_TLS_OPEN && !ws_tls_full(ctx) &&
 	       worth_reading(ctx)) {
 		buf = ws_tls_buf_get(ctx);
 		if (!buf) {

@@ -460,8 +460,13 @@ int ws_tx_flush(struct ws_ctx *ctx)
 		ws_tx_abort(ctx);
 	if (tx->fin == WS_FIN_WANTED && tx->close == WS_CLOSE_SENT &&
 	    !frame_pending(tx)) {
-		tx->fin = WS_FIN_SENT;
-		ws_lower_fin(ctx);
+		/* FIN would cut off what kTLS has not given to TCP. */
+		if (ctx->tls && ws_tls_end(ctx)) {
+			err = -EAGAIN;
+		} else {
+			tx->fin = WS_FIN_SENT;
+			ws_lower_fin(ctx);
+		}
 	}
 	if (held && !frame_pending(tx))
 		ws_tx_wake(ctx);

@@ -20,8 +20,8 @@
 
 #include "ws.h"
 
-/* IPv4 and IPv6; no TLS, or TLS in software or a device, each way. */
-#define WS_SLOTS	10
+/* IPv4 and IPv6, with and without kTLS, and as many that nobody thought of. */
+#define WS_SLOTS	8
 
 struct workqueue_struct *ws_wq;
 
@@ -308,7 +308,7 @@ void ws_ulp_end(struct ws_ctx *ctx, long timeout)
 		ws_lower_end_read(ctx);
 	ws_linger_stop(ctx);
 	if (tls && !asks_for_rst(sk))
-		ws_tls_notify(ctx);
+		ws_tls_end(ctx);
 	if (tls)
 		lock_sock(sk);
 	write_lock_bh(&sk->sk_callback_lock);

@@ -122,6 +122,13 @@ static void end_ws(struct pair *p, uint32_t *seed)
 	p->ws = -1;
 }
 
+/* TLS says so when there is a record that is no data: its alert. */
+static bool is_end(void)
+{
+	return errno == ECONNRESET || errno == EPIPE ||
+	       (test_tls() && errno == EIO);
+}
+
 /* Whole frames to the end; at most one of them a Close. */
 static bool tidy_end(int fd)
 {
@@ -133,7 +140,7 @@ static bool tidy_end(int fd)
 		size_t len;
 
 		if (n <= 0)
-			return !n || errno == ECONNRESET || errno == EPIPE ||
+			return !n || is_end() ||
 			       complain("%s", strerror(errno));
 		if (n < 2)
 			return recv(fd, head, 1, 0) < 0 ||
