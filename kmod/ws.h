@@ -729,6 +729,21 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 int ws_recv_len(struct ws_ctx *ctx);
 
 /* ws_tx.c */
+
+/*
+ * Where frames are built. kTLS changes sk_allocation in softirq context for a
+ * moment, by which sk_page_frag() goes, and our lock there does not stop it.
+ */
+static inline struct page_frag *ws_tx_frag(const struct ws_ctx *ctx)
+{
+	return ctx->tls ? &current->task_frag : sk_page_frag(ctx->sk);
+}
+
+static inline gfp_t ws_tx_gfp(const struct ws_ctx *ctx)
+{
+	return ctx->tls ? GFP_KERNEL : ctx->sk->sk_allocation;
+}
+
 int ws_tx_open(struct ws_ctx *ctx);
 void ws_tx_seal(struct ws_ctx *ctx, struct ws_hdr *hdr);
 void ws_tx_free(struct ws_tx *tx);

@@ -50,7 +50,7 @@ static int frag_room(struct ws_ctx *ctx, struct page_frag *pfrag, size_t want)
 	if (want > PAGE_SIZE)
 		want = WS_HDR_MAX;
 	if (!skb_page_frag_refill(max_t(size_t, want, 32), pfrag,
-				  ctx->sk->sk_allocation)) {
+				  ws_tx_gfp(ctx))) {
 		ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
 		return -ENOMEM;
 	}
@@ -61,7 +61,7 @@ static int frag_room(struct ws_ctx *ctx, struct page_frag *pfrag, size_t want)
 static int fill(struct ws_ctx *ctx, struct bio_vec *seg, int max, size_t want,
 		u32 key, struct iov_iter *from)
 {
-	struct page_frag *pfrag = sk_page_frag(ctx->sk);
+	struct page_frag *pfrag = ws_tx_frag(ctx);
 	struct ws_tx *tx = &ctx->tx;
 	size_t head = WS_HDR_MAX;
 
@@ -165,14 +165,14 @@ void ws_tx_seal(struct ws_ctx *ctx, struct ws_hdr *hdr)
 static int build_small(struct ws_ctx *ctx, struct ws_hdr *hdr,
 		       struct iov_iter *from)
 {
-	struct page_frag *pfrag = sk_page_frag(ctx->sk);
+	struct page_frag *pfrag = ws_tx_frag(ctx);
 	size_t head = ws_hdr_size(hdr->len, hdr->masked);
 	size_t len = hdr->len;
 	struct ws_tx *tx = &ctx->tx;
 	u8 *p;
 
 	if (unlikely(!skb_page_frag_refill(head + len, pfrag,
-					   ctx->sk->sk_allocation))) {
+					   ws_tx_gfp(ctx)))) {
 		ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
 		return -ENOMEM;
 	}

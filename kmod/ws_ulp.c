@@ -274,10 +274,17 @@ static void flush_for_close(struct ws_ctx *ctx)
 		WRITE_ONCE(sk->sk_sndbuf, sndbuf);
 }
 
-static void ask_for_rst(struct sock *sk)
+static void ask_for_rst(const struct ws_ctx *ctx)
 {
+	struct sock *sk = ctx->sk;
+
+	/* Not an atomic operation; softirq context sets flags, too. */
+	if (ctx->tls)
+		lock_sock(sk);
 	sock_set_flag(sk, SOCK_LINGER);
 	sk->sk_lingertime = 0;
+	if (ctx->tls)
+		release_sock(sk);
 }
 
 static bool asks_for_rst(const struct sock *sk)
@@ -301,7 +308,7 @@ void ws_ulp_end(struct ws_ctx *ctx, long timeout)
 
 	/* The peer must not take the end of a cut frame for an orderly one. */
 	if (ctx->tx.cut)
-		ask_for_rst(sk);
+		ask_for_rst(ctx);
 	ws_tx_abort(ctx);
 	/* Unread bytes would make TCP send RST, which overtakes the Close. */
 	if (!asks_for_rst(sk))
@@ -365,7 +372,7 @@ static void ws_close(struct sock *sk, long timeout)
 	ws_stats_add(ctx, WS_MIB_CURR, -1);
 	/* The work was about to reset it. */
 	if (ctx->dead)
-		ask_for_rst(sk);
+		ask_for_rst(ctx);
 	if (!asks_for_rst(sk)) {
 		ws_rx_start(ctx);
 		flush_for_close(ctx);

@@ -21,10 +21,11 @@ const char *test_tls(void)
 union keys {
 	struct tls_crypto_info info;
 	struct tls12_crypto_info_aes_gcm_128 gcm;
+	struct tls12_crypto_info_aes_gcm_256 gcm256;
 	struct tls12_crypto_info_chacha20_poly1305 chacha;
 };
 
-/* "1.2", "1.3" or, for another cipher, "1.3-chacha20". */
+/* "1.2", "1.3" or, for other ciphers, "1.3-aes256", "1.3-chacha20". */
 static socklen_t make_keys(union keys *keys, const char *version, int sender)
 {
 	memset(keys, 0, sizeof(*keys));
@@ -36,6 +37,14 @@ static socklen_t make_keys(union keys *keys, const char *version, int sender)
 		       sizeof(keys->chacha.key));
 		memset(keys->chacha.iv, 'i', sizeof(keys->chacha.iv));
 		return sizeof(keys->chacha);
+	}
+	if (strstr(version, "aes256")) {
+		keys->info.cipher_type = TLS_CIPHER_AES_GCM_256;
+		memset(keys->gcm256.key, 'k' + sender,
+		       sizeof(keys->gcm256.key));
+		memset(keys->gcm256.salt, 's', sizeof(keys->gcm256.salt));
+		memset(keys->gcm256.iv, 'i', sizeof(keys->gcm256.iv));
+		return sizeof(keys->gcm256);
 	}
 	keys->info.cipher_type = TLS_CIPHER_AES_GCM_128;
 	memset(keys->gcm.key, 'k' + sender, sizeof(keys->gcm.key));

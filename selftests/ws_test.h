@@ -87,8 +87,9 @@ bool pair_open_rcvbuf(struct pair *p, int family, __u32 role, int rcvbuf,
 void pair_close(struct pair *p);
 
 /*
- * With WS_TEST_TLS in the environment, "1.2", "1.3" or "1.3-chacha20", every
- * pair has that kTLS below on both ends, from pair_connect() on; NULL without.
+ * With WS_TEST_TLS in the environment, "1.2" or "1.3", or these and another
+ * cipher, "1.3-aes256" or "1.3-chacha20", every pair has that kTLS below on both
+ * ends, from pair_connect() on; NULL without.
  */
 const char *test_tls(void);
 bool pair_secure(struct pair *p, const char *version);

@@ -181,6 +181,34 @@ FIXTURE_TEARDOWN(tls)
 	pair_close(&self->p);
 }
 
+/* The tests' own is AES-128. */
+TEST(ciphers)
+{
+	static const char *const versions[] = {
+		"1.2-aes256", "1.3-aes256", "1.2-chacha20", "1.3-chacha20",
+	};
+	struct drain d;
+	struct pair p;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(versions); i++) {
+		setenv("WS_TEST_TLS", versions[i], 1);
+		ASSERT_TRUE(pair_open(&p, AF_INET6, i & 1 ? WS_ROLE_SERVER :
+							    WS_ROLE_CLIENT));
+		ASSERT_TRUE(raw_frame(&p, BINARY, pattern(i, 60000), 60000));
+		EXPECT_TRUE(expect_message(p.ws, WS_OP_BINARY,
+					   pattern(i, 60000), 60000));
+		EXPECT_EQ(60000, ws_send(p.ws, WS_OP_TEXT, pattern(i, 60000),
+					 60000, 0));
+		d = (struct drain){ .p = &p, .from = i, .len = 60000 };
+		drain_message(&d);
+		EXPECT_TRUE(d.ok);
+		EXPECT_EQ(0, shutdown(p.ws, SHUT_WR));
+		EXPECT_TRUE(expect_close(&p, 1000, ""));
+		pair_close(&p);
+	}
+}
+
 /* A message in many records wakes its reader once. */
 TEST_F(tls, one_wakeup)
 {
