@@ -7,6 +7,7 @@
 #include "ws_test.h"
 
 #include <signal.h>
+#include <sys/sendfile.h>
 #include <sys/wait.h>
 
 FIXTURE(tls) {
@@ -117,6 +118,61 @@ TEST(forged)
 		EXPECT_TRUE(expect_eof(p.ws));
 		pair_close(&p);
 	}
+}
+
+/* Records and nothing else; none of it can be read. */
+static bool only_records(const unsigned char *p, size_t len)
+{
+	size_t at = 0;
+
+	while (len - at >= 5) {
+		if ((p[at] != 23 && p[at] != TLS_ALERT) || p[at + 1] != 3 ||
+		    p[at + 2] != 3)
+			return complain("no record at %zu: %02x", at, p[at]);
+		at += 5 + p[at + 3] * 256 + p[at + 4];
+		if (at > len)
+			break;
+	}
+	if (at != len)
+		return complain("%zu bytes, records end at %zu", len, at);
+	return !memmem(p, len, "secret", 6) || complain("it can be read");
+}
+
+/* Whatever way it is sent, what goes over the wire is encrypted. */
+TEST(nothing_in_clear)
+{
+	int one = 1, i, file = memfd_create("secret", 0);
+	struct timeval tv = { .tv_usec = 300000 };
+	struct bytes seen = { 0 };
+	char text[6000], buf[8192];
+	struct pair p;
+	off_t off = 0;
+	ssize_t n;
+
+	for (i = 0; i < 1000; i++)
+		memcpy(text + 6 * i, "secret", 6);
+	ASSERT_EQ(6000, write(file, text, 6000));
+	unsetenv("WS_TEST_TLS");
+	ASSERT_TRUE(pair_connect(&p, AF_INET, WS_ROLE_SERVER));
+	ASSERT_EQ(0, tls_start(p.ws, "1.3", true, TLS_BOTH));
+	ASSERT_EQ(0, ws_attach_config(p.ws, NULL));
+	setsockopt(p.ws, SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one));
+	EXPECT_EQ(6000, ws_send(p.ws, WS_OP_TEXT, text, 6000, 0));
+	EXPECT_EQ(6000, ws_send(p.ws, WS_OP_TEXT, text, 6000, MSG_ZEROCOPY));
+	EXPECT_EQ(60, ws_send(p.ws, WS_OP_PING, text, 60, 0));
+	EXPECT_EQ(6000, sendfile(p.ws, file, &off, 6000));
+	EXPECT_EQ(12, ws_send_close(p.ws, 1000, "secretsecret"));
+	setsockopt(p.raw, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	while ((n = recv(p.raw, buf, sizeof(buf), 0)) > 0)
+		bytes_raw(&seen, buf, n);
+	close(p.ws);
+	while ((n = recv(p.raw, buf, sizeof(buf), 0)) > 0)
+		bytes_raw(&seen, buf, n);
+	EXPECT_LT(18000, seen.n);
+	EXPECT_TRUE(only_records(seen.p, seen.n));
+	bytes_free(&seen);
+	close(file);
+	close(p.raw);
 }
 
 /* The TLS library ends TLS when the WebSocket has ended, and not before. */
