@@ -347,6 +347,7 @@ static inline struct ws_ctx *ws_ctx_get(const struct sock *sk)
  * @lock: stands in for the socket lock, and is taken before it: process
  *	context only
  * @ref: one for the context, one for who unlocks @lock after that may go
+ * @memcg: who is charged for @bufs: who attached; or NULL
  * @bufs: decrypted bytes, &struct ws_tls_buf, in the order of the stream
  * @end: sequence number behind the last of them
  * @limit: so many bytes are read ahead of the reader
@@ -364,6 +365,7 @@ static inline struct ws_ctx *ws_ctx_get(const struct sock *sk)
 struct ws_tls {
 	struct mutex lock;	/* see above */
 	refcount_t ref;
+	struct mem_cgroup *memcg;
 	struct list_head bufs;
 	u32 end;
 	u32 limit;
@@ -592,7 +594,7 @@ static inline u8 *ws_tls_buf_data(const struct ws_tls_buf *buf)
 	return page_address(buf->page);
 }
 
-struct ws_tls *ws_tls_create(const struct sock *sk);
+struct ws_tls *ws_tls_create(void);
 void ws_tls_put(struct ws_tls *tls);
 void ws_tls_hook(struct ws_ctx *ctx);
 void ws_tls_unhook(struct ws_ctx *ctx);

@@ -29,7 +29,13 @@ static int check_tls(const struct sock *sk)
 		return -ENOTCONN;
 	if (tls->tx_conf == TLS_HW || tls->rx_conf == TLS_HW)
 		return -EOPNOTSUPP;
-	return tls->tx_conf == TLS_SW && tls->rx_conf == TLS_SW ? 0 : -ENOKEY;
+	if (tls->tx_conf != TLS_SW || tls->rx_conf != TLS_SW)
+		return -ENOKEY;
+	/* Nothing else tells a kernel whose structures are not those of ours. */
+	if (tls_sw_ctx_rx(tls)->strp.sk != sk ||
+	    tls_sw_ctx_tx(tls)->tx_work.sk != sk)
+		return -EOPNOTSUPP;
+	return 0;
 }
 
 /* Plain TCP: what TCP_ULP does, by TCP_ULP. */

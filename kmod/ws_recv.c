@@ -205,7 +205,11 @@ static int wait_readable(struct ws_ctx *ctx, long *timeo)
 		}
 		if (sk->sk_err)
 			return sock_error(sk);
-		if (ws_lower_more(ctx) && *timeo && !signal_pending(current)) {
+		if (ws_lower_more(ctx)) {
+			if (!*timeo)
+				return -EAGAIN;
+			if (signal_pending(current))
+				return sock_intr_errno(*timeo);
 			cond_resched();
 			continue;
 		}

@@ -12,6 +12,8 @@
  * How much is read ahead is bounded as TCP's receive buffer would be, and the
  * peer's window closes when kTLS is not read from.
  */
+#include <linux/memcontrol.h>
+#include <linux/sched/mm.h>
 #include <net/tls.h>
 
 #include "ws.h"
@@ -34,11 +36,12 @@ void ws_tls_buf_free(struct ws_tls_buf *buf)
 
 /**
  * ws_tls_create() - what an attached socket needs for kTLS
- * @sk: the socket
+ *
+ * Process context, of who attaches it.
  *
  * Return: with one reference, or NULL.
  */
-struct ws_tls *ws_tls_create(const struct sock *sk)
+struct ws_tls *ws_tls_create(void)
 {
 	struct ws_tls *tls = kzalloc(sizeof(*tls), GFP_KERNEL_ACCOUNT);
 
@@ -48,6 +51,7 @@ struct ws_tls *ws_tls_create(const struct sock *sk)
 	refcount_set(&tls->ref, 1);
 	INIT_LIST_HEAD(&tls->bufs);
 	tls->limit = TLS_AHEAD;
+	tls->memcg = get_mem_cgroup_from_mm(current->mm);
 	return tls;
 }
 
@@ -63,6 +67,7 @@ void ws_tls_put(struct ws_tls *tls)
 		return;
 	list_for_each_entry_safe(buf, next, &tls->bufs, node)
 		ws_tls_buf_free(buf);
+	mem_cgroup_put(tls->memcg);
 	mutex_destroy(&tls->lock);
 	kfree(tls);
 }
@@ -82,7 +87,8 @@ bool ws_tls_ready(const struct ws_ctx *ctx)
 {
 	const struct tls_sw_context_rx *rx = records(ctx);
 
-	return READ_ONCE(rx->strp.msg_ready) ||
+	/* data_race(): a bit of its own in some kernels. */
+	return data_race(rx->strp.msg_ready) ||
 	       !skb_queue_empty_lockless(&rx->rx_list);
 }
 
@@ -233,6 +239,33 @@ void ws_tls_grow(struct ws_ctx *ctx, u64 len)
 	ctx->tls->limit = max_t(u32, ctx->tls->limit, len);
 }
 
+/*
+ * The group is that of who attached, also when the work reads, and its limit
+ * is met by waiting, not by the OOM killer.
+ */
+static struct ws_tls_buf *alloc_buf(const struct ws_tls *tls, bool large)
+{
+	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_COMP;
+	struct mem_cgroup *old = set_active_memcg(tls->memcg);
+	struct ws_tls_buf *buf;
+
+	buf = kzalloc(sizeof(*buf), GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL);
+	if (buf && large) {
+		buf->order = get_order(TLS_MAX_PAYLOAD_SIZE);
+		buf->page = alloc_pages(gfp | __GFP_NORETRY, buf->order);
+	}
+	if (buf && !buf->page) {
+		buf->order = 0;
+		buf->page = alloc_page(gfp | __GFP_RETRY_MAYFAIL);
+	}
+	set_active_memcg(old);
+	if (buf && !buf->page) {
+		kfree(buf);
+		buf = NULL;
+	}
+	return buf;
+}
+
 /**
  * ws_tls_buf_get() - a place for what comes next
  * @ctx: the socket
@@ -243,7 +276,6 @@ void ws_tls_grow(struct ws_ctx *ctx, u64 len)
  */
 struct ws_tls_buf *ws_tls_buf_get(struct ws_ctx *ctx)
 {
-	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_COMP;
 	struct ws_tls *tls = ctx->tls;
 	struct ws_tls_buf *buf;
 
@@ -252,26 +284,13 @@ struct ws_tls_buf *ws_tls_buf_get(struct ws_ctx *ctx)
 		if (ws_tls_buf_room(buf) >= TLS_ROOM)
 			return buf;
 	}
-	buf = kmalloc(sizeof(*buf), GFP_KERNEL_ACCOUNT);
-	if (!buf)
-		return NULL;
-	buf->order = 0;
-	buf->page = NULL;
-	if (READ_ONCE(records(ctx)->strp.stm.full_len) > PAGE_SIZE) {
-		buf->order = get_order(TLS_MAX_PAYLOAD_SIZE);
-		buf->page = alloc_pages(gfp | __GFP_NORETRY, buf->order);
-	}
-	if (!buf->page) {
-		buf->order = 0;
-		buf->page = alloc_page(gfp);
-	}
-	if (!buf->page) {
-		kfree(buf);
+	buf = alloc_buf(tls, READ_ONCE(records(ctx)->strp.stm.full_len) >
+			     PAGE_SIZE);
+	if (!buf) {
 		ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
 		return NULL;
 	}
 	buf->seq = tls->end;
-	buf->len = 0;
 	list_add_tail(&buf->node, &tls->bufs);
 	return buf;
 }

@@ -165,7 +165,7 @@ static struct ws_ctx *create_ctx(struct sock *sk, const struct ws_slot *slot,
 	if (!ctx)
 		return NULL;
 	if (slot->tls) {
-		ctx->tls = ws_tls_create(sk);
+		ctx->tls = ws_tls_create();
 		if (!ctx->tls) {
 			kmem_cache_free(ctx_cache, ctx);
 			return NULL;
