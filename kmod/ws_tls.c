@@ -189,7 +189,10 @@ bool ws_tls_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq)
 				goto found;
 		return false;
 	}
-	/* Most often it is the scanner who asks, for what came last. */
+	/* The reader asks for what came first, the scanner for the last. */
+	buf = list_first_entry_or_null(bufs, struct ws_tls_buf, node);
+	if (buf && seq - buf->seq < buf->len)
+		goto found;
 	list_for_each_entry_reverse(buf, bufs, node)
 		if (seq - buf->seq < buf->len)
 			goto found;

@@ -24,6 +24,7 @@ static void broken(struct ws_ctx *ctx, int err)
 	struct sock *sk = ctx->sk;
 
 	WRITE_ONCE(ctx->tls->over, WS_TLS_BROKEN);
+	ws_stats_inc(ctx, WS_MIB_TLS_ERROR);
 	if (!sk->sk_err)
 		WRITE_ONCE(sk->sk_err, err);
 	sk_error_report(sk);

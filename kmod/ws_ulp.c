@@ -236,6 +236,8 @@ int ws_ulp_attach(struct sock *sk, const struct ws_config *cfg)
 	/* tcp_set_ulp() has said that there is no zero-copy send for io_uring. */
 	set_bit(SOCK_SUPPORT_ZC, &sk->sk_socket->flags);
 	ws_stats_inc(ctx, WS_MIB_ATTACHED);
+	if (ctx->tls)
+		ws_stats_inc(ctx, WS_MIB_ATTACHED_TLS);
 	ws_stats_inc(ctx, WS_MIB_CURR);
 	return 0;
 }

@@ -60,12 +60,16 @@ TEST_F(tls, close_notify_inside)
 static bool broken_by(struct pair *p, int type, const char *body, size_t len,
 		      int err)
 {
-	return raw_frame(p, TEXT, "whole", 5) &&
+	long long errors = ws_stat("WsTlsErrors");
+
+	return ws_stat("WsAttachedTls") > 0 &&
+	       raw_frame(p, TEXT, "whole", 5) &&
 	       raw_frame(p, F_TEXT, "half", 4) &&
 	       tls_send(p->raw, type, body, len) == (ssize_t)len &&
 	       expect_text(p->ws, "whole") &&
 	       poll_for(p->ws, POLLIN, WS_TEST_MS) & POLLIN &&
-	       expect_error(p->ws, err) && expect_eof(p->ws);
+	       expect_error(p->ws, err) && expect_eof(p->ws) &&
+	       ws_stat("WsTlsErrors") == errors + 1;
 }
 
 TEST_F(tls, fatal_alert)
