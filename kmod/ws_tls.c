@@ -180,7 +180,7 @@ void ws_tls_sleep(struct ws_ctx *ctx, bool begin)
  */
 bool ws_tls_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq)
 {
-	const struct list_head *bufs = &ctx->tls->bufs;
+	struct list_head *bufs = &ctx->tls->bufs;
 	const struct ws_tls_buf *buf = run->buf;
 
 	if (buf) {
