@@ -8,7 +8,9 @@
 
 #include <linux/bvec.h>
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/net.h>
+#include <linux/refcount.h>
 #include <linux/workqueue.h>
 #include <net/sock.h>
 #include <net/tcp.h>
@@ -213,6 +215,8 @@ enum {
 enum ws_mib {
 	WS_MIB_CURR,
 	WS_MIB_ATTACHED,
+	WS_MIB_ATTACHED_TLS,
+	WS_MIB_TLS_ERROR,
 	WS_MIB_RX_MESSAGES,
 	WS_MIB_RX_BYTES,
 	WS_MIB_RX_PIECES,
@@ -261,6 +265,7 @@ struct ws_count {
  * struct ws_ctx - one attached socket
  * @sk: the socket; it does not outlive this structure's callbacks
  * @slot: the protocol tables in use and those below them
+ * @tls: what is needed on top of kTLS, NULL on top of TCP
  * @mibs: counters of the network namespace
  * @data_ready: TCP's callback, which wakes the reader
  * @write_space: TCP's callback, which wakes the writer
@@ -281,7 +286,8 @@ struct ws_count {
  *  ==================  =========================  ========================
  *  field               written                    read
  *  ==================  =========================  ========================
- *  sk, slot, mibs,     at attach                  freely
+ *  sk, slot, tls,      at attach                  freely
+ *  mibs,
  *  data_ready,
  *  write_space,
  *  state_change
@@ -294,14 +300,16 @@ struct ws_count {
  *                      lock                       socket lock
  *  ==================  =========================  ========================
  *
- * There is no other lock. A frame is built whole before the first
- * of its bytes reaches TCP, and what TCP does not take stays in @tx and goes
- * before anything else, so frames stay whole although the lock is dropped
- * while a sender waits.
+ * On top of kTLS, whose calls take the socket lock themselves, a mutex stands
+ * in for it, see ws_tls.c and ws_lock(). There is no other lock. A frame is
+ * built whole before the first of its bytes reaches TCP, and what TCP does not
+ * take stays in @tx and goes before anything else, so frames stay whole
+ * although the lock is dropped while a sender waits.
  */
 struct ws_ctx {
 	struct sock *sk;
 	const struct ws_slot *slot;
+	struct ws_tls *tls;
 	struct ws_mibs __percpu *mibs;
 	void (*data_ready)(struct sock *sk);
 	void (*write_space)(struct sock *sk);
@@ -322,12 +330,14 @@ struct ws_ctx {
  * @ops: ours
  * @lower_prot: what it was made from
  * @lower_ops: what it was made from
+ * @tls: kTLS, if that is below, or NULL
  */
 struct ws_slot {
 	struct proto prot;
 	struct proto_ops ops;
 	struct proto *lower_prot;
 	const struct proto_ops *lower_ops;
+	const struct tcp_ulp_ops *tls;
 };
 
 /* For callers that hold a reference on the file, or the socket lock. */
@@ -337,22 +347,127 @@ static inline struct ws_ctx *ws_ctx_get(const struct sock *sk)
 				 SK_USER_DATA_PTRMASK);
 }
 
+/**
+ * struct ws_tls - an attached socket that has kTLS below
+ * @lock: stands in for the socket lock, and is taken before it: process
+ *	context only
+ * @ref: one for the context, one for who unlocks @lock after that may go
+ * @memcg: who is charged for @bufs: who attached; or NULL
+ * @bufs: decrypted bytes, &struct ws_tls_buf, in the order of the stream
+ * @end: sequence number behind the last of them
+ * @limit: so many bytes are read ahead of the reader
+ * @sleepers: readers that sleep; they look for records themselves
+ * @skip: bytes of a handshake message that are still to come
+ * @over: &enum ws_tls_over
+ * @notified: close_notify has been sent
+ * @heard: the peer's close_notify has come
+ * @handed: the TLS library has sent its own, and asks for the peer's
+ * @mark: ws_time::end is to be set when the frame under way is out
+ *
+ * @sleepers is read in softirq context, @over and @handed by poll(); all else
+ * needs @lock.
+ */
+struct ws_tls {
+	struct mutex lock;	/* see above */
+	refcount_t ref;
+	struct mem_cgroup *memcg;
+	struct list_head bufs;
+	u32 end;
+	u32 limit;
+	u32 sleepers;
+	u32 skip;
+	u8 over;
+	bool notified;
+	bool heard;
+	bool handed;
+	bool mark;
+};
+
+/* Types of records, RFC 8446 section 5.1. */
+#define WS_TLS_ALERT		21
+#define WS_TLS_HANDSHAKE	22
+#define WS_TLS_DATA		23
+
+/* The alert that says that nothing follows. */
+#define WS_TLS_CLOSE_NOTIFY	0
+
+/* How the received stream of kTLS has ended. */
+enum ws_tls_over {
+	WS_TLS_OPEN,
+	/* By TCP's FIN or by close_notify. */
+	WS_TLS_EOF,
+	/* By an error, which was left in sk_err. */
+	WS_TLS_BROKEN,
+};
+
+/* The socket lock, or what stands in for it. Process context; may sleep. */
+static inline void ws_lock(struct ws_ctx *ctx)
+{
+	if (ctx->tls)
+		mutex_lock(&ctx->tls->lock);
+	else
+		lock_sock(ctx->sk);
+}
+
+static inline void ws_unlock(struct ws_ctx *ctx)
+{
+	if (ctx->tls)
+		mutex_unlock(&ctx->tls->lock);
+	else
+		release_sock(ctx->sk);
+}
+
 static inline void ws_owned_by_me(const struct ws_ctx *ctx)
 {
-	sock_owned_by_me(ctx->sk);
+	if (ctx->tls)
+		lockdep_assert_held(&ctx->tls->lock);
+	else
+		sock_owned_by_me(ctx->sk);
 }
+
+/* sk_wait_event() for whoever called ws_lock(). */
+#define ws_wait_event(ctx, timeo, condition, wait)			\
+do {									\
+	struct wait_queue_entry *__wait = (wait);			\
+	struct ws_ctx *__ctx = (ctx);					\
+	long *__timeo = (timeo);					\
+									\
+	ws_unlock(__ctx);						\
+	if (!(condition))						\
+		*__timeo = wait_woken(__wait, TASK_INTERRUPTIBLE,	\
+				      *__timeo);			\
+	sched_annotate_sleep();						\
+	ws_lock(__ctx);							\
+} while (0)
 
 /* ws_ulp.c */
 extern struct workqueue_struct *ws_wq;
 int ws_ulp_init(void);
 void ws_ulp_exit(void);
+int ws_ulp_attach(struct sock *sk, const struct ws_config *cfg);
 void ws_ulp_end(struct ws_ctx *ctx, long timeout);
+
+/* ws_attach.c */
+#ifdef CONFIG_NETFILTER
+int ws_attach_init(void);
+void ws_attach_exit(void);
+#else
+static inline int ws_attach_init(void)
+{
+	return 0;
+}
+
+static inline void ws_attach_exit(void)
+{
+}
+#endif
 
 /* ws_lower.c */
 
 /**
  * struct ws_run - bytes of the stream that lie in one piece
  * @skb: the buffer of TCP's queue that has them, or NULL
+ * @buf: the same for kTLS
  * @p: the bytes
  * @seq: sequence number of the first
  * @len: how many
@@ -360,6 +475,7 @@ void ws_ulp_end(struct ws_ctx *ctx, long timeout);
  */
 struct ws_run {
 	struct sk_buff *skb;
+	const struct ws_tls_buf *buf;
 	const u8 *p;
 	u32 seq;
 	u32 len;
@@ -384,6 +500,7 @@ int ws_lower_header(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
 void ws_lower_grow(struct ws_ctx *ctx, u64 len);
 void ws_lower_consume(struct ws_ctx *ctx, u32 seq);
 int ws_lower_stash(struct ws_ctx *ctx, u32 end);
+void ws_lower_end_read(struct ws_ctx *ctx);
 void ws_lower_fin(struct ws_ctx *ctx);
 
 /* Short messages, for those who look at many of them in a loop. */
@@ -451,6 +568,83 @@ static __always_inline u32 ws_plain_key(const u8 *p, bool masked)
 	return masked ? ((const struct ws_u32 *)(p - 4))->v : 0;
 }
 
+/* ws_tls.c */
+
+/**
+ * struct ws_tls_buf - bytes of the stream
+ * @node: in ws_tls::bufs
+ * @page: where they are
+ * @order: of @page
+ * @seq: of the first
+ * @len: how many
+ */
+struct ws_tls_buf {
+	struct list_head node;
+	struct page *page;
+	unsigned int order;
+	u32 seq;
+	u32 len;
+};
+
+static inline u32 ws_tls_buf_room(const struct ws_tls_buf *buf)
+{
+	return (PAGE_SIZE << buf->order) - buf->len;
+}
+
+static inline u8 *ws_tls_buf_data(const struct ws_tls_buf *buf)
+{
+	return page_address(buf->page);
+}
+
+struct ws_tls *ws_tls_create(void);
+void ws_tls_put(struct ws_tls *tls);
+void ws_tls_hook(struct ws_ctx *ctx);
+void ws_tls_unhook(struct ws_ctx *ctx);
+bool ws_tls_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq);
+void ws_tls_consume(struct ws_ctx *ctx, u32 seq);
+void ws_tls_grow(struct ws_ctx *ctx, u64 len);
+struct ws_tls_buf *ws_tls_buf_get(struct ws_ctx *ctx);
+void ws_tls_buf_free(struct ws_tls_buf *buf);
+void ws_tls_sleep(struct ws_ctx *ctx, bool begin);
+bool ws_tls_ready(const struct ws_ctx *ctx);
+bool ws_tls_full(const struct ws_ctx *ctx);
+
+/* ws_tls_rx.c */
+void ws_tls_fill(struct ws_ctx *ctx);
+void ws_tls_pull(struct ws_ctx *ctx);
+
+/* ws_tls_tx.c */
+struct ws_got;
+
+int ws_tls_send(struct ws_ctx *ctx);
+void ws_tls_sent(struct ws_ctx *ctx);
+int ws_tls_end(struct ws_ctx *ctx);
+int ws_tls_alert(struct ws_ctx *ctx, struct msghdr *msg, size_t len);
+int ws_tls_recv_alert(struct ws_ctx *ctx, struct msghdr *msg, int flags,
+		      struct ws_got *got);
+
+/* Is the WebSocket over, and the library to wait for the end of TLS? */
+static inline bool ws_tls_awaits(const struct ws_ctx *ctx)
+{
+	return ctx->tls && READ_ONCE(ctx->tls->handed) &&
+	       READ_ONCE(ctx->tls->over) == WS_TLS_OPEN &&
+	       READ_ONCE(ctx->rx.stop) == WS_STOP_OVER;
+}
+
+/* Is there more below that could be read ahead? */
+static inline bool ws_lower_more(const struct ws_ctx *ctx)
+{
+	return ctx->tls && READ_ONCE(ctx->tls->over) == WS_TLS_OPEN &&
+	       !ctx->rx.cramped && !ws_tls_full(ctx) && ws_tls_ready(ctx);
+}
+
+/* Has the peer ended the stream, and has all before that been read? */
+static inline bool ws_lower_done(const struct ws_ctx *ctx)
+{
+	return ctx->tls ? READ_ONCE(ctx->tls->over) != WS_TLS_OPEN :
+			  sock_flag(ctx->sk, SOCK_DONE);
+}
+
 /* ws_rx.c */
 void ws_rx_start(struct ws_ctx *ctx);
 void ws_rx_scan(struct ws_ctx *ctx);
@@ -462,6 +656,7 @@ u64 ws_rx_offset(const struct ws_ctx *ctx);
 void ws_rx_fault(struct ws_ctx *ctx, enum ws_rule rule);
 void ws_rx_closed(struct ws_ctx *ctx);
 void ws_rx_wake(struct ws_ctx *ctx);
+void ws_rx_arrived(struct ws_ctx *ctx);
 bool ws_rx_pressed(const struct ws_ctx *ctx);
 bool ws_rx_readable(const struct ws_ctx *ctx);
 void ws_rx_data_ready(struct sock *sk);
@@ -540,6 +735,21 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 int ws_recv_len(struct ws_ctx *ctx);
 
 /* ws_tx.c */
+
+/*
+ * Where frames are built. kTLS changes sk_allocation in softirq context for a
+ * moment, by which sk_page_frag() goes, and our lock there does not stop it.
+ */
+static inline struct page_frag *ws_tx_frag(const struct ws_ctx *ctx)
+{
+	return ctx->tls ? &current->task_frag : sk_page_frag(ctx->sk);
+}
+
+static inline gfp_t ws_tx_gfp(const struct ws_ctx *ctx)
+{
+	return ctx->tls ? GFP_KERNEL : ctx->sk->sk_allocation;
+}
+
 int ws_tx_open(struct ws_ctx *ctx);
 void ws_tx_seal(struct ws_ctx *ctx, struct ws_hdr *hdr);
 void ws_tx_free(struct ws_tx *tx);
@@ -635,6 +845,7 @@ void ws_ctrl_close(struct ws_ctx *ctx, u16 code);
 void ws_ctrl_fin(struct ws_ctx *ctx);
 void ws_ctrl_free(struct ws_ctx *ctx);
 bool ws_ctrl_pending(const struct ws_ctx *ctx);
+void ws_ctrl_now(struct ws_ctx *ctx);
 void ws_ctrl_kick(struct ws_ctx *ctx);
 void ws_ctrl_work(struct work_struct *work);
 void ws_ctrl_write_space(struct sock *sk);
@@ -660,6 +871,7 @@ bool ws_linger_detached(const struct ws_ctx *ctx);
 bool ws_linger_over(const struct ws_ctx *ctx);
 bool ws_linger_start(struct ws_ctx *ctx);
 long ws_linger_wait(struct ws_ctx *ctx, long timeout);
+void ws_linger_arrived(struct ws_ctx *ctx);
 void ws_linger_detach(struct ws_ctx *ctx);
 void ws_linger_stop(struct ws_ctx *ctx);
 u32 ws_linger_left(struct ws_ctx *ctx);
@@ -672,6 +884,7 @@ int ws_set_rcvlowat(struct sock *sk, int val);
 
 /* ws_sockopt.c */
 void ws_config_default(struct ws_config *cfg);
+int ws_config_get(struct ws_config *cfg, sockptr_t optval, unsigned int optlen);
 int ws_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 		  unsigned int optlen);
 int ws_getsockopt(struct sock *sk, int level, int optname, char __user *optval,

@@ -139,7 +139,7 @@ static void count(struct ws_ctx *ctx, const struct gathered *g)
 static int send_plain(struct ws_ctx *ctx, struct iov_iter *from, long timeo,
 		      bool more, struct gathered *g)
 {
-	struct page_frag *pfrag = sk_page_frag(ctx->sk);
+	struct page_frag *pfrag = ws_tx_frag(ctx);
 	size_t in = round_down(iov_iter_count(from), 8);
 	struct ws_tx *tx = &ctx->tx;
 	const u8 __user *user;
@@ -155,7 +155,7 @@ static int send_plain(struct ws_ctx *ctx, struct iov_iter *from, long timeo,
 	room = ws_send_room(ctx, in, timeo);
 	/* A page is enough to begin with; more often than not there is more. */
 	if (!skb_page_frag_refill(min_t(size_t, room, PAGE_SIZE), pfrag,
-				  ctx->sk->sk_allocation))
+				  ws_tx_gfp(ctx)))
 		return 0;
 	room = min_t(size_t, room, pfrag->size - pfrag->offset);
 	to = page_address(pfrag->page) + pfrag->offset;
@@ -415,7 +415,7 @@ static int add_run(struct ws_tx *tx, struct page_frag *pfrag, u32 len)
 /* One more frame behind those that are built; -ENOMEM, -EFAULT. */
 static int append(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
 {
-	struct page_frag *pfrag = sk_page_frag(ctx->sk);
+	struct page_frag *pfrag = ws_tx_frag(ctx);
 	struct ws_tx *tx = &ctx->tx;
 	size_t head, want = hdr->len;
 
@@ -426,7 +426,7 @@ static int append(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
 		size_t n;
 		u8 *to;
 
-		if (!skb_page_frag_refill(32, pfrag, ctx->sk->sk_allocation))
+		if (!skb_page_frag_refill(32, pfrag, ws_tx_gfp(ctx)))
 			return -ENOMEM;
 		n = min_t(size_t, pfrag->size - pfrag->offset - head, want);
 		to = page_address(pfrag->page) + pfrag->offset;
@@ -496,7 +496,7 @@ static int append_data(struct ws_ctx *ctx, struct array *a,
 static int append_plain(struct ws_ctx *ctx, struct array *a, u32 i,
 			struct iov_iter *from)
 {
-	struct page_frag *pfrag = sk_page_frag(ctx->sk);
+	struct page_frag *pfrag = ws_tx_frag(ctx);
 	size_t in = iov_iter_count(from);
 	struct gathered g = {};
 	const u8 __user *user;
@@ -506,7 +506,7 @@ static int append_plain(struct ws_ctx *ctx, struct array *a, u32 i,
 		return 0;
 	user = ws_compat_iter_user(from, &in);
 	if (!user || !skb_page_frag_refill(PLAIN_ROOM(128), pfrag,
-					   ctx->sk->sk_allocation))
+					   ws_tx_gfp(ctx)))
 		return 0;
 	to = page_address(pfrag->page) + pfrag->offset;
 	gather_array(ctx->cfg.send_opcode, a->msgs + i, a->n - i, user, in, to,

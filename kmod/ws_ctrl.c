@@ -111,6 +111,21 @@ bool ws_ctrl_pending(const struct ws_ctx *ctx)
 }
 
 /**
+ * ws_ctrl_now() - have ws_ctrl_work() run
+ * @ctx: the socket
+ *
+ * Any context that keeps the socket attached.
+ */
+void ws_ctrl_now(struct ws_ctx *ctx)
+{
+	struct delayed_work *work = &ctx->work;
+
+	/* Unless it is due already. */
+	if (!work_pending(&work->work) || timer_pending(&work->timer))
+		mod_delayed_work(ws_wq, work, 0);
+}
+
+/**
  * ws_ctrl_kick() - have ws_ctrl_work() run if there is anything to send
  * @ctx: the socket
  *
@@ -118,26 +133,27 @@ bool ws_ctrl_pending(const struct ws_ctx *ctx)
  */
 void ws_ctrl_kick(struct ws_ctx *ctx)
 {
-	struct delayed_work *work = &ctx->work;
-
-	if (likely(!ws_ctrl_pending(ctx)))
-		return;
-	/* Unless it is due already. */
-	if (!work_pending(&work->work) || timer_pending(&work->timer))
-		mod_delayed_work(ws_wq, work, 0);
+	if (unlikely(ws_ctrl_pending(ctx)))
+		ws_ctrl_now(ctx);
 }
 
 /* An owner can hold the lock for long, over a fault of its memory. */
-static bool has_owner(struct sock *sk)
+static bool try_lock(struct ws_ctx *ctx)
 {
+	struct sock *sk = ctx->sk;
 	bool owned;
+
+	if (ctx->tls)
+		return mutex_trylock(&ctx->tls->lock);
 
 	local_bh_disable();
 	bh_lock_sock(sk);
 	owned = sock_owned_by_user(sk);
 	bh_unlock_sock(sk);
 	local_bh_enable();
-	return owned;
+	if (!owned)
+		lock_sock(sk);
+	return !owned;
 }
 
 /*
@@ -150,6 +166,8 @@ static void work_locked(struct ws_ctx *ctx, u32 next)
 
 	if (next != WS_TIME_NEVER)
 		mod_delayed_work(ws_wq, &ctx->work, next);
+	if (ctx->tls)
+		ws_tls_pull(ctx);
 	if (ctx->rx.cramped)
 		ws_rx_relieve(ctx);
 	/* When it is memory that lacks, not room, no ACK will call us. */
@@ -176,17 +194,17 @@ void ws_ctrl_work(struct work_struct *work)
 	struct sock *sk = ctx->sk;
 	u32 next = WS_TIME_NEVER;
 
-	if (has_owner(sk)) {
+	if (!try_lock(ctx)) {
 		mod_delayed_work(ws_wq, &ctx->work, 1);
 		return;
 	}
 	if (ctx->dead) {
+		ws_unlock(ctx);
 		/* As sock_diag does it: RST, and the error to the reader. */
 		ctx->slot->lower_prot->diag_destroy(sk, ETIMEDOUT);
 		return;
 	}
 
-	lock_sock(sk);
 	ws_rx_scan_rest(ctx);
 	if (ws_linger_detached(ctx)) {
 		next = ws_linger_left(ctx);
@@ -199,7 +217,7 @@ void ws_ctrl_work(struct work_struct *work)
 		next = 0;
 	}
 	work_locked(ctx, next);
-	release_sock(sk);
+	ws_unlock(ctx);
 }
 
 /**
@@ -245,9 +263,9 @@ int ws_ctrl_shutdown(struct socket *sock, int how)
 	if (how == SHUT_RD)
 		return ctx->slot->lower_ops->shutdown(sock, how);
 
-	lock_sock(sk);
+	ws_lock(ctx);
 	if (sk->sk_state == TCP_CLOSE) {
-		release_sock(sk);
+		ws_unlock(ctx);
 		return ctx->slot->lower_ops->shutdown(sock, how);
 	}
 	ws_rx_start(ctx);
@@ -263,7 +281,7 @@ int ws_ctrl_shutdown(struct socket *sock, int how)
 	ws_ctrl_kick(ctx);
 	/* Sleepers in sendmsg() and poll() look again. */
 	sk->sk_state_change(sk);
-	release_sock(sk);
+	ws_unlock(ctx);
 	return how == SHUT_WR ? 0 : ctx->slot->lower_ops->shutdown(sock,
 								   SHUT_RD);
 }

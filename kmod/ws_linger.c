@@ -19,12 +19,14 @@ static atomic_t lingering = ATOMIC_INIT(0);
 
 static const struct proto_ops nobodys_ops = {
 	.sendmsg_locked = tcp_sendmsg_locked,
+	.read_sock = tcp_read_sock,
 };
 
 /*
  * The socket of all that have none any more: TCP looks at it when it has no
- * memory for what is to be sent, and until 6.5 calls itself through it where
- * the device takes no page fragments. Nobody ever sleeps on it.
+ * memory for what is to be sent, until 6.5 calls itself through it where the
+ * device takes no page fragments, and kTLS gets at TCP's bytes by it. Nobody
+ * ever sleeps on it.
  */
 static struct socket_alloc nobody = {
 	.socket.ops = &nobodys_ops,
@@ -73,7 +75,7 @@ bool ws_linger_over(const struct ws_ctx *ctx)
 		return true;
 	if (ws_tx_owes(ctx))
 		return false;
-	if (sock_flag(sk, SOCK_DONE) || sk->sk_state == TCP_CLOSE_WAIT)
+	if (ws_lower_done(ctx) || sk->sk_state == TCP_CLOSE_WAIT)
 		return true;
 	return ctx->cfg.role == WS_ROLE_SERVER &&
 	       (ctx->info.state & WS_STATE_CLOSE_RECEIVED);
@@ -99,20 +101,30 @@ static void throw_away(struct ws_ctx *ctx)
 	WRITE_ONCE(rx->payload, 0);
 }
 
-/* Softirq context with the socket lock, or the owner's. */
-static void linger_data_ready(struct sock *sk)
+/**
+ * ws_linger_arrived() - something may have come that nobody will read
+ * @ctx: the socket, which lingers
+ *
+ * Any context that has the socket lock.
+ */
+void ws_linger_arrived(struct ws_ctx *ctx)
 {
-	struct ws_ctx *ctx = ws_ctx_get(sk);
-
-	if (ctx->rx.growing)
-		return;
 	throw_away(ctx);
 	if (ws_linger_over(ctx))
 		mod_delayed_work(ws_wq, &ctx->work, 0);
 	else
 		ws_ctrl_kick(ctx);
 	/* Somebody may still be in close(), see ws_linger_wait(). */
-	ctx->data_ready(sk);
+	ctx->data_ready(ctx->sk);
+}
+
+/* Softirq context with the socket lock, or the owner's. */
+static void linger_data_ready(struct sock *sk)
+{
+	struct ws_ctx *ctx = ws_ctx_get(sk);
+
+	if (!ctx->rx.growing)
+		ws_linger_arrived(ctx);
 }
 
 static void linger_state_change(struct sock *sk)
@@ -148,12 +160,18 @@ bool ws_linger_start(struct ws_ctx *ctx)
 	ctx->lingers = true;
 	ctx->time.asked = tcp_jiffies32;
 
-	write_lock_bh(&sk->sk_callback_lock);
-	sk->sk_data_ready = linger_data_ready;
-	sk->sk_state_change = linger_state_change;
-	write_unlock_bh(&sk->sk_callback_lock);
+	if (ctx->tls) {
+		lock_sock(sk);
+	} else {
+		write_lock_bh(&sk->sk_callback_lock);
+		sk->sk_data_ready = linger_data_ready;
+		sk->sk_state_change = linger_state_change;
+		write_unlock_bh(&sk->sk_callback_lock);
+	}
 	/* After SHUT_RDWR, too, TCP must not answer the peer's Close by RST. */
 	WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown & ~RCV_SHUTDOWN);
+	if (ctx->tls)
+		release_sock(sk);
 	ws_ctrl_kick(ctx);
 	return true;
 }
@@ -176,7 +194,7 @@ long ws_linger_wait(struct ws_ctx *ctx, long timeout)
 
 	add_wait_queue(sk_sleep(sk), &wait);
 	while (left && !ws_linger_over(ctx) && !signal_pending(current))
-		sk_wait_event(sk, &left, ws_linger_over(ctx), &wait);
+		ws_wait_event(ctx, &left, ws_linger_over(ctx), &wait);
 	remove_wait_queue(sk_sleep(sk), &wait);
 	return timeout - (ours - left);
 }
@@ -192,10 +210,15 @@ void ws_linger_detach(struct ws_ctx *ctx)
 {
 	struct sock *sk = ctx->sk;
 
+	/* Softirq context may be about to look at the socket that goes. */
+	if (ctx->tls)
+		lock_sock(sk);
 	write_lock_bh(&sk->sk_callback_lock);
 	sk_set_socket(sk, &nobody.socket);
 	RCU_INIT_POINTER(sk->sk_wq, &nobody.socket.wq);
 	write_unlock_bh(&sk->sk_callback_lock);
+	if (ctx->tls)
+		release_sock(sk);
 	mod_delayed_work(ws_wq, &ctx->work, 0);
 }
 

@@ -27,6 +27,8 @@ u32 ws_lower_end(const struct ws_ctx *ctx)
 {
 	const struct sk_buff *skb = skb_peek_tail(&ctx->sk->sk_receive_queue);
 
+	if (ctx->tls)
+		return ctx->tls->end;
 	if (!skb || before(TCP_SKB_CB(skb)->seq + skb->len, ctx->rx.copied))
 		return after(ctx->rx.base, ctx->rx.head.seq) ?
 			ctx->rx.base : ctx->rx.head.seq;
@@ -52,6 +54,8 @@ void ws_lower_seek(const struct ws_ctx *ctx, struct ws_run *run, u32 seq)
 	const struct sk_buff_head *queue = &ctx->sk->sk_receive_queue;
 	struct sk_buff *skb;
 
+	if (ctx->tls)
+		return;
 	skb_queue_reverse_walk(queue, skb) {
 		if (run->skb && !after(TCP_SKB_CB(skb)->seq + skb->len, seq))
 			break;
@@ -154,7 +158,8 @@ const u8 *ws_lower_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
 			run->p = rx->prefix;
 			run->seq = rx->base - rx->prefix_len;
 			run->len = rx->prefix_len;
-		} else if (!queue_run(ctx, run, seq)) {
+		} else if (ctx->tls ? !ws_tls_run(ctx, run, seq) :
+				      !queue_run(ctx, run, seq)) {
 			return NULL;
 		}
 		off = seq - run->seq;
@@ -179,7 +184,7 @@ const u8 *ws_lower_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
 int ws_lower_peek(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
 		  u8 *buf, u32 n)
 {
-	struct ws_run next = { .skb = run->skb };
+	struct ws_run next = { .skb = run->skb, .buf = run->buf };
 	const u8 *p;
 	u32 len;
 
@@ -260,6 +265,10 @@ void ws_lower_grow(struct ws_ctx *ctx, u64 len)
 	if (len <= ctx->rx.grown)
 		return;
 	ctx->rx.grown = min_t(u64, len, U32_MAX);
+	if (ctx->tls) {
+		ws_tls_grow(ctx, len);
+		return;
+	}
 	if (!ctx->slot->lower_ops->set_rcvlowat ||
 	    (sk->sk_userlocks & SOCK_RCVBUF_LOCK))
 		return;
@@ -295,7 +304,33 @@ void ws_lower_consume(struct ws_ctx *ctx, u32 seq)
 	if (!after(seq, from))
 		return;
 	rx->base = seq;
-	read_done(ctx, seq - from);
+	if (ctx->tls)
+		ws_tls_consume(ctx, seq);
+	else
+		read_done(ctx, seq - from);
+}
+
+/**
+ * ws_lower_end_read() - throw away all that has come
+ * @ctx: the socket, of which nobody will read any more
+ *
+ * Process context, socket lock.
+ */
+void ws_lower_end_read(struct ws_ctx *ctx)
+{
+	u32 most = READ_ONCE(ctx->sk->sk_rcvbuf);
+	u32 end, len;
+
+	do {
+		if (ctx->tls)
+			ws_tls_fill(ctx);
+		end = ws_lower_end(ctx);
+		len = end - ctx->rx.head.seq;
+		ws_lower_consume(ctx, end);
+		ctx->rx.head.seq = end;
+		/* Records can be empty, and come for ever. */
+		most -= min(most, len + SZ_1K);
+	} while (most && ws_lower_more(ctx) && !signal_pending(current));
 }
 
 /**
@@ -351,9 +386,13 @@ void ws_lower_fin(struct ws_ctx *ctx)
 {
 	struct sock *sk = ctx->sk;
 
-	if (sk->sk_state == TCP_CLOSE)
-		return;
-	WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | SEND_SHUTDOWN);
-	ctx->slot->lower_prot->shutdown(sk, SEND_SHUTDOWN);
-	sk->sk_state_change(sk);
+	if (ctx->tls)
+		lock_sock(sk);
+	if (sk->sk_state != TCP_CLOSE) {
+		WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | SEND_SHUTDOWN);
+		ctx->slot->lower_prot->shutdown(sk, SEND_SHUTDOWN);
+		sk->sk_state_change(sk);
+	}
+	if (ctx->tls)
+		release_sock(sk);
 }

@@ -176,7 +176,7 @@ bool ws_piece_sound(const struct ws_ctx *ctx, const struct ws_taken *taken)
 	const struct ws_rx *rx = &ctx->rx;
 
 	return taken->len <= rx->payload && taken->messages <= rx->complete &&
-	       tcp_sk(ctx->sk)->copied_seq == rx->copied;
+	       (ctx->tls || tcp_sk(ctx->sk)->copied_seq == rx->copied);
 }
 
 /**

@@ -16,9 +16,9 @@ static bool tx_blocked(struct ws_ctx *ctx)
 
 	if (likely(!READ_ONCE(tx->nseg) && !READ_ONCE(tx->busy)))
 		return false;
-	lock_sock(ctx->sk);
+	ws_lock(ctx);
 	blocked = tx->nseg || tx->busy;
-	release_sock(ctx->sk);
+	ws_unlock(ctx);
 	return blocked;
 }
 
@@ -44,9 +44,9 @@ __poll_t ws_poll(struct file *file, struct socket *sock,
 	__poll_t mask;
 
 	if (unlikely(!READ_ONCE(rx->started))) {
-		lock_sock(sk);
+		ws_lock(ctx);
 		ws_rx_start(ctx);
-		release_sock(sk);
+		ws_unlock(ctx);
 	}
 	mask = ctx->slot->lower_ops->poll(file, sock, wait);
 
@@ -56,6 +56,9 @@ __poll_t ws_poll(struct file *file, struct socket *sock,
 		mask |= EPOLLIN | EPOLLRDNORM;
 	else if (!(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN))
 		mask &= ~(EPOLLIN | EPOLLRDNORM);
+	/* TLS can end when TCP has not. */
+	if (ctx->tls && ws_lower_done(ctx))
+		mask |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
 	if (READ_ONCE(rx->stop) != WS_STOP_NONE && !READ_ONCE(rx->complete))
 		mask |= EPOLLRDHUP;
 
@@ -89,10 +92,10 @@ int ws_ioctl_inq(struct sock *sk)
 	struct ws_ctx *ctx = ws_ctx_get(sk);
 	int len;
 
-	lock_sock(sk);
+	ws_lock(ctx);
 	ws_rx_start(ctx);
 	len = ws_recv_len(ctx);
-	release_sock(sk);
+	ws_unlock(ctx);
 	return len;
 }
 

@@ -184,20 +184,39 @@ static bool stream_ended(const struct sock *sk)
 static int wait_readable(struct ws_ctx *ctx, long *timeo)
 {
 	struct sock *sk = ctx->sk;
+	bool last_look = ctx->tls;
 
 	for (;;) {
 		DEFINE_WAIT_FUNC(wait, woken_wake_function);
 
 		/* What is complete was looked at when it came. */
-		if (!ctx->rx.complete)
+		if (!ctx->rx.complete) {
 			ws_rx_scan(ctx);
+			/* There may be others who wait for one. */
+			if (ctx->tls && ctx->rx.complete > 1)
+				ws_rx_wake(ctx);
+		}
 		if (ws_rx_readable(ctx))
 			return 1;
+		/* With TLS it may have come since, behind something to read. */
+		if (last_look && stream_ended(sk)) {
+			last_look = false;
+			continue;
+		}
 		if (sk->sk_err)
 			return sock_error(sk);
-		if (sock_flag(sk, SOCK_DONE) ||
-		    (sk->sk_shutdown & RCV_SHUTDOWN)) {
-			if (sock_flag(sk, SOCK_DONE))
+		if (ws_lower_more(ctx)) {
+			if (!*timeo)
+				return -EAGAIN;
+			if (signal_pending(current))
+				return sock_intr_errno(*timeo);
+			cond_resched();
+			continue;
+		}
+		if (ctx->tls && ctx->rx.cramped)
+			return -ENOMEM;
+		if (ws_lower_done(ctx) || (sk->sk_shutdown & RCV_SHUTDOWN)) {
+			if (ws_lower_done(ctx))
 				ctx->info.state |= WS_STATE_EOF;
 			return 0;
 		}
@@ -212,8 +231,10 @@ static int wait_readable(struct ws_ctx *ctx, long *timeo)
 		ws_ctrl_kick(ctx);
 		add_wait_queue(sk_sleep(sk), &wait);
 		sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
-		sk_wait_event(sk, timeo,
-			      ws_rx_readable(ctx) || stream_ended(sk), &wait);
+		ws_tls_sleep(ctx, true);
+		ws_wait_event(ctx, timeo, ws_rx_readable(ctx) ||
+			      stream_ended(sk) || ws_lower_more(ctx), &wait);
+		ws_tls_sleep(ctx, false);
 		sk_clear_bit(SOCKWQ_ASYNC_WAITDATA, sk);
 		remove_wait_queue(sk_sleep(sk), &wait);
 	}
@@ -242,7 +263,7 @@ static int recv_locked(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 				return recv_close(ctx, msg, flags, got);
 			if (rx->stop == WS_STOP_FAULT)
 				return recv_fault(ctx, flags);
-			return 0;
+			return ws_tls_recv_alert(ctx, msg, flags, got);
 		}
 		if (ctx->cfg.flags & WS_F_RECORDS ||
 		    (ctx->cfg.flags & WS_F_BATCH && shows_cmsg(msg, flags))) {
@@ -294,7 +315,7 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	    (flags & MSG_TRUNC || len < sizeof(struct ws_msg)))
 		return -EINVAL;
 
-	lock_sock(sk);
+	ws_lock(ctx);
 	ws_rx_start(ctx);
 	ret = recv_locked(ctx, msg, flags,
 			  sock_rcvtimeo(sk, flags & MSG_DONTWAIT), &got);
@@ -304,13 +325,16 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 		put_msg(msg, &got);
 		ret = got.len;
 	}
+	/* kTLS tells of a record once: nobody else would look at these. */
+	if (!ctx->rx.complete && ws_lower_more(ctx))
+		ws_tls_pull(ctx);
 	if (msg->msg_get_inq)
 		msg->msg_inq = ws_rx_readable(ctx);
 	if (ws_ctrl_pending(ctx)) {
 		ws_tx_flush(ctx);
 		ws_ctrl_kick(ctx);
 	}
-	release_sock(sk);
+	ws_unlock(ctx);
 	return ret;
 }
 

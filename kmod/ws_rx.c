@@ -322,9 +322,12 @@ bool ws_rx_pressed(const struct ws_ctx *ctx)
 {
 	const struct sock *sk = ctx->sk;
 	const struct tcp_sock *tp = tcp_sk(sk);
-	u32 window = tcp_receive_window(tp);
-	u32 space = max(tcp_space(sk), 0);
+	u32 window, space;
 
+	if (ctx->tls)
+		return ws_tls_full(ctx);
+	window = tcp_receive_window(tp);
+	space = max(tcp_space(sk), 0);
 	if (tcp_rmem_pressure(sk))
 		return true;
 	if (window + inet_csk(sk)->icsk_ack.rcv_mss <= space)
@@ -344,6 +347,8 @@ void ws_rx_relieve(struct ws_ctx *ctx)
 	struct ws_rx *rx = &ctx->rx;
 	u32 end = ws_lower_end(ctx);
 
+	if (ctx->tls)
+		return;
 	rx->cramped = false;
 	if (rx->complete || rx->stop != WS_STOP_NONE || end == rx->base ||
 	    end == rx->head.seq || end - rx->head.seq > WS_STASH_MAX ||
@@ -394,7 +399,9 @@ static bool scan_begin(struct ws_ctx *ctx)
 
 	ws_owned_by_me(ctx);
 	rx->lazy = false;
-	if (unlikely(tcp_sk(ctx->sk)->copied_seq != rx->copied)) {
+	if (ctx->tls) {
+		ws_tls_fill(ctx);
+	} else if (unlikely(tcp_sk(ctx->sk)->copied_seq != rx->copied)) {
 		ws_rx_fault(ctx, WS_RULE_STREAM);
 		rx->copied = tcp_sk(ctx->sk)->copied_seq;
 	}
@@ -411,7 +418,8 @@ static void scan_end(struct ws_ctx *ctx, u32 end)
 	struct ws_rx *rx = &ctx->rx;
 
 	if (rx->scan.frame || rx->seq.opcode || rx->scan.seq != end) {
-		if (sock_flag(ctx->sk, SOCK_DONE) && !ctx->lingers)
+		if (ws_lower_done(ctx) && !ctx->lingers &&
+		    !(ctx->tls && ctx->tls->over == WS_TLS_BROKEN))
 			ws_rx_fault(ctx, WS_RULE_TRUNCATED);
 		if (!rx->open)
 			ws_timer_opened(ctx);
@@ -499,7 +507,7 @@ static bool may_be_lazy(const struct ws_ctx *ctx)
 	const struct ws_rx *rx = &ctx->rx;
 
 	return WS_PLAIN && ctx->cfg.flags & (WS_F_RECORDS | WS_F_BATCH) &&
-	       !rx->complete && !ctx->lingers &&
+	       !rx->complete && !ctx->lingers && !ctx->tls &&
 	       !sock_flag(ctx->sk, SOCK_DONE) && !ws_timer_watches(ctx);
 }
 
@@ -534,8 +542,10 @@ bool ws_rx_readable(const struct ws_ctx *ctx)
 {
 	const struct ws_rx *rx = &ctx->rx;
 
-	if (READ_ONCE(rx->complete) || READ_ONCE(rx->stop) != WS_STOP_NONE)
+	if (READ_ONCE(rx->complete))
 		return true;
+	if (READ_ONCE(rx->stop) != WS_STOP_NONE)
+		return !ws_tls_awaits(ctx);
 	/* data_race(): poll() asks without the lock, and asks again when woken. */
 	return READ_ONCE(rx->payload) && data_race(ws_rx_pressed(ctx));
 }
@@ -553,32 +563,44 @@ void ws_rx_wake(struct ws_ctx *ctx)
 }
 
 /**
- * ws_rx_data_ready() - sk_data_ready of an attached socket
- * @sk: the socket
+ * ws_rx_arrived() - something new may have come
+ * @ctx: the socket
  *
  * The reader hears of it only when it can get something it could not before.
- * Softirq context with the socket lock, or the owner's.
+ * Any context that has the socket lock.
  */
-void ws_rx_data_ready(struct sock *sk)
+void ws_rx_arrived(struct ws_ctx *ctx)
 {
-	struct ws_ctx *ctx = ws_ctx_get(sk);
 	struct ws_rx *rx = &ctx->rx;
 	u32 complete = rx->complete;
 	u8 stop = rx->stop;
 
-	if (unlikely(!rx->started)) {
-		ctx->data_ready(sk);
-		return;
-	}
-	if (unlikely(rx->growing))
-		return;
 	if (may_be_lazy(ctx))
 		scan_first(ctx);
 	else
 		ws_rx_scan(ctx);
 	if (rx->complete != complete || rx->stop != stop ||
-	    sock_flag(sk, SOCK_DONE) ||
+	    ws_lower_done(ctx) ||
 	    (!complete && stop == WS_STOP_NONE && ws_rx_readable(ctx)))
 		ws_rx_wake(ctx);
+}
+
+/**
+ * ws_rx_data_ready() - sk_data_ready of an attached socket
+ * @sk: the socket
+ *
+ * Softirq context with the socket lock, or the owner's.
+ */
+void ws_rx_data_ready(struct sock *sk)
+{
+	struct ws_ctx *ctx = ws_ctx_get(sk);
+
+	if (unlikely(!ctx->rx.started)) {
+		ctx->data_ready(sk);
+		return;
+	}
+	if (unlikely(ctx->rx.growing))
+		return;
+	ws_rx_arrived(ctx);
 	ws_ctrl_kick(ctx);
 }

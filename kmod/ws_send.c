@@ -108,7 +108,7 @@ static int tx_sleep(struct ws_ctx *ctx, bool mine, long *timeo)
 
 	add_wait_queue(sk_sleep(sk), &wait);
 	ctx->tx.waiters++;
-	sk_wait_event(sk, &rest, tx_state(ctx) ||
+	ws_wait_event(ctx, &rest, tx_state(ctx) ||
 		      (mine ? !lack && sk_stream_memory_free(sk) :
 			      !READ_ONCE(ctx->tx.busy)), &wait);
 	ctx->tx.waiters--;
@@ -430,6 +430,11 @@ int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 
 	if (flags & (MSG_OOB | MSG_FASTOPEN))
 		return -EOPNOTSUPP;
+	if (ctx->tls && msg->msg_controllen) {
+		ret = ws_tls_alert(ctx, msg, len);
+		if (ret != -ENOMSG)
+			return ret;
+	}
 	if (msg->msg_controllen)
 		n = parse_cmsg(msg, &msgs);
 	if (n < 0)
@@ -444,7 +449,7 @@ int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	     READ_ONCE(ctx->cfg.flags) & WS_F_RECORDS))
 		return -EOPNOTSUPP;
 
-	lock_sock(sk);
+	ws_lock(ctx);
 	ws_rx_start(ctx);
 	timeo = sock_sndtimeo(sk, flags & MSG_DONTWAIT);
 	if (unlikely(flags & WS_MSG_ZC)) {
@@ -467,7 +472,7 @@ int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 		ctx->info.tx_calls++;
 	if (ret == -EPIPE)
 		ret = sk_stream_error(sk, flags, ret);
-	release_sock(sk);
+	ws_unlock(ctx);
 	return ret;
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Socket options of level SOL_WS, and those of TCP that cannot go on. */
+#include <uapi/linux/tls.h>
+
 #include "ws.h"
 
 void ws_config_default(struct ws_config *cfg)
@@ -71,19 +73,32 @@ static bool in_message(const struct ws_ctx *ctx)
 	       ctx->tx.rec_left || ctx->tx.rec_pad || ctx->tx.busy;
 }
 
+/**
+ * ws_config_get() - take settings from user space
+ * @cfg: filled in, defaults too
+ * @optval: what was given
+ * @optlen: its size
+ *
+ * Return: 0 or a negated errno, see &struct ws_config.
+ */
+int ws_config_get(struct ws_config *cfg, sockptr_t optval, unsigned int optlen)
+{
+	int err = copy_config(cfg, optval, optlen);
+
+	return err ? err : check_config(cfg);
+}
+
 static int set_config(struct ws_ctx *ctx, sockptr_t optval,
 		      unsigned int optlen)
 {
 	struct ws_config cfg;
 	int err;
 
-	err = copy_config(&cfg, optval, optlen);
-	if (!err)
-		err = check_config(&cfg);
+	err = ws_config_get(&cfg, optval, optlen);
 	if (err)
 		return err;
 
-	lock_sock(ctx->sk);
+	ws_lock(ctx);
 	if ((cfg.role != ctx->cfg.role && ctx->rx.started) ||
 	    (cfg.flags != ctx->cfg.flags && in_message(ctx))) {
 		err = -EBUSY;
@@ -94,7 +109,7 @@ static int set_config(struct ws_ctx *ctx, sockptr_t optval,
 		if (ctx->rx.started)
 			ws_timer_start(ctx);
 	}
-	release_sock(ctx->sk);
+	ws_unlock(ctx);
 	return err;
 }
 
@@ -117,7 +132,7 @@ static int set_prefix(struct ws_ctx *ctx, sockptr_t optval,
 		return -EFAULT;
 	}
 
-	lock_sock(ctx->sk);
+	ws_lock(ctx);
 	if (rx->started || rx->prefix) {
 		err = -EBUSY;
 	} else {
@@ -127,7 +142,7 @@ static int set_prefix(struct ws_ctx *ctx, sockptr_t optval,
 		rx->head.seq = rx->scan.seq;
 		bytes = NULL;
 	}
-	release_sock(ctx->sk);
+	ws_unlock(ctx);
 	kfree(bytes);
 	return err;
 }
@@ -164,6 +179,10 @@ int ws_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 	    (optname == TCP_REPAIR || optname == TCP_REPAIR_QUEUE ||
 	     optname == TCP_QUEUE_SEQ))
 		return -EOPNOTSUPP;
+	/* kTLS would put its own tables back, and the keys are in use. */
+	if (ctx->tls && level == SOL_TLS &&
+	    (optname == TLS_TX || optname == TLS_RX))
+		return -EBUSY;
 	return ctx->slot->lower_prot->setsockopt(sk, level, optname, optval,
 						 optlen);
 }
@@ -228,11 +247,11 @@ int ws_getsockopt(struct sock *sk, int level, int optname, char __user *optval,
 	struct ws_info info;
 
 	if (level == SOL_WS) {
-		lock_sock(sk);
+		ws_lock(ctx);
 		ws_rx_scan_rest(ctx);
 		cfg = ctx->cfg;
 		get_info(ctx, &info);
-		release_sock(sk);
+		ws_unlock(ctx);
 		switch (optname) {
 		case WS_CONFIG:
 			return get_struct(&cfg, sizeof(cfg), optval, optlen);

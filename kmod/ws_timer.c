@@ -160,7 +160,7 @@ enum ws_rule ws_timer_run(struct ws_ctx *ctx, u32 *next)
 
 	ws_owned_by_me(ctx);
 	if (!rx->started || rx->stop != WS_STOP_NONE || ctx->lingers ||
-	    ctx->sk->sk_err || sock_flag(ctx->sk, SOCK_DONE) ||
+	    ctx->sk->sk_err || ws_lower_done(ctx) ||
 	    ctx->sk->sk_state == TCP_CLOSE)
 		return WS_RULE_NONE;
 

@@ -50,7 +50,7 @@ static int frag_room(struct ws_ctx *ctx, struct page_frag *pfrag, size_t want)
 	if (want > PAGE_SIZE)
 		want = WS_HDR_MAX;
 	if (!skb_page_frag_refill(max_t(size_t, want, 32), pfrag,
-				  ctx->sk->sk_allocation)) {
+				  ws_tx_gfp(ctx))) {
 		ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
 		return -ENOMEM;
 	}
@@ -61,7 +61,7 @@ static int frag_room(struct ws_ctx *ctx, struct page_frag *pfrag, size_t want)
 static int fill(struct ws_ctx *ctx, struct bio_vec *seg, int max, size_t want,
 		u32 key, struct iov_iter *from)
 {
-	struct page_frag *pfrag = sk_page_frag(ctx->sk);
+	struct page_frag *pfrag = ws_tx_frag(ctx);
 	struct ws_tx *tx = &ctx->tx;
 	size_t head = WS_HDR_MAX;
 
@@ -165,14 +165,14 @@ void ws_tx_seal(struct ws_ctx *ctx, struct ws_hdr *hdr)
 static int build_small(struct ws_ctx *ctx, struct ws_hdr *hdr,
 		       struct iov_iter *from)
 {
-	struct page_frag *pfrag = sk_page_frag(ctx->sk);
+	struct page_frag *pfrag = ws_tx_frag(ctx);
 	size_t head = ws_hdr_size(hdr->len, hdr->masked);
 	size_t len = hdr->len;
 	struct ws_tx *tx = &ctx->tx;
 	u8 *p;
 
 	if (unlikely(!skb_page_frag_refill(head + len, pfrag,
-					   ctx->sk->sk_allocation))) {
+					   ws_tx_gfp(ctx)))) {
 		ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
 		return -ENOMEM;
 	}
@@ -235,6 +235,8 @@ static int push_runs(struct ws_ctx *ctx, bool more)
 	unsigned int i, n = tx->nseg - tx->cur;
 	size_t len = 0;
 
+	if (ctx->tls)
+		return ws_tls_send(ctx);
 	/* Nobody waits for the header's page. */
 	if (unlikely(tx->uarg) && !tx->cur)
 		return ws_compat_tcp_send_pages(ctx->sk, bv, 1, bv->bv_len,
@@ -301,12 +303,14 @@ int ws_tx_push(struct ws_ctx *ctx, bool more)
 		runs_taken(tx, n);
 	}
 	ws_tx_free(tx);
+	if (ctx->tls)
+		ws_tls_sent(ctx);
 	return 0;
 }
 
 /**
  * ws_tx_end() - where the frame under way will end in TCP's stream
- * @ctx: the socket
+ * @ctx: the socket; &ws_ctx.time takes what is returned
  *
  * Return: the sequence number of the byte behind it.
  */
@@ -316,6 +320,11 @@ u32 ws_tx_end(const struct ws_ctx *ctx)
 	u32 end = tcp_sk(ctx->sk)->write_seq;
 	int i;
 
+	/* What TLS makes of it is known when it is out. */
+	if (ctx->tls) {
+		ctx->tls->mark = true;
+		return end + WS_FRAME_MAX;
+	}
 	for (i = tx->cur; i < tx->nseg; i++)
 		end += tx->seg[i].bv_len;
 	return end;
@@ -409,7 +418,11 @@ void ws_tx_wake(struct ws_ctx *ctx)
 	if (!sock)
 		return;
 	set_bit(SOCK_NOSPACE, &sock->flags);
+	if (ctx->tls)
+		lock_sock(ctx->sk);
 	ctx->write_space(ctx->sk);
+	if (ctx->tls)
+		release_sock(ctx->sk);
 }
 
 /**
@@ -447,8 +460,13 @@ int ws_tx_flush(struct ws_ctx *ctx)
 		ws_tx_abort(ctx);
 	if (tx->fin == WS_FIN_WANTED && tx->close == WS_CLOSE_SENT &&
 	    !frame_pending(tx)) {
-		tx->fin = WS_FIN_SENT;
-		ws_lower_fin(ctx);
+		/* FIN would cut off what kTLS has not given to TCP. */
+		if (ctx->tls && ws_tls_end(ctx)) {
+			err = -EAGAIN;
+		} else {
+			tx->fin = WS_FIN_SENT;
+			ws_lower_fin(ctx);
+		}
 	}
 	if (held && !frame_pending(tx))
 		ws_tx_wake(ctx);

@@ -4,21 +4,24 @@
  *
  * The tables of the socket are replaced by copies with our entries in them.
  * A copy is made once for each pair of tables met below (TCP over IPv4 and
- * over IPv6) and kept until the module goes. Everything below is called
- * through the originals: few of TCP's functions are exported everywhere.
+ * over IPv6, each with and without kTLS) and kept until the module goes.
+ * Everything below is called through the originals: few of TCP's functions are
+ * exported everywhere.
  *
  * Two references keep the module: tcp_set_ulp() takes one that is given back
  * when the TCP socket dies, which may be inside ws_ulp_end(); ours, through
  * the owner of proto_ops, is given back by the socket layer after
  * ops->release() has returned. So no system call is in our code without one;
- * and ws_ulp_exit() waits for the work, which closes what lingers.
+ * and ws_ulp_exit() waits for the work, which closes what lingers. On top of
+ * kTLS, which is the ULP then, a third stands in for the first.
  */
 #include <linux/module.h>
 #include <linux/mutex.h>
 
 #include "ws.h"
 
-#define WS_SLOTS	4
+/* IPv4 and IPv6, with and without kTLS, and as many that nobody thought of. */
+#define WS_SLOTS	8
 
 struct workqueue_struct *ws_wq;
 
@@ -38,10 +41,15 @@ struct proto *ws_lower_prot(const struct sock *sk)
 }
 
 static void fill_slot(struct ws_slot *slot, struct proto *prot,
-		      const struct proto_ops *ops)
+		      const struct proto_ops *ops,
+		      const struct tcp_ulp_ops *tls)
 {
 	slot->lower_prot = prot;
 	slot->lower_ops = ops;
+	slot->tls = tls;
+	/* Its tables must stay where they are. */
+	if (tls)
+		__module_get(tls->owner);
 
 	slot->prot = *prot;
 	slot->prot.close = ws_close;
@@ -63,14 +71,18 @@ static void fill_slot(struct ws_slot *slot, struct proto *prot,
 	/* Ways to TCP's bytes that would pass us by. */
 	slot->ops.mmap = sock_no_mmap;
 	slot->ops.splice_read = NULL;
-	slot->ops.read_sock = NULL;
+	slot->ops.splice_eof = ws_splice_eof;
+	/* Some kTLS gets at TCP's queue by it; nobody else calls it. */
+	if (!tls)
+		slot->ops.read_sock = NULL;
 	slot->ops.read_skb = NULL;
 	slot->ops.set_peek_off = NULL;
 	ws_compat_set_sendpage(&slot->prot, &slot->ops);
 }
 
 static const struct ws_slot *get_slot(struct proto *prot,
-				      const struct proto_ops *ops)
+				      const struct proto_ops *ops,
+				      const struct tcp_ulp_ops *tls)
 {
 	struct ws_slot *slot = NULL;
 	int i;
@@ -87,7 +99,7 @@ static const struct ws_slot *get_slot(struct proto *prot,
 	slot = kzalloc(sizeof(*slot), GFP_KERNEL);
 	if (!slot)
 		goto out;
-	fill_slot(slot, prot, ops);
+	fill_slot(slot, prot, ops, tls);
 	slots[nslots++] = slot;
 out:
 	mutex_unlock(&slots_mutex);
@@ -120,7 +132,7 @@ static int check_socket(const struct sock *sk)
 }
 
 static void init_ctx(struct ws_ctx *ctx, struct sock *sk,
-		     const struct ws_slot *slot)
+		     const struct ws_slot *slot, const struct ws_config *cfg)
 {
 	struct ws_rx *rx = &ctx->rx;
 
@@ -132,17 +144,57 @@ static void init_ctx(struct ws_ctx *ctx, struct sock *sk,
 	ctx->state_change = sk->sk_state_change;
 	INIT_DELAYED_WORK(&ctx->work, ws_ctrl_work);
 	INIT_LIST_HEAD(&ctx->tx.pongs);
-	ws_config_default(&ctx->cfg);
+	if (cfg)
+		ctx->cfg = *cfg;
+	else
+		ws_config_default(&ctx->cfg);
 
-	rx->copied = tcp_sk(sk)->copied_seq;
+	if (!ctx->tls)
+		rx->copied = tcp_sk(sk)->copied_seq;
 	rx->base = rx->copied;
 	rx->scan.seq = rx->copied;
 	rx->head.seq = rx->copied;
 	rx->grown = sk->sk_rcvbuf / 8;
 }
 
-static int ws_init_sk(struct sock *sk)
+static struct ws_ctx *create_ctx(struct sock *sk, const struct ws_slot *slot,
+				 const struct ws_config *cfg)
 {
+	struct ws_ctx *ctx = kmem_cache_zalloc(ctx_cache, GFP_KERNEL_ACCOUNT);
+
+	if (!ctx)
+		return NULL;
+	if (slot->tls) {
+		ctx->tls = ws_tls_create();
+		if (!ctx->tls) {
+			kmem_cache_free(ctx_cache, ctx);
+			return NULL;
+		}
+	}
+	init_ctx(ctx, sk, slot, cfg);
+	return ctx;
+}
+
+static void free_ctx(struct ws_ctx *ctx)
+{
+	if (ctx->tls)
+		ws_tls_put(ctx->tls);
+	kfree(ctx->rx.prefix);
+	kmem_cache_free(ctx_cache, ctx);
+}
+
+/**
+ * ws_ulp_attach() - make a socket one of ours
+ * @sk: a TCP socket, plain or with kTLS in both directions
+ * @cfg: its settings, checked, or NULL
+ *
+ * Process context, socket lock.
+ *
+ * Return: 0 or a negated errno.
+ */
+int ws_ulp_attach(struct sock *sk, const struct ws_config *cfg)
+{
+	const struct tcp_ulp_ops *tls = inet_csk(sk)->icsk_ulp_ops;
 	const struct ws_slot *slot;
 	struct ws_ctx *ctx;
 	int err;
@@ -151,24 +203,28 @@ static int ws_init_sk(struct sock *sk)
 	err = check_socket(sk);
 	if (err)
 		return err;
-	slot = get_slot(sk->sk_prot, sk->sk_socket->ops);
+	slot = get_slot(sk->sk_prot, sk->sk_socket->ops, tls);
 	if (!slot)
 		return -ENOMEM;
-	ctx = kmem_cache_zalloc(ctx_cache, GFP_KERNEL_ACCOUNT);
+	ctx = create_ctx(sk, slot, cfg);
 	if (!ctx)
 		return -ENOMEM;
-	init_ctx(ctx, sk, slot);
 
 	write_lock_bh(&sk->sk_callback_lock);
 	/* sockmap looks at it under this lock only. */
 	if (sk->sk_user_data) {
 		write_unlock_bh(&sk->sk_callback_lock);
-		kmem_cache_free(ctx_cache, ctx);
+		free_ctx(ctx);
 		return -EBUSY;
 	}
 	__module_get(THIS_MODULE);
 	__rcu_assign_sk_user_data_with_flags(sk, ctx, SK_USER_DATA_NOCOPY);
-	sk->sk_data_ready = ws_rx_data_ready;
+	if (ctx->tls) {
+		__module_get(THIS_MODULE);
+		ws_tls_hook(ctx);
+	} else {
+		sk->sk_data_ready = ws_rx_data_ready;
+	}
 	sk->sk_write_space = ws_ctrl_write_space;
 	WRITE_ONCE(sk->sk_prot, (struct proto *)&slot->prot);
 	WRITE_ONCE(sk->sk_socket->ops, &slot->ops);
@@ -180,8 +236,15 @@ static int ws_init_sk(struct sock *sk)
 	/* tcp_set_ulp() has said that there is no zero-copy send for io_uring. */
 	set_bit(SOCK_SUPPORT_ZC, &sk->sk_socket->flags);
 	ws_stats_inc(ctx, WS_MIB_ATTACHED);
+	if (ctx->tls)
+		ws_stats_inc(ctx, WS_MIB_ATTACHED_TLS);
 	ws_stats_inc(ctx, WS_MIB_CURR);
 	return 0;
+}
+
+static int ws_init_sk(struct sock *sk)
+{
+	return ws_ulp_attach(sk, NULL);
 }
 
 static int ws_disconnect(struct sock *sk, int flags)
@@ -208,14 +271,22 @@ static void flush_for_close(struct ws_ctx *ctx)
 		ws_ctrl_close(ctx, 1001);
 	WRITE_ONCE(sk->sk_sndbuf, INT_MAX / 2);
 	WRITE_ONCE(tcp_sk(sk)->notsent_lowat, UINT_MAX);
-	if (ws_tx_flush(ctx) != -EAGAIN)
+	/* kTLS may still hold the end of a record, for its own close(). */
+	if (ws_tx_flush(ctx) != -EAGAIN && !ctx->tls)
 		WRITE_ONCE(sk->sk_sndbuf, sndbuf);
 }
 
-static void ask_for_rst(struct sock *sk)
+static void ask_for_rst(const struct ws_ctx *ctx)
 {
+	struct sock *sk = ctx->sk;
+
+	/* Not an atomic operation; softirq context sets flags, too. */
+	if (ctx->tls)
+		lock_sock(sk);
 	sock_set_flag(sk, SOCK_LINGER);
 	sk->sk_lingertime = 0;
+	if (ctx->tls)
+		release_sock(sk);
 }
 
 static bool asks_for_rst(const struct sock *sk)
@@ -234,46 +305,76 @@ void ws_ulp_end(struct ws_ctx *ctx, long timeout)
 {
 	const struct ws_slot *slot = ctx->slot;
 	struct sock *sk = ctx->sk;
+	struct ws_tls *tls = ctx->tls;
 	bool in_work = ws_linger_detached(ctx);
 
 	/* The peer must not take the end of a cut frame for an orderly one. */
 	if (ctx->tx.cut)
-		ask_for_rst(sk);
+		ask_for_rst(ctx);
 	ws_tx_abort(ctx);
 	/* Unread bytes would make TCP send RST, which overtakes the Close. */
 	if (!asks_for_rst(sk))
-		ws_lower_consume(ctx, ws_lower_end(ctx));
+		ws_lower_end_read(ctx);
 	ws_linger_stop(ctx);
+	if (tls && !asks_for_rst(sk))
+		ws_tls_end(ctx);
+	if (tls)
+		lock_sock(sk);
 	write_lock_bh(&sk->sk_callback_lock);
-	sk->sk_data_ready = ctx->data_ready;
+	if (tls)
+		ws_tls_unhook(ctx);
+	else
+		sk->sk_data_ready = ctx->data_ready;
 	sk->sk_write_space = ctx->write_space;
 	sk->sk_state_change = ctx->state_change;
 	WRITE_ONCE(sk->sk_prot, slot->lower_prot);
 	rcu_assign_sk_user_data(sk, NULL);
 	write_unlock_bh(&sk->sk_callback_lock);
-	release_sock(sk);
+	if (tls)
+		release_sock(sk);
+	ws_unlock(ctx);
 
 	/* All callbacks that queue it are gone, see ws_ctrl_write_space(). */
 	if (in_work)
 		cancel_delayed_work(&ctx->work);
 	else
 		cancel_delayed_work_sync(&ctx->work);
-	kfree(ctx->rx.prefix);
-	kmem_cache_free(ctx_cache, ctx);
+	free_ctx(ctx);
 	slot->lower_prot->close(sk, timeout);
 	/* The owner of our ops is put for us; this one was its predecessor. */
 	module_put(slot->lower_ops->owner);
+	if (tls)
+		module_put(THIS_MODULE);
+}
+
+/* The work may end it while the lock is let go. */
+static void let_go(struct ws_ctx *ctx)
+{
+	struct ws_tls *tls = ctx->tls;
+	struct sock *sk = ctx->sk;
+
+	if (tls) {
+		refcount_inc(&tls->ref);
+		ws_linger_detach(ctx);
+		mutex_unlock(&tls->lock);
+		ws_tls_put(tls);
+		return;
+	}
+	sock_hold(sk);
+	ws_linger_detach(ctx);
+	release_sock(sk);
+	sock_put(sk);
 }
 
 static void ws_close(struct sock *sk, long timeout)
 {
 	struct ws_ctx *ctx = ws_ctx_get(sk);
 
-	lock_sock(sk);
+	ws_lock(ctx);
 	ws_stats_add(ctx, WS_MIB_CURR, -1);
 	/* The work was about to reset it. */
 	if (ctx->dead)
-		ask_for_rst(sk);
+		ask_for_rst(ctx);
 	if (!asks_for_rst(sk)) {
 		ws_rx_start(ctx);
 		ws_rx_scan_rest(ctx);
@@ -283,11 +384,7 @@ static void ws_close(struct sock *sk, long timeout)
 		if (timeout)
 			timeout = ws_linger_wait(ctx, timeout);
 		if (!ws_linger_over(ctx)) {
-			/* The work may end it while the lock is let go. */
-			sock_hold(sk);
-			ws_linger_detach(ctx);
-			release_sock(sk);
-			sock_put(sk);
+			let_go(ctx);
 			return;
 		}
 	}
@@ -307,12 +404,23 @@ int __init ws_ulp_init(void)
 	ctx_cache = KMEM_CACHE(ws_ctx, SLAB_ACCOUNT);
 	if (!ctx_cache)
 		return -ENOMEM;
+	err = -ENOMEM;
 	ws_wq = alloc_workqueue("ws", WQ_UNBOUND, 0);
-	err = ws_wq ? tcp_register_ulp(&ws_ulp_ops) : -ENOMEM;
-	if (!err)
-		return 0;
-	if (ws_wq)
-		destroy_workqueue(ws_wq);
+	if (!ws_wq)
+		goto no_wq;
+	err = tcp_register_ulp(&ws_ulp_ops);
+	if (err)
+		goto no_ulp;
+	err = ws_attach_init();
+	if (err)
+		goto no_attach;
+	return 0;
+
+no_attach:
+	tcp_unregister_ulp(&ws_ulp_ops);
+no_ulp:
+	destroy_workqueue(ws_wq);
+no_wq:
 	kmem_cache_destroy(ctx_cache);
 	return err;
 }
@@ -320,9 +428,15 @@ int __init ws_ulp_init(void)
 /* Not __exit: also run when loading fails half-way. */
 void ws_ulp_exit(void)
 {
+	ws_attach_exit();
 	tcp_unregister_ulp(&ws_ulp_ops);
 	destroy_workqueue(ws_wq);
 	kmem_cache_destroy(ctx_cache);
-	while (nslots)
-		kfree(slots[--nslots]);
+	while (nslots) {
+		const struct ws_slot *slot = slots[--nslots];
+
+		if (slot->tls)
+			module_put(slot->tls->owner);
+		kfree(slot);
+	}
 }

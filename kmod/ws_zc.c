@@ -24,7 +24,7 @@
 
 static bool can_refer(const struct ws_ctx *ctx)
 {
-	return ctx->cfg.role == WS_ROLE_SERVER &&
+	return !ctx->tls && ctx->cfg.role == WS_ROLE_SERVER &&
 	       !(ctx->cfg.flags & WS_F_RECORDS) &&
 	       (ctx->sk->sk_route_caps & NETIF_F_SG);
 }
@@ -319,9 +319,9 @@ int ws_zc_sendpage(struct sock *sk, struct page *page, int offset, size_t size,
 	struct msghdr msg = { .msg_flags = flags | WS_COMPAT_MSG_PAGES };
 	bool grown = false;
 
-	lock_sock(sk);
+	ws_lock(ctx);
 	if (!can_refer(ctx) || !sendpage_ok(page)) {
-		release_sock(sk);
+		ws_unlock(ctx);
 		return sock_no_sendpage(sk->sk_socket, page, offset, size,
 					flags);
 	}
@@ -329,7 +329,7 @@ int ws_zc_sendpage(struct sock *sk, struct page *page, int offset, size_t size,
 		grow(ctx, page, offset, size, flags);
 		grown = true;
 	}
-	release_sock(sk);
+	ws_unlock(ctx);
 	if (grown)
 		return size;
 	iov_iter_bvec(&msg.msg_iter, WRITE, &bv, 1, size);

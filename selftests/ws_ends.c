@@ -133,6 +133,13 @@ static void end_ws(struct pair *p, uint32_t *seed)
 	p->ws = -1;
 }
 
+/* TLS says so when there is a record that is no data: its alert. */
+static bool is_end(void)
+{
+	return errno == ECONNRESET || errno == EPIPE ||
+	       (test_tls() && errno == EIO);
+}
+
 /*
  * The payload, in as many parts as it comes: a wait has a limit. After a reset
  * the next recv() finds the end.
@@ -146,7 +153,7 @@ static bool tidy_payload(int fd, size_t len)
 		ssize_t n = recv(fd, skip, left, MSG_WAITALL);
 
 		if (n < 0)
-			return errno == ECONNRESET || errno == EPIPE ||
+			return is_end() ||
 			       complain("%s", strerror(errno));
 		if (!n)
 			return complain("the end of TCP %zu before that of %zu",
@@ -167,7 +174,7 @@ static bool tidy_end(int fd)
 		size_t len;
 
 		if (n <= 0)
-			return !n || errno == ECONNRESET || errno == EPIPE ||
+			return !n || is_end() ||
 			       complain("%s", strerror(errno));
 		if (n < 2)
 			return recv(fd, head, 1, 0) < 0 ||

@@ -214,6 +214,37 @@ TEST_F_TIMEOUT(memory, charged_to_the_group, 600)
 	leave_group();
 }
 
+/* What is read ahead from kTLS, whoever reads it ahead. */
+#define SECURE		40
+#define AHEAD		50000
+TEST_F_TIMEOUT(memory, read_ahead_is_charged, 240)
+{
+	long long before, after;
+	int i;
+
+	setenv("WS_TEST_TLS", "1.3", 1);
+	ASSERT_TRUE(enter_group("max"));
+	pattern(0, AHEAD);
+	for (i = 0; i < SECURE; i++) {
+		ASSERT_TRUE(pair_open(&self->p[i], AF_INET, WS_ROLE_SERVER));
+		ASSERT_EQ(0, poll_now(self->p[i].ws, POLLIN));
+	}
+	before = group_memory();
+	for (i = 0; i < SECURE; i++) {
+		ASSERT_TRUE(raw_frame(&self->p[i], BINARY, pattern(0, AHEAD),
+				      AHEAD));
+		ASSERT_EQ(POLLIN, poll_for(self->p[i].ws, POLLIN, WS_TEST_MS));
+	}
+	after = group_memory();
+	TH_LOG("charged: %lld bytes for %d", (after - before) / SECURE, AHEAD);
+	EXPECT_LE(AHEAD / 2, (after - before) / SECURE);
+	for (i = 0; i < SECURE; i++)
+		pair_close(&self->p[i]);
+	EXPECT_TRUE(stat_becomes("WsCurrSockets", 0));
+	unsetenv("WS_TEST_TLS");
+	leave_group();
+}
+
 /* In a process of its own: the group's limit may kill it. */
 static int fill_the_group(struct pair *p)
 {

@@ -350,7 +350,7 @@ static const char counters[][24] = {
 	"WsErrMasked", "WsErrControlLength", "WsErrControlFragment",
 	"WsErrContinuation", "WsErrInterleaved", "WsErrCloseLength",
 	"WsErrCloseCode", "WsErrCloseUtf8", "WsErrUtf8", "WsErrTooBig",
-	"WsErrTruncated", "WsErrStream",
+	"WsErrTruncated", "WsErrStream", "WsAttachedTls", "WsTlsErrors",
 };
 
 TEST_F(sockopt, stat_counts)

@@ -99,7 +99,7 @@ static bool connect_rcvbuf(struct pair *p, int family, __u32 role, int rcvbuf,
 	close(listener);
 	p->ws = server_role ? server : client;
 	p->raw = server_role ? client : server;
-	return true;
+	return !test_tls() || pair_secure(p, test_tls());
 }
 
 bool pair_connect(struct pair *p, int family, __u32 role)
@@ -140,8 +140,16 @@ void pair_close(struct pair *p)
 	p->raw = -1;
 }
 
+int ws_attach_config(int fd, const struct ws_config *cfg)
+{
+	return setsockopt(fd, SOL_IP, WS_ATTACH, cfg,
+			  cfg ? sizeof(*cfg) : 0) ? -errno : 0;
+}
+
 int ws_attach(int fd)
 {
+	if (test_tls())
+		return ws_attach_config(fd, NULL);
 	return setsockopt(fd, SOL_TCP, TCP_ULP, "ws", 2) ? -errno : 0;
 }
 

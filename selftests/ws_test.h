@@ -86,8 +86,29 @@ bool pair_open_rcvbuf(struct pair *p, int family, __u32 role, int rcvbuf,
 		      int peer_rcvbuf, int mss);
 void pair_close(struct pair *p);
 
-/* 0 or a negated errno. */
+/*
+ * With WS_TEST_TLS in the environment, "1.2" or "1.3", or these and another
+ * cipher, "1.3-aes256" or "1.3-chacha20", every pair has that kTLS below on both
+ * ends, from pair_connect() on; NULL without.
+ */
+const char *test_tls(void);
+bool pair_secure(struct pair *p, const char *version);
+#define TLS_SENDS	1
+#define TLS_RECEIVES	2
+#define TLS_BOTH	3
+/* On one end, for these directions; 0 or a negated errno. */
+int tls_start(int fd, const char *version, bool server, int directions);
+/* A record of any type; bytes or a negated errno. */
+ssize_t tls_send(int fd, int type, const void *data, size_t len);
+#define TLS_ALERT	21
+#define TLS_HANDSHAKE	22
+/* The type of the record that came, 0 for the end, or a negated errno. */
+int tls_recv(int fd, void *data, size_t len);
+
+/* 0 or a negated errno. By WS_ATTACH when there is TLS below. */
 int ws_attach(int fd);
+/* By WS_ATTACH; no settings when @cfg is NULL. */
+int ws_attach_config(int fd, const struct ws_config *cfg);
 int ws_set(int fd, int opt, const void *val, socklen_t len);
 int ws_set_role(int fd, __u32 role);
 int ws_set_max(struct pair *p, __u64 max);

@@ -29,8 +29,13 @@
  *
  * %WS_MSG  the control message of recvmsg() and sendmsg(), &struct ws_msg; with
  * %WS_F_BATCH an array of them
+ *
+ * %WS_ATTACH, of level SOL_IP for IPv6 too, set, &struct ws_config or nothing:
+ * attaches a socket, as TCP_ULP does, and one that carries kTLS. For that the
+ * kernel must have the keys of both directions (else ENOKEY).
  */
 #define SOL_WS			0x5753
+#define WS_ATTACH		0x5753
 
 #define WS_CONFIG		1
 #define WS_INFO			2

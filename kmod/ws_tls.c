@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kTLS below: what of its stream is here. Records are decrypted into buffers of
+ * ours (ws_tls_rx.c), in which the stream lies that TCP's queue holds without
+ * TLS, addressed by a sequence number that begins with 0.
+ *
+ * kTLS gives and takes bytes only in calls that take the socket lock
+ * themselves. So all that the socket lock guards elsewhere a mutex guards
+ * here; nothing is done in softirq context but to wake a reader, who then
+ * looks for himself, or to queue the work.
+ *
+ * How much is read ahead is bounded as TCP's receive buffer would be, and the
+ * peer's window closes when kTLS is not read from.
+ */
+#include <linux/memcontrol.h>
+#include <linux/sched/mm.h>
+#include <net/tls.h>
+
+#include "ws.h"
+
+/* Read ahead at least, before a frame is known to be longer. */
+#define TLS_AHEAD	(64 * 1024)
+/* Room that a buffer must have; an alert is never cut. */
+#define TLS_ROOM	64
+
+/**
+ * ws_tls_buf_free() - give a buffer back
+ * @buf: in its list
+ */
+void ws_tls_buf_free(struct ws_tls_buf *buf)
+{
+	list_del(&buf->node);
+	__free_pages(buf->page, buf->order);
+	kfree(buf);
+}
+
+/**
+ * ws_tls_create() - what an attached socket needs for kTLS
+ *
+ * Process context, of who attaches it.
+ *
+ * Return: with one reference, or NULL.
+ */
+struct ws_tls *ws_tls_create(void)
+{
+	struct ws_tls *tls = kzalloc(sizeof(*tls), GFP_KERNEL_ACCOUNT);
+
+	if (!tls)
+		return NULL;
+	mutex_init(&tls->lock);
+	refcount_set(&tls->ref, 1);
+	INIT_LIST_HEAD(&tls->bufs);
+	tls->limit = TLS_AHEAD;
+	tls->memcg = get_mem_cgroup_from_mm(current->mm);
+	return tls;
+}
+
+/**
+ * ws_tls_put() - give a reference back
+ * @tls: may be freed
+ */
+void ws_tls_put(struct ws_tls *tls)
+{
+	struct ws_tls_buf *buf, *next;
+
+	if (!refcount_dec_and_test(&tls->ref))
+		return;
+	list_for_each_entry_safe(buf, next, &tls->bufs, node)
+		ws_tls_buf_free(buf);
+	mem_cgroup_put(tls->memcg);
+	mutex_destroy(&tls->lock);
+	kfree(tls);
+}
+
+static struct tls_sw_context_rx *records(const struct ws_ctx *ctx)
+{
+	return tls_sw_ctx_rx(tls_get_ctx(ctx->sk));
+}
+
+/**
+ * ws_tls_ready() - does kTLS have a whole record?
+ * @ctx: the socket
+ *
+ * Without the socket lock the answer is a hint.
+ */
+bool ws_tls_ready(const struct ws_ctx *ctx)
+{
+	const struct tls_sw_context_rx *rx = records(ctx);
+
+	/* data_race(): a bit of its own in some kernels. */
+	return data_race(rx->strp.msg_ready) ||
+	       !skb_queue_empty_lockless(&rx->rx_list);
+}
+
+/**
+ * ws_tls_full() - is as much read ahead as may be?
+ * @ctx: the socket
+ *
+ * Without the lock the answer is a hint.
+ */
+bool ws_tls_full(const struct ws_ctx *ctx)
+{
+	const struct ws_tls *tls = ctx->tls;
+
+	return READ_ONCE(tls->end) - READ_ONCE(ctx->rx.base) >= tls->limit;
+}
+
+/* The socket lock; for the first time or not, kTLS tells of a record. */
+static void record_ready(struct sock *sk)
+{
+	struct ws_ctx *ctx = ws_ctx_get(sk);
+
+	/* Pairs with the one in ws_tls_sleep(). */
+	smp_mb();
+	if (READ_ONCE(ctx->tls->sleepers) || !READ_ONCE(ctx->rx.started))
+		ctx->data_ready(sk);
+	else
+		ws_ctrl_now(ctx);
+}
+
+/* Any context; the callbacks' lock or the socket's keeps the context. */
+static void state_change(struct sock *sk)
+{
+	struct ws_ctx *ctx = ws_ctx_get(sk);
+
+	ws_ctrl_now(ctx);
+	ctx->state_change(sk);
+}
+
+/**
+ * ws_tls_hook() - have kTLS tell us of its records
+ * @ctx: the socket
+ *
+ * Process context, socket lock, sk_callback_lock.
+ */
+void ws_tls_hook(struct ws_ctx *ctx)
+{
+	struct tls_sw_context_rx *rx = records(ctx);
+
+	ctx->data_ready = rx->saved_data_ready;
+	rx->saved_data_ready = record_ready;
+	ctx->sk->sk_state_change = state_change;
+}
+
+/**
+ * ws_tls_unhook() - undo ws_tls_hook()
+ * @ctx: the socket
+ *
+ * The caller restores sk_state_change. Process context, socket lock,
+ * sk_callback_lock.
+ */
+void ws_tls_unhook(struct ws_ctx *ctx)
+{
+	records(ctx)->saved_data_ready = ctx->data_ready;
+}
+
+/**
+ * ws_tls_sleep() - a reader is about to sleep, or has slept
+ * @ctx: the socket
+ * @begin: which
+ *
+ * Whoever leaves looks whether there is a record that nobody was told of.
+ */
+void ws_tls_sleep(struct ws_ctx *ctx, bool begin)
+{
+	if (!ctx->tls)
+		return;
+	WRITE_ONCE(ctx->tls->sleepers, ctx->tls->sleepers + (begin ? 1 : -1));
+	/* Pairs with the one in record_ready(). */
+	smp_mb();
+}
+
+/**
+ * ws_tls_run() - ws_lower_run() for bytes that kTLS gave
+ * @ctx: the socket
+ * @run: as for ws_lower_run()
+ * @seq: which byte
+ *
+ * Return: false if it is not there.
+ */
+bool ws_tls_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq)
+{
+	struct list_head *bufs = &ctx->tls->bufs;
+	const struct ws_tls_buf *buf = run->buf;
+
+	if (buf) {
+		list_for_each_entry_from(buf, bufs, node)
+			if (seq - buf->seq < buf->len)
+				goto found;
+		return false;
+	}
+	/* The reader asks for what came first, the scanner for the last. */
+	buf = list_first_entry_or_null(bufs, struct ws_tls_buf, node);
+	if (buf && seq - buf->seq < buf->len)
+		goto found;
+	list_for_each_entry_reverse(buf, bufs, node)
+		if (seq - buf->seq < buf->len)
+			goto found;
+	return false;
+found:
+	run->buf = buf;
+	run->p = ws_tls_buf_data(buf);
+	run->seq = buf->seq;
+	run->len = buf->len;
+	return true;
+}
+
+/**
+ * ws_tls_consume() - free what has been read
+ * @ctx: the socket
+ * @seq: all before this
+ */
+void ws_tls_consume(struct ws_ctx *ctx, u32 seq)
+{
+	struct ws_tls_buf *buf, *next;
+
+	list_for_each_entry_safe(buf, next, &ctx->tls->bufs, node) {
+		if (after(buf->seq + buf->len, seq))
+			break;
+		ws_tls_buf_free(buf);
+	}
+}
+
+/**
+ * ws_tls_grow() - read ahead as much as a frame needs
+ * @ctx: the socket
+ * @len: the whole frame
+ *
+ * As far as TCP's receive buffer would hold it, see ws_lower_grow().
+ */
+void ws_tls_grow(struct ws_ctx *ctx, u64 len)
+{
+	const struct sock *sk = ctx->sk;
+	u32 most = READ_ONCE(sock_net(sk)->ipv4.sysctl_tcp_rmem[2]) / 2;
+
+	if (sk->sk_userlocks & SOCK_RCVBUF_LOCK)
+		most = READ_ONCE(sk->sk_rcvbuf) / 2;
+	if (tcp_under_memory_pressure(sk))
+		most = 0;
+	len = clamp_t(u64, len + TLS_AHEAD / 4, TLS_AHEAD,
+		      max_t(u32, most, TLS_AHEAD));
+	ctx->tls->limit = max_t(u32, ctx->tls->limit, len);
+}
+
+/*
+ * The group is that of who attached, also when the work reads, and its limit
+ * is met by waiting, not by the OOM killer.
+ */
+static struct ws_tls_buf *alloc_buf(const struct ws_tls *tls, bool large)
+{
+	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_COMP;
+	struct mem_cgroup *old = set_active_memcg(tls->memcg);
+	struct ws_tls_buf *buf;
+
+	buf = kzalloc(sizeof(*buf), GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL);
+	if (buf && large) {
+		buf->order = get_order(TLS_MAX_PAYLOAD_SIZE);
+		buf->page = alloc_pages(gfp | __GFP_NORETRY, buf->order);
+	}
+	if (buf && !buf->page) {
+		buf->order = 0;
+		buf->page = alloc_page(gfp | __GFP_RETRY_MAYFAIL);
+	}
+	set_active_memcg(old);
+	if (buf && !buf->page) {
+		kfree(buf);
+		buf = NULL;
+	}
+	return buf;
+}
+
+/**
+ * ws_tls_buf_get() - a place for what comes next
+ * @ctx: the socket
+ *
+ * Process context, its lock; may sleep for memory.
+ *
+ * Return: the last buffer, with room for at least an alert, or NULL.
+ */
+struct ws_tls_buf *ws_tls_buf_get(struct ws_ctx *ctx)
+{
+	struct ws_tls *tls = ctx->tls;
+	struct ws_tls_buf *buf;
+
+	if (!list_empty(&tls->bufs)) {
+		buf = list_last_entry(&tls->bufs, struct ws_tls_buf, node);
+		if (ws_tls_buf_room(buf) >= TLS_ROOM)
+			return buf;
+	}
+	buf = alloc_buf(tls, READ_ONCE(records(ctx)->strp.stm.full_len) >
+			     PAGE_SIZE);
+	if (!buf) {
+		ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
+		return NULL;
+	}
+	buf->seq = tls->end;
+	list_add_tail(&buf->node, &tls->bufs);
+	return buf;
+}

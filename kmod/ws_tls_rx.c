@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kTLS below: its records. Data is read ahead into the buffers of ws_tls.c, and
+ * so decrypted; a record of another type is acted upon here, and most end the
+ * stream.
+ *
+ * All of it in process context with the lock of the context.
+ */
+#include <net/tls.h>
+
+#include "ws.h"
+
+/* So many calls at a time: empty records would never fill the buffers. */
+#define TLS_CALLS	64
+
+static struct tls_sw_context_rx *records(const struct ws_ctx *ctx)
+{
+	return tls_sw_ctx_rx(tls_get_ctx(ctx->sk));
+}
+
+/* TLS has ended: what was read before is delivered, then @err. */
+static void broken(struct ws_ctx *ctx, int err)
+{
+	struct sock *sk = ctx->sk;
+
+	WRITE_ONCE(ctx->tls->over, WS_TLS_BROKEN);
+	ws_stats_inc(ctx, WS_MIB_TLS_ERROR);
+	if (!sk->sk_err)
+		WRITE_ONCE(sk->sk_err, err);
+	sk_error_report(sk);
+}
+
+#define ALERT_USER_CANCELED	90
+
+static void close_notify(struct ws_tls *tls)
+{
+	tls->heard = true;
+	WRITE_ONCE(tls->over, WS_TLS_EOF);
+}
+
+static void take_alert(struct ws_ctx *ctx, const u8 *p, u32 n)
+{
+	if (n != 2)
+		broken(ctx, EBADMSG);
+	else if (p[1] == WS_TLS_CLOSE_NOTIFY)
+		close_notify(ctx->tls);
+	/* Says nothing by itself: a close_notify follows. */
+	else if (p[1] != ALERT_USER_CANCELED)
+		broken(ctx, ECONNABORTED);
+}
+
+#define HANDSHAKE_TICKET	4
+#define HANDSHAKE_KEY_UPDATE	24
+
+/*
+ * Of what may come after the handshake, a session ticket is let go: it is of
+ * use to the next connection, but nobody can be told of it here.
+ */
+static void take_handshake(struct ws_ctx *ctx, const u8 *p, u32 n)
+{
+	struct ws_tls *tls = ctx->tls;
+
+	while (n) {
+		u32 step = min(tls->skip, n);
+
+		tls->skip -= step;
+		p += step;
+		n -= step;
+		if (!n)
+			return;
+		if (*p == HANDSHAKE_KEY_UPDATE) {
+			broken(ctx, EKEYEXPIRED);
+			return;
+		}
+		if (*p != HANDSHAKE_TICKET || n < 4) {
+			broken(ctx, EBADMSG);
+			return;
+		}
+		tls->skip = 4 + (p[1] << 16 | p[2] << 8 | p[3]);
+	}
+}
+
+/* One call, which may give several records of data or one of another type. */
+static int read_records(struct ws_ctx *ctx, struct ws_tls_buf *buf, u8 *type)
+{
+	struct {
+		struct cmsghdr hdr;
+		u8 data[CMSG_ALIGN(sizeof(u8))];
+	} control;
+	struct msghdr msg = {
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	u32 room = ws_tls_buf_room(buf);
+	struct bio_vec bv = {
+		.bv_page = buf->page,
+		.bv_offset = buf->len,
+		.bv_len = room,
+	};
+	int n, addr_len = 0;
+
+	/* Pages, not addresses: kTLS can decrypt right into them. */
+	iov_iter_bvec(&msg.msg_iter, READ, &bv, 1, room);
+	n = ws_compat_recvmsg(ctx->slot->lower_prot, ctx->sk, &msg, room,
+			      MSG_DONTWAIT, &addr_len);
+	*type = msg.msg_controllen == sizeof(control) ? 0 : control.data[0];
+	return n;
+}
+
+/* There was nothing to read. Return: whether to look again. */
+static bool nothing(struct ws_ctx *ctx, int err)
+{
+	struct sock *sk = ctx->sk;
+
+	switch (err) {
+	case 0:
+		if (ws_tls_ready(ctx))
+			return true;
+		if (sock_flag(sk, SOCK_DONE))
+			WRITE_ONCE(ctx->tls->over, WS_TLS_EOF);
+		return false;
+	case -EAGAIN:
+	case -EINTR:
+	case -ERESTARTSYS:
+		break;
+	case -EKEYEXPIRED:
+		broken(ctx, EKEYEXPIRED);
+		return false;
+	case -EBADMSG:
+	case -EMSGSIZE:
+	case -EINVAL:
+	case -EIO:
+		broken(ctx, EBADMSG);
+		return false;
+	default:
+		/* It is for the reader or the writer to take. */
+		if (!sk->sk_err)
+			WRITE_ONCE(sk->sk_err, -err);
+		break;
+	}
+	/* It found no record in what it was sent. */
+	if (records(ctx)->strp.stopped)
+		broken(ctx, EBADMSG);
+	return false;
+}
+
+static bool take(struct ws_ctx *ctx, struct ws_tls_buf *buf, int n, u8 type)
+{
+	struct ws_tls *tls = ctx->tls;
+	const u8 *p = ws_tls_buf_data(buf) + buf->len;
+
+	if (n < 0 || (!n && (!type || type == WS_TLS_DATA)))
+		return nothing(ctx, n);
+	if (tls->skip && type != WS_TLS_HANDSHAKE) {
+		broken(ctx, EBADMSG);
+		return false;
+	}
+	switch (type) {
+	case WS_TLS_DATA:
+		buf->len += n;
+		WRITE_ONCE(tls->end, tls->end + n);
+		return true;
+	case WS_TLS_ALERT:
+		take_alert(ctx, p, n);
+		return true;
+	case WS_TLS_HANDSHAKE:
+		take_handshake(ctx, p, n);
+		return true;
+	default:
+		broken(ctx, EBADMSG);
+		return false;
+	}
+}
+
+/* Would a call to kTLS find anything but an error meant for somebody else? */
+static bool worth_reading(const struct ws_ctx *ctx)
+{
+	const struct sock *sk = ctx->sk;
+
+	if (ws_tls_ready(ctx) || records(ctx)->strp.stopped)
+		return true;
+	return !sk->sk_err && (sock_flag(sk, SOCK_DONE) ||
+			       (sk->sk_shutdown & RCV_SHUTDOWN));
+}
+
+/**
+ * ws_tls_fill() - read ahead what kTLS has
+ * @ctx: the socket
+ *
+ * Process context; may sleep for memory, does not wait for records.
+ */
+void ws_tls_fill(struct ws_ctx *ctx)
+{
+	struct ws_tls *tls = ctx->tls;
+	struct ws_tls_buf *buf = NULL;
+	unsigned int calls = TLS_CALLS;
+	bool more = true;
+	u8 type;
+	int n;
+
+	ctx->rx.cramped = false;
+	while (more && calls-- && tls->over == WS_TLS_OPEN && !ws_tls_full(ctx) &&
+	       worth_reading(ctx)) {
+		buf = ws_tls_buf_get(ctx);
+		if (!buf) {
+			ctx->rx.cramped = true;
+			return;
+		}
+		n = read_records(ctx, buf, &type);
+		more = take(ctx, buf, n, type);
+	}
+	if (buf && !buf->len)
+		ws_tls_buf_free(buf);
+}
+
+/**
+ * ws_tls_pull() - look at what kTLS has told of
+ * @ctx: the socket
+ *
+ * Process context, its lock.
+ */
+void ws_tls_pull(struct ws_ctx *ctx)
+{
+	if (!ctx->rx.started || ctx->tls->over != WS_TLS_OPEN ||
+	    !worth_reading(ctx))
+		return;
+	if (ctx->lingers)
+		ws_linger_arrived(ctx);
+	else
+		ws_rx_arrived(ctx);
+	ws_ctrl_kick(ctx);
+	if (ws_lower_more(ctx) && !ctx->rx.complete)
+		mod_delayed_work(ws_wq, &ctx->work, 0);
+}
