@@ -58,7 +58,7 @@ $(FUZZ_OUT)/fuzz_kws $(FUZZ_OUT)/fuzz_deflate: $(FUZZ_OUT)/%: $(FUZZ_OUT)/%.o \
 		$(FUZZ_OUT)/kws_run.o $(FUZZ_OUT)/frames.o $(fuzz_common) \
 		$(fuzz_core) $(fuzz_libkws)/libkws.a
 	$(fuzz_link) $$(sed -n '/^Requires.private: */{s///; s/,/ /g; \
-		s/libcrypto/-lcrypto/; s/zlib/-lz/; p}' $(fuzz_libkws)/kws.pc)
+		s/libssl/-lssl/; s/libcrypto/-lcrypto/; s/zlib/-lz/; p}' $(fuzz_libkws)/kws.pc)
 
 # The command makes make look at the library's time again.
 $(fuzz_libkws)/libkws.a: fuzz-libkws

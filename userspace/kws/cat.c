@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -245,11 +246,8 @@ static void complain_connect(const char *url, const struct kws_result *result)
 			 "; try --header \"Authorization: ...\"" : "");
 	else if (result && result->error)
 		complain("%s: %s", url, result->error);
-	else if (error == EPROTONOSUPPORT)
-		complain("%s: wss:// needs TLS, which kws cat does not do; use ws://",
-			 url);
 	else if (error == EINVAL)
-		complain("%s: an address looks like ws://host:port/path, a header like \"Name: value\"",
+		complain("%s: an address looks like ws://host:port/path or wss://, a header like \"Name: value\"",
 			 url);
 	else
 		complain("%s: %s", url, strerror(error));
@@ -269,11 +267,20 @@ int cat_run(struct cat *c, const char *url)
 				 .deflate_count = c->deflate_count };
 	struct kws_handshake *hs;
 	const struct kws_result *result;
+	const char *why;
 	int r;
 
 	if (c->deflate_count)
 		o.deflate = c->deflate;
+	if (!strncasecmp(url, "wss:", 4)) {
+		o.tls = kws_tls_new(WS_ROLE_CLIENT, &c->tls, &why);
+		if (!o.tls) {
+			complain("%s: %s", why, strerror(errno));
+			return 1;
+		}
+	}
 	c->fd = kws_connect(url, &o, &hs);
+	kws_tls_free(o.tls);
 	result = hs ? kws_handshake_result(hs) : NULL;
 	if (c->fd < 0) {
 		complain_connect(url, result);
@@ -281,17 +288,17 @@ int cat_run(struct cat *c, const char *url)
 		return 1;
 	}
 	fcntl(c->fd, F_SETFL, fcntl(c->fd, F_GETFL) | O_NONBLOCK);
-	c->conn = kws_open(c->fd, WS_ROLE_CLIENT, result->surplus,
-			   result->surplus_len, c->framing);
-	r = c->conn ? kws_deflate(c->conn, result->deflate) : -1;
-	kws_handshake_free(hs);
-	if (r || kws_max_message(c->conn, c->max_message)) {
+	c->conn = kws_handshake_open(hs, c->fd, c->framing);
+	if (!c->conn || kws_max_message(c->conn, c->max_message)) {
 		complain("cannot use the connection: %s", strerror(errno));
+		kws_handshake_free(hs);
 		kws_close(c->conn);
 		return 1;
 	}
 	if (!c->quiet && c->framing == KWS_AUTO && !kws_is_kernel(c->conn))
-		complain("the module ws is not loaded: framing in user space");
+		complain("%s: framing in user space", result->ktls_error ?
+			 result->ktls_error : "the module ws is not loaded");
+	kws_handshake_free(hs);
 	if (c->ping_s)
 		c->next_ping = now_ns() + c->ping_s * 1000000000;
 	r = converse(c);

@@ -38,6 +38,7 @@ struct cat {
 	char *headers;
 	struct kws_deflate deflate[8];
 	unsigned int deflate_count;
+	struct kws_tls_options tls;
 };
 
 int cat_run(struct cat *c, const char *url);

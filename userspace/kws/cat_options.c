@@ -11,9 +11,9 @@
 
 static const char help[] =
 	"Usage: kws cat [OPTION]... URL\n\n"
-	"Connects to ws://host[:port]/path. Every line of the standard input is sent\n"
-	"as a text message, every message received is written as a line. At the end\n"
-	"of the input the connection is closed as RFC 6455 wants.\n\n"
+	"Connects to ws://host[:port]/path or, with TLS, wss://. Every line of the\n"
+	"standard input is sent as a text message, every message received is written\n"
+	"as a line. At the end of the input the connection is closed as RFC 6455 wants.\n\n"
 	"  -e, --echo           send back what comes in, until the server closes;\n"
 	"                       the standard input is not read\n"
 	"  -b, --binary         send blocks of the input as binary messages, write\n"
@@ -24,6 +24,10 @@ static const char help[] =
 	"  -m, --max-message=BYTES  the largest message accepted (default: 64M)\n"
 	"      --deflate[=PARAMETER,...]  offer compression (RFC 7692), parameters as for\n"
 	"                       kws echo (may be given again: offers, best first)\n"
+	"      --ca-file=FILE   trust the certificates in this PEM file, not the system's\n"
+	"  -k, --insecure       trust every server\n"
+	"      --ktls=auto|always|never  encryption in the kernel (default: auto); always\n"
+	"                       means no TLS 1.3 with OpenSSL before 3.2\n"
 	"  -u, --userspace      framing in user space even with the module loaded\n"
 	"  -q, --quiet          no remarks on the standard error\n"
 	"  -h, --help           this text\n\n"
@@ -49,6 +53,9 @@ static const struct option options[] = {
 	{ "header", required_argument, NULL, 'H' },
 	{ "max-message", required_argument, NULL, 'm' },
 	{ "deflate", optional_argument, NULL, 'D' },
+	{ "ca-file", required_argument, NULL, 'A' },
+	{ "insecure", no_argument, NULL, 'k' },
+	{ "ktls", required_argument, NULL, 'K' },
 	{ "userspace", no_argument, NULL, 'u' },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
@@ -91,6 +98,14 @@ static int parse_one(struct cat *c, int option)
 				0 : -1;
 		complain("more than 8 offers of compression");
 		return -1;
+	case 'A':
+		c->tls.ca = optarg;
+		return 0;
+	case 'k':
+		c->tls.insecure = 1;
+		return 0;
+	case 'K':
+		return parse_ktls(optarg, &c->tls.ktls) ? 0 : -1;
 	case 'u':
 		c->framing = KWS_USER;
 		return 0;
@@ -106,7 +121,7 @@ int cmd_cat(int argc, char **argv)
 	struct cat c = { .input = STDIN_FILENO };
 	int option, status = EXIT_USAGE;
 
-	while ((option = getopt_long(argc, argv, "ebP:p:H:m:uqh", options,
+	while ((option = getopt_long(argc, argv, "ebkP:p:H:m:uqh", options,
 				     NULL)) != -1) {
 		if (option == 'h') {
 			fputs(help, stdout);

@@ -223,6 +223,8 @@ int cmd_echo(int argc, char **argv)
 	r = echo_options(argc, argv, &s, &address, &port);
 	if (r >= 0)
 		return r;
+	if (prepare_tls(&s))
+		return 1;
 	if (s.framing->kernel) {
 		r = kws_kernel_ready();
 		if (!r)
@@ -255,6 +257,7 @@ int cmd_echo(int argc, char **argv)
 			(unsigned long long)s.accepted,
 			(unsigned long long)s.messages,
 			(unsigned long long)s.bytes);
+	kws_tls_free(s.options.tls);
 	free(s.buffer);
 	return 0;
 }

@@ -161,6 +161,7 @@ struct queue {
  * @framing: the way to answer
  * @options: for the handshakes
  * @deflate: what they point to
+ * @tls: how to do TLS; without a certificate there is none
  * @max_message: as ws_config::max_message; 0 for the default
  * @buffer: @buffer_size bytes to receive into, for one step
  * @read_size: framing_user: bytes of one recv()
@@ -185,6 +186,7 @@ struct server {
 	const struct framing *framing;
 	struct kws_options options;
 	struct kws_deflate deflate;
+	struct kws_tls_options tls;
 	uint64_t max_message;
 	char *buffer;
 	size_t buffer_size;
@@ -225,6 +227,7 @@ void peer_close(struct peer *p);
 int echo_options(int argc, char **argv, struct server *s,
 		 const char **address, const char **port);
 bool gift_wanted(const char *target, struct gift *gift);
+int prepare_tls(struct server *s);
 int listen_on(const char *address, const char *port);
 void announce(const struct server *s);
 void accept_all(struct server *s);

@@ -27,7 +27,9 @@ static int kernel_open(struct server *s, struct peer *p,
 {
 	struct ws_config config = { .max_message = s->max_message };
 
-	if (kws_attach(p->fd, WS_ROLE_SERVER, result->surplus,
+	errno = ENOKEY;
+	if ((result->tls && !result->ktls) ||
+	    kws_attach(p->fd, WS_ROLE_SERVER, result->surplus,
 		       result->surplus_len))
 		return -1;
 	if (s->max_message)

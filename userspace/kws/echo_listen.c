@@ -49,6 +49,37 @@ int listen_on(const char *address, const char *port)
 }
 
 /**
+ * prepare_tls() - what connections need for TLS, if there is to be TLS
+ * @s: the server
+ *
+ * Return: 0, or -1 after saying why.
+ */
+int prepare_tls(struct server *s)
+{
+	const char *why;
+
+	if (!s->tls.certificate && !s->tls.key && !s->tls.ktls)
+		return 0;
+	if (!s->tls.certificate) {
+		complain("TLS needs --tls-cert");
+		return -1;
+	}
+	if (!s->tls.key)
+		s->tls.key = s->tls.certificate;
+	if (s->framing != &framing_user && s->tls.ktls == KWS_KTLS_NEVER) {
+		complain("--ktls=never needs --userspace");
+		return -1;
+	}
+	if (s->framing != &framing_user)
+		s->tls.ktls = KWS_KTLS_ALWAYS;
+	s->options.tls = kws_tls_new(WS_ROLE_SERVER, &s->tls, &why);
+	if (s->options.tls)
+		return 0;
+	complain("%s: %s", why, strerror(errno));
+	return -1;
+}
+
+/**
  * announce() - print where the server is to be found
  * @s: the server
  */
@@ -61,8 +92,8 @@ void announce(const struct server *s)
 	getsockname(s->listener, (struct sockaddr *)&address, &len);
 	getnameinfo((struct sockaddr *)&address, len, host, sizeof(host), port,
 		    sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
-	printf(strchr(host, ':') ? "ws://[%s]:%s/ (framing: %s%s)\n" :
-	       "ws://%s:%s/ (framing: %s%s)\n", host, port, s->framing->name,
-	       s->engine);
+	printf(strchr(host, ':') ? "%s://[%s]:%s/ (framing: %s%s)\n" :
+	       "%s://%s:%s/ (framing: %s%s)\n", s->options.tls ? "wss" : "ws",
+	       host, port, s->framing->name, s->engine);
 	fflush(stdout);
 }

@@ -34,6 +34,11 @@ static const char help[] =
 	"                          memory=1..9 (8), threshold=BYTES (64)\n"
 	"      --raw               no framing: after the handshake bytes are echoed as\n"
 	"                          they come. Only for measuring\n"
+	"      --tls-cert=FILE     TLS: a PEM file with the certificate, and the chain\n"
+	"      --tls-key=FILE      a PEM file with its key (default: that of --tls-cert)\n"
+	"      --ktls=auto|always|never  encryption in the kernel (default: auto, but\n"
+	"                          always unless --userspace); always means no TLS 1.3\n"
+	"                          with OpenSSL before 3.2\n"
 	"      --bench             clients may ask for large answers: kws bench does\n"
 	"  -m, --max-message=BYTES the largest message accepted (K, M and G are\n"
 	"                          understood; default: 64M)\n"
@@ -57,6 +62,9 @@ static const struct option options[] = {
 	{ "batch", no_argument, NULL, 'B' },
 	{ "read", required_argument, NULL, 'S' },
 	{ "engine", required_argument, NULL, 'E' },
+	{ "tls-cert", required_argument, NULL, 'C' },
+	{ "tls-key", required_argument, NULL, 'Y' },
+	{ "ktls", required_argument, NULL, 'K' },
 	{ "max-message", required_argument, NULL, 'm' },
 	{ "handshake-timeout", required_argument, NULL, 't' },
 	{ "stats", no_argument, NULL, 's' },
@@ -134,6 +142,14 @@ static int parse_one(int option, struct server *s)
 	case 'M':
 		s->bench = true;
 		return 0;
+	case 'C':
+		s->tls.certificate = optarg;
+		return 0;
+	case 'Y':
+		s->tls.key = optarg;
+		return 0;
+	case 'K':
+		return parse_ktls(optarg, &s->tls.ktls) ? 0 : -1;
 	case 's':
 		s->stats = true;
 		return 0;
@@ -155,6 +171,10 @@ static int check(struct server *s)
 			   (s->framing == &framing_user &&
 			    !strcmp(s->engine, "uring")))) {
 		complain("--ping goes neither with --raw nor with --userspace on io_uring");
+		return EXIT_USAGE;
+	}
+	if (s->bench && s->tls.certificate) {
+		complain("--bench does not go with TLS");
 		return EXIT_USAGE;
 	}
 	if (s->framing == &framing_raw)

@@ -101,6 +101,9 @@ static int raw_open(struct server *s, struct peer *p,
 	size_t len = result->surplus_len;
 
 	(void)s;
+	errno = ENOKEY;
+	if (result->tls && !result->ktls)
+		return -1;
 	errno = EPIPE;
 	return len && peer_send(p, result->surplus, len) == NEXT_CLOSE ? -1 : 0;
 }

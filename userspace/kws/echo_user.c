@@ -15,29 +15,25 @@
 /* Dropped at a time, in pieces of 16 KiB; then it is somebody else's turn. */
 #define FINISH_READS	16
 
-static int open_conn(struct server *s, struct peer *p, const void *prefix,
-		     size_t len)
-{
-	p->conn = kws_open(p->fd, WS_ROLE_SERVER, prefix, len,
-			   s->framing->kernel ? KWS_KERNEL : KWS_USER);
-	return p->conn ? kws_max_message(p->conn, s->max_message) : -1;
-}
-
-/* Without compression it begins in the fast lane, with the surplus unread. */
+/*
+ * Without compression it begins in the fast lane, with the surplus unread; not
+ * where OpenSSL stands between us and the socket.
+ */
 static int user_open(struct server *s, struct peer *p,
 		     const struct kws_result *result)
 {
 	if (s->framing == &framing_user && !result->deflate &&
-	    !(p->ack && s->uring) && result->surplus_len <= FAST_READ) {
+	    (!result->tls || result->ktls) && !(p->ack && s->uring) &&
+	    result->surplus_len <= FAST_READ) {
 		p->sink.on = p->ack;
 		if (result->surplus_len &&
 		    peer_keep_left(p, result->surplus, result->surplus_len))
 			return -1;
 		return 0;
 	}
-	if (open_conn(s, p, result->surplus, result->surplus_len))
-		return -1;
-	return kws_deflate(p->conn, result->deflate);
+	p->conn = kws_handshake_open(p->hs, p->fd, s->framing->kernel ?
+				     KWS_KERNEL : KWS_USER);
+	return p->conn ? kws_max_message(p->conn, s->max_message) : -1;
 }
 
 /* In the kernel what is pending has to go before the next message can. */
@@ -75,7 +71,8 @@ static enum next conn_step(struct server *s, struct peer *p)
 static enum next leave_fast_lane(struct server *s, struct peer *p,
 				 const void *left, size_t len)
 {
-	if (open_conn(s, p, left, len))
+	p->conn = kws_open(p->fd, WS_ROLE_SERVER, left, len, KWS_USER);
+	if (!p->conn || kws_max_message(p->conn, s->max_message))
 		return NEXT_CLOSE;
 	return conn_step(s, p);
 }
@@ -159,10 +156,10 @@ static enum next fast_step(struct server *s, struct peer *p)
 		return p->sink.on ? sink_frames(s, p, had) :
 			fast_frames(s, p, had);
 	}
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ?
-			NEXT_READ : NEXT_CLOSE;
-	if (p->sink.left)
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return NEXT_READ;
+	/* EIO: a record of TLS that is not data. */
+	if ((n < 0 && errno != EIO) || p->sink.left)
 		return NEXT_CLOSE;
 	/* In the middle of a frame or not: libkws knows what to say. */
 	return leave_fast_lane(s, p, s->buffer, had);

@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "cmd.h"
-#include "kws.h"
 
 static const struct {
 	const char *name;
@@ -70,6 +69,26 @@ bool parse_number(const char *text, uint64_t max, uint64_t *value)
 		return false;
 	*value <<= shift;
 	return true;
+}
+
+/* Who encrypts; says what is wrong. */
+bool parse_ktls(const char *text, enum kws_ktls *ktls)
+{
+	static const char *const names[] = {
+		[KWS_KTLS_AUTO] = "auto",
+		[KWS_KTLS_ALWAYS] = "always",
+		[KWS_KTLS_NEVER] = "never",
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!strcmp(text, names[i])) {
+			*ktls = i;
+			return true;
+		}
+	}
+	complain("--ktls %s: auto, always or never", text);
+	return false;
 }
 
 int64_t now_ns(void)

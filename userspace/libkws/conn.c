@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "deflate.h"
+#include "handshake.h"
 
 /**
  * buffer_reserve() - make room for @n more bytes behind the last one
@@ -44,22 +45,27 @@ static int start_user(struct kws_conn *c, const void *prefix, size_t len)
 	return 0;
 }
 
-/**
- * kws_open() - a connection that sends and receives messages
- * @fd: a connected TCP socket after its handshake; kws_close() closes it
- * @role: WS_ROLE_SERVER or WS_ROLE_CLIENT: our side
- * @prefix: kws_result::surplus
- * @len: kws_result::surplus_len, at most WS_RX_PREFIX_MAX unless @framing is
- *	KWS_USER
- * @framing: who does it
- *
- * Whether the socket blocks (O_NONBLOCK) is looked at here, once.
- *
- * Return: the connection, or NULL with EINVAL, ENOMEM or an errno of
- * kws_attach() other than, for KWS_AUTO, ENOENT. @fd stays open then.
- */
-struct kws_conn *kws_open(int fd, unsigned int role, const void *prefix,
-			  size_t len, enum kws_framing framing)
+/* Framing in the kernel, if that is wanted; 0, or -1. */
+static int start_kernel(struct kws_conn *c, const void *prefix, size_t len,
+			enum kws_framing framing)
+{
+	if (framing == KWS_USER)
+		return 0;
+	/* Beside OpenSSL there is nothing in the socket for the kernel. */
+	errno = ENOKEY;
+	if (c->tls && !tls_is_kernel(c->tls))
+		return framing == KWS_KERNEL ? -1 : 0;
+	if (!kws_attach(c->fd, c->role, prefix, len)) {
+		c->kernel = true;
+		return 0;
+	}
+	return framing == KWS_KERNEL || errno != ENOENT ? -1 : 0;
+}
+
+/* With @tls, which stays the caller's in case of failure, or NULL. */
+static struct kws_conn *open_conn(int fd, unsigned int role, const void *prefix,
+				  size_t len, enum kws_framing framing,
+				  struct tls *tls)
 {
 	struct kws_conn *c;
 	int flags = fcntl(fd, F_GETFL);
@@ -75,20 +81,22 @@ struct kws_conn *kws_open(int fd, unsigned int role, const void *prefix,
 	if (!c)
 		return NULL;
 	c->fd = fd;
+	c->tls = tls;
 	c->role = role;
 	c->info.role = role;
 	c->nonblocking = flags & O_NONBLOCK;
 	c->max_message = WS_MAX_MESSAGE_DEFAULT;
 	c->wire_max = c->max_message;
 	c->next_key = KEYS;
-	if (framing != KWS_USER) {
-		if (!kws_attach(fd, role, prefix, len))
-			c->kernel = true;
-		else if (framing == KWS_KERNEL || errno != ENOENT)
-			goto err_free;
-	}
+	if (start_kernel(c, prefix, len, framing))
+		goto err_free;
 	if (!c->kernel && start_user(c, prefix, len))
 		goto err_free;
+	if (!c->kernel && !c->tls) {
+		c->tls = tls_of_socket(fd);
+		if (!c->tls && errno)
+			goto err_free;
+	}
 	return c;
 
 err_free:
@@ -97,6 +105,72 @@ err_free:
 	free(c);
 	errno = flags;
 	return NULL;
+}
+
+/**
+ * kws_open() - a connection that sends and receives messages
+ * @fd: a connected TCP socket after its handshake, with kTLS in both directions
+ *	or without TLS; kws_close() closes it
+ * @role: WS_ROLE_SERVER or WS_ROLE_CLIENT: our side
+ * @prefix: kws_result::surplus
+ * @len: kws_result::surplus_len, at most WS_RX_PREFIX_MAX unless @framing is
+ *	KWS_USER
+ * @framing: who does it
+ *
+ * Whether the socket blocks (O_NONBLOCK) is looked at here, once.
+ *
+ * Return: the connection, or NULL with EINVAL, ENOMEM or an errno of
+ * kws_attach() other than, for KWS_AUTO, ENOENT. @fd stays open then.
+ */
+struct kws_conn *kws_open(int fd, unsigned int role, const void *prefix,
+			  size_t len, enum kws_framing framing)
+{
+	return open_conn(fd, role, prefix, len, framing, NULL);
+}
+
+/**
+ * kws_handshake_open() - the connection that a handshake came to
+ * @hs: a handshake whose upgrade is done; still to be freed
+ * @fd: its socket; kws_close() closes it
+ * @framing: who does it. KWS_AUTO is user space, too, when OpenSSL does the
+ *	records of TLS.
+ *
+ * As kws_open() and kws_deflate(), and with TLS whoever does its records. Use
+ * kws_recv() before waiting for the socket: OpenSSL may have read ahead.
+ *
+ * Return: the connection, or NULL with an errno of kws_open() or ENOKEY
+ * (KWS_KERNEL, but OpenSSL does the records). @fd stays open then.
+ */
+struct kws_conn *kws_handshake_open(struct kws_handshake *hs, int fd,
+				    enum kws_framing framing)
+{
+	const struct kws_result *result = &hs->result;
+	struct kws_conn *c;
+
+	if (hs->state != HANDSHAKE_DONE) {
+		errno = EINVAL;
+		return NULL;
+	}
+	c = open_conn(fd, hs->client ? WS_ROLE_CLIENT : WS_ROLE_SERVER,
+		      result->surplus, result->surplus_len, framing, hs->tls);
+	if (!c)
+		return NULL;
+	if (kws_deflate(c, result->deflate)) {
+		int error = errno;
+
+		if (c->tls != hs->tls)
+			tls_free(c->tls);
+		free(c->rx.data);
+		free(c);
+		errno = error;
+		return NULL;
+	}
+	if (c->kernel) {
+		tls_free(c->tls);
+		c->tls = NULL;
+	}
+	hs->tls = NULL;
+	return c;
 }
 
 /**
@@ -207,6 +281,8 @@ size_t kws_pending(const struct kws_conn *conn)
 {
 	size_t n = conn->tx.to - conn->tx.from;
 
+	if (!n && conn->tls && conn->tls->blocked)
+		return 1;
 	return conn->tx_waiting && !n ? 1 : n;
 }
 
@@ -283,6 +359,7 @@ void kws_close(struct kws_conn *conn)
 	else if (conn->ended)
 		kernel_flush(conn);
 	close(conn->fd);
+	tls_free(conn->tls);
 	deflate_free(conn->deflate);
 	free(conn->rx.data);
 	free(conn->tx.data);

@@ -5,6 +5,7 @@
 
 #include "core.h"
 #include "kws.h"
+#include "tls.h"
 
 #define READ_SIZE	65536		/* one read(), and the usual buffer */
 #define GROW_MAX	(1UL << 20)	/* believed of a length before bytes */
@@ -30,6 +31,7 @@ struct deflate;
  * struct kws_conn - one connection
  * @fd: the socket; ours to close
  * @kernel: the kernel does the framing
+ * @tls: user space: what is between us and the socket, or NULL
  * @nonblocking: the socket's O_NONBLOCK when it was opened
  * @role: WS_ROLE_*
  * @max_message: as ws_config::max_message, never 0; of inflated messages
@@ -62,6 +64,7 @@ struct deflate;
 struct kws_conn {
 	int fd;
 	bool kernel;
+	struct tls *tls;
 	bool nonblocking;
 	u32 role;
 	u64 max_message;
@@ -109,6 +112,7 @@ int user_flush(struct kws_conn *c);
 int user_control(struct kws_conn *c, u8 opcode, const u8 *data, size_t len);
 int user_close(struct kws_conn *c, u16 code, const void *reason, size_t len);
 void user_fail(struct kws_conn *c, u16 code);
+void user_last_words(struct kws_conn *c);
 int user_finish(struct kws_conn *c);
 void user_end(struct kws_conn *c);
 

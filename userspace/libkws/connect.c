@@ -132,7 +132,7 @@ static int connect_url(const char *text, struct kws_handshake *hs)
 
 /**
  * kws_connect() - connect to a server and have the connection upgraded
- * @url: ws://host[:port][/path][?query]
+ * @url: ws://host[:port][/path][?query], or wss://
  * @options: how, or NULL
  * @hs: as for kws_accept()
  *
@@ -161,9 +161,28 @@ int kws_connect(const char *url, const struct kws_options *options,
 	return fd;
 }
 
+/* A socket has one upper-layer protocol, and this one's may be TLS. */
+static int attach_tls(int fd, const struct ws_config *config)
+{
+	char name[16] = "";
+	socklen_t len = sizeof(name);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_ULP, name, &len) ||
+	    strcmp(name, "tls")) {
+		errno = EEXIST;
+		return -1;
+	}
+	if (!setsockopt(fd, IPPROTO_IP, WS_ATTACH, config, sizeof(*config)))
+		return 0;
+	if (errno == ENOPROTOOPT)
+		errno = ENOENT;
+	return -1;
+}
+
 /**
  * kws_attach() - let the kernel do the framing from here on
- * @fd: a connected TCP socket after its handshake
+ * @fd: a connected TCP socket after its handshake, with kTLS in both directions
+ *	(kws_result::ktls) or without TLS
  * @role: WS_ROLE_SERVER or WS_ROLE_CLIENT: our side
  * @prefix: kws_result::surplus
  * @len: kws_result::surplus_len, at most WS_RX_PREFIX_MAX
@@ -172,14 +191,16 @@ int kws_connect(const char *url, const struct kws_options *options,
  * step leaves an attached socket, good only to be closed.
  *
  * Return: 0, or -1 with ENOENT (the module ws is not loaded), EEXIST (the
- * socket has an upper-layer protocol already), ENOTCONN, EPIPE (the
- * connection is being closed) or another errno of setsockopt().
+ * socket has another upper-layer protocol already), ENOKEY (its TLS is not all
+ * the kernel's), ENOTCONN, EPIPE (the connection is being closed) or another
+ * errno of setsockopt().
  */
 int kws_attach(int fd, unsigned int role, const void *prefix, size_t len)
 {
 	struct ws_config config = { .role = role };
 
-	if (setsockopt(fd, IPPROTO_TCP, TCP_ULP, "ws", 2))
+	if (setsockopt(fd, IPPROTO_TCP, TCP_ULP, "ws", 2) &&
+	    (errno != EEXIST || attach_tls(fd, &config)))
 		return -1;
 	if (len && setsockopt(fd, SOL_WS, WS_RX_PREFIX, prefix, len))
 		return -1;

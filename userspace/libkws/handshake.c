@@ -82,7 +82,22 @@ struct kws_handshake *handshake_new(bool client,
  */
 struct kws_handshake *kws_handshake_server(const struct kws_options *options)
 {
-	return handshake_new(false, options);
+	struct kws_handshake *hs;
+
+	if (options && options->tls && options->tls->client) {
+		errno = EINVAL;
+		return NULL;
+	}
+	hs = handshake_new(false, options);
+	if (!hs || !hs->options.tls)
+		return hs;
+	hs->tls = tls_new(hs->options.tls, NULL);
+	hs->state = HANDSHAKE_TLS;
+	if (hs->tls)
+		return hs;
+	kws_handshake_free(hs);
+	errno = ENOMEM;
+	return NULL;
 }
 
 /**
@@ -95,6 +110,7 @@ void kws_handshake_free(struct kws_handshake *hs)
 {
 	if (!hs)
 		return;
+	tls_free(hs->tls);
 	head_free(&hs->head);
 	free(hs->out);
 	free(hs->offered);
@@ -132,13 +148,51 @@ int handshake_out(struct kws_handshake *hs, const char *format, ...)
 	return 0;
 }
 
+static ssize_t hs_send(struct kws_handshake *hs, int fd, const char *data,
+		       size_t len)
+{
+	if (hs->tls)
+		return tls_write(hs->tls, data, len, MSG_DONTWAIT);
+	return send(fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static ssize_t hs_recv(struct kws_handshake *hs, int fd, char *buf, size_t size)
+{
+	if (hs->tls)
+		return tls_read(hs->tls, buf, size, MSG_DONTWAIT);
+	return recv(fd, buf, size, MSG_DONTWAIT);
+}
+
+/* 1: TLS has shaken hands, or has been given up; 0: wait; -1. */
+static int tls_step(struct kws_handshake *hs, int fd)
+{
+	const char *why = NULL;
+	int r = tls_shake(hs->tls, fd, &why);
+
+	if (!r)
+		return 0;
+	if (r > 0) {
+		hs->result.tls = hs->tls->version;
+		hs->result.cipher = hs->tls->cipher;
+		hs->result.ktls = tls_is_kernel(hs->tls);
+		hs->result.ktls_error = hs->tls->why;
+		hs->state = hs->client ? HANDSHAKE_SEND : HANDSHAKE_RECEIVE;
+		return 1;
+	}
+	if (hs->client || errno != EBADMSG)
+		return handshake_fail(hs, errno, why);
+	/* Somebody who speaks HTTP can be told so. */
+	tls_free(hs->tls);
+	hs->tls = NULL;
+	return request_refuse(hs, 400, EBADMSG, why);
+}
+
 /* 1: all out; 0: the socket is full; -1. */
 static int send_step(struct kws_handshake *hs, int fd)
 {
 	while (hs->out_done < hs->out_len) {
-		ssize_t n = send(fd, hs->out + hs->out_done,
-				 hs->out_len - hs->out_done,
-				 MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n = hs_send(hs, fd, hs->out + hs->out_done,
+				    hs->out_len - hs->out_done);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -150,6 +204,8 @@ static int send_step(struct kws_handshake *hs, int fd)
 	}
 	hs->state = hs->next;
 	if (hs->state == HANDSHAKE_FAILED) {
+		if (hs->tls)
+			tls_end(hs->tls);
 		errno = hs->error;
 		return -1;
 	}
@@ -174,7 +230,7 @@ static int receive_step(struct kws_handshake *hs, int fd)
 	if (h->len == h->size)
 		return refuse(hs, 431, EMSGSIZE, "the HTTP head is too long");
 	do {
-		n = recv(fd, h->buf + h->len, h->size - h->len, MSG_DONTWAIT);
+		n = hs_recv(hs, fd, h->buf + h->len, h->size - h->len);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0 && errno == EAGAIN)
 		return 0;
@@ -209,7 +265,10 @@ static int receive_step(struct kws_handshake *hs, int fd)
  * not a correct handshake), EMSGSIZE (the head is longer than head_max),
  * ETIMEDOUT, ECONNREFUSED (client: the server answered with another status),
  * EACCES (server: the choose callback refused), ENOMEM, EIO (libcrypto has no
- * randomness) or an errno of send() or recv().
+ * randomness) or an errno of send() or recv(). With TLS also EKEYREJECTED (the
+ * server's certificate is not accepted), ECONNABORTED (the peer ended TLS by an
+ * alert), ENOKEY (KWS_KTLS_ALWAYS, and the kernel cannot have the keys); what
+ * is not TLS is EPROTO, or for a server that is asked in HTTP EBADMSG.
  */
 int kws_handshake_step(struct kws_handshake *hs, int fd)
 {
@@ -222,6 +281,9 @@ int kws_handshake_step(struct kws_handshake *hs, int fd)
 		case HANDSHAKE_FAILED:
 			errno = hs->error;
 			return -1;
+		case HANDSHAKE_TLS:
+			r = tls_step(hs, fd);
+			break;
 		case HANDSHAKE_SEND:
 			r = send_step(hs, fd);
 			break;
@@ -231,7 +293,7 @@ int kws_handshake_step(struct kws_handshake *hs, int fd)
 		}
 	}
 	if (!r && hs->deadline >= 0 && now_ms() >= hs->deadline) {
-		if (hs->client || hs->state == HANDSHAKE_SEND)
+		if (hs->client || hs->state != HANDSHAKE_RECEIVE)
 			return handshake_fail(hs, ETIMEDOUT, "timed out");
 		/* The answer goes out if there is room for it, as it is. */
 		r = request_refuse(hs, 408, ETIMEDOUT, "timed out");
@@ -251,6 +313,9 @@ int kws_handshake_step(struct kws_handshake *hs, int fd)
  */
 short kws_handshake_events(const struct kws_handshake *hs)
 {
+	if (hs->state == HANDSHAKE_TLS ||
+	    (hs->state == HANDSHAKE_RECEIVE && hs->tls))
+		return tls_events(hs->tls);
 	return hs->state == HANDSHAKE_SEND ? POLLOUT : POLLIN;
 }
 

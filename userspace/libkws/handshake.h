@@ -10,8 +10,10 @@
 #include "head.h"
 #include "key.h"
 #include "kws.h"
+#include "tls.h"
 
 enum handshake_state {
+	HANDSHAKE_TLS,
 	HANDSHAKE_SEND,
 	HANDSHAKE_RECEIVE,
 	HANDSHAKE_DONE,
@@ -26,6 +28,7 @@ enum handshake_state {
  * @error: errno to report once @next is HANDSHAKE_FAILED
  * @deadline: in milliseconds of CLOCK_MONOTONIC, or -1
  * @options: the caller's, with the defaults filled in
+ * @tls: what is below, or NULL for TCP itself
  * @head: what the peer sends
  * @key: client: the Sec-WebSocket-Key that we sent
  * @out: what we send, @out_len bytes of which @out_done are out
@@ -41,6 +44,7 @@ struct kws_handshake {
 	int error;
 	int64_t deadline;
 	struct kws_options options;
+	struct tls *tls;
 	struct head head;
 	char key[KEY_SIZE];
 	char *out;

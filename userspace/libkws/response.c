@@ -64,16 +64,37 @@ static int write_request(struct kws_handshake *hs, const struct url *url)
 	return r;
 }
 
+/* The handshake's first step becomes that of TLS. */
+static int begin_tls(struct kws_handshake *hs, const char *host)
+{
+	struct kws_tls *given = hs->options.tls, *tls = given;
+
+	if (given && !given->client) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (!tls)
+		tls = kws_tls_new(WS_ROLE_CLIENT, NULL, NULL);
+	if (!tls)
+		return -1;
+	hs->tls = tls_new(tls, host);
+	hs->state = HANDSHAKE_TLS;
+	if (!given)
+		kws_tls_free(tls);
+	return hs->tls ? 0 : -1;
+}
+
 /**
  * kws_handshake_client() - ask a server for an upgrade
- * @url: ws://host[:port][/path][?query]; only what goes into the request
- *	matters, the connection is the caller's
+ * @url: ws://host[:port][/path][?query], or wss://; the connection is the
+ *	caller's
  * @options: how, or NULL; what it points to must stay until the end
  *
  * The handshake does no I/O by itself: call kws_handshake_step().
  *
  * Return: the handshake, to be freed by kws_handshake_free(), or NULL with
- * EINVAL (the address or an option), EPROTONOSUPPORT (wss://), EIO or ENOMEM.
+ * EINVAL (the address or an option), EIO or ENOMEM; for wss:// without
+ * options->tls also with an errno of kws_tls_new().
  */
 struct kws_handshake *kws_handshake_client(const char *url,
 					   const struct kws_options *options)
@@ -84,7 +105,8 @@ struct kws_handshake *kws_handshake_client(const char *url,
 	if (url_parse(url, &parts))
 		goto out;
 	hs = handshake_new(true, options);
-	if (hs && (key_new(hs->key) || write_request(hs, &parts))) {
+	if (hs && (key_new(hs->key) || write_request(hs, &parts) ||
+		   (parts.secure && begin_tls(hs, parts.host)))) {
 		kws_handshake_free(hs);
 		hs = NULL;
 	}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* ws:// addresses, RFC 6455 section 3. */
+/* ws:// and wss:// addresses, RFC 6455 section 3. */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -45,32 +45,29 @@ static int split(const char *text, struct url *url)
 	if (!len || (*text && *text != ':'))
 		return -1;
 	/* "host:" is the default port, RFC 3986 section 3.2.3 */
-	url->port = strdup(text[0] && text[1] ? text + 1 : "80");
+	url->port = strdup(text[0] && text[1] ? text + 1 :
+			   url->secure ? "443" : "80");
 	return 0;
 }
 
 /**
  * url_parse() - take an address apart
- * @text: ws://host[:port][/path][?query]
+ * @text: ws://host[:port][/path][?query], or wss://
  * @url: the parts, to be freed by url_free() also after a failure
  *
- * Return: 0, or -1 with EINVAL (not such an address), EPROTONOSUPPORT (it is
- * wss://, which needs TLS) or ENOMEM.
+ * Return: 0, or -1 with EINVAL (not such an address) or ENOMEM.
  */
 int url_parse(const char *text, struct url *url)
 {
 	size_t len;
 
 	memset(url, 0, sizeof(*url));
-	if (!strncasecmp(text, "wss://", 6)) {
-		errno = EPROTONOSUPPORT;
-		return -1;
-	}
 	errno = EINVAL;
-	if (strncasecmp(text, "ws://", 5) || !clean(text) ||
+	url->secure = !strncasecmp(text, "wss://", 6);
+	if ((!url->secure && strncasecmp(text, "ws://", 5)) || !clean(text) ||
 	    strpbrk(text, "#@\\"))
 		return -1;
-	text += 5;
+	text += url->secure ? 6 : 5;
 	len = strcspn(text, "/?");
 	url->authority = strndup(text, len);
 	text += len;

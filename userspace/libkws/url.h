@@ -2,7 +2,10 @@
 #ifndef KWS_URL_H
 #define KWS_URL_H
 
+#include <stdbool.h>
+
 struct url {
+	bool secure;	/* wss:// */
 	char *host;	/* without brackets: for getaddrinfo() */
 	char *port;	/* decimal */
 	char *authority;/* as in the Host header */

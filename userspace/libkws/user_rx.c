@@ -213,13 +213,23 @@ static int read_more(struct kws_conn *c)
 	}
 	if (make_room(c))
 		return -1;
-	n = recv(c->fd, b->data + b->to, b->size - b->to, 0);
+	n = c->tls ? tls_read(c->tls, b->data + b->to, b->size - b->to, 0) :
+		recv(c->fd, b->data + b->to, b->size - b->to, 0);
 	if (n < 0)
 		return -1;
-	c->drained = n && (size_t)n < b->size - b->to;
+	c->drained = n && (size_t)n < b->size - b->to &&
+		!(c->tls && c->tls->holds);
 	b->to += n;
 	c->info.wakeups += n > 0;
 	return n > 0;
+}
+
+/* The end of the sending direction, after all that is to be sent. */
+static int end_sending(struct kws_conn *c)
+{
+	if (c->tls && tls_end(c->tls) && errno == EAGAIN)
+		return -1;
+	return shutdown(c->fd, SHUT_WR);
 }
 
 /*
@@ -231,7 +241,7 @@ static void stop(struct kws_conn *c, bool fin)
 	c->ended = true;
 	user_flush(c);
 	if (fin && !kws_pending(c))
-		shutdown(c->fd, SHUT_WR);
+		end_sending(c);
 }
 
 /**
@@ -331,7 +341,6 @@ int user_recv(struct kws_conn *c, struct kws_message *m)
  */
 int user_finish(struct kws_conn *c)
 {
-	u8 scrap[16384];
 	int i;
 
 	if (!(c->info.state & (WS_STATE_CLOSE_SENT | WS_STATE_FAILED)))
@@ -340,9 +349,9 @@ int user_finish(struct kws_conn *c)
 	if (user_flush(c))
 		return -1;
 	if (c->role == WS_ROLE_SERVER || c->info.state & WS_STATE_FAILED)
-		shutdown(c->fd, SHUT_WR);
+		end_sending(c);
 	for (i = 0; i < FINISH_READS; i++) {
-		ssize_t n = recv(c->fd, scrap, sizeof(scrap), MSG_DONTWAIT);
+		ssize_t n = record_drop(c->fd);
 
 		if (!n)
 			return 0;
@@ -362,17 +371,14 @@ int user_finish(struct kws_conn *c)
  */
 void user_end(struct kws_conn *c)
 {
-	struct buffer *b = &c->tx;
-	u8 scrap[4096];
 	int i;
 
 	if (!(c->info.state & (WS_STATE_CLOSE_SENT | WS_STATE_FAILED)))
 		user_close(c, 1001, NULL, 0);
-	if (kws_pending(c))
-		send(c->fd, b->data + b->from, b->to - b->from,
-		     MSG_NOSIGNAL | MSG_DONTWAIT);
-	shutdown(c->fd, SHUT_WR);
-	for (i = 0; i < 64; i++)
-		if (recv(c->fd, scrap, sizeof(scrap), MSG_DONTWAIT) <= 0)
+	user_last_words(c);
+	if (end_sending(c))
+		shutdown(c->fd, SHUT_WR);
+	for (i = 0; i < FINISH_READS; i++)
+		if (record_drop(c->fd) <= 0)
 			break;
 }

@@ -35,6 +35,15 @@ static void consume(struct buffer *b, size_t n)
 	}
 }
 
+/* send(), through TLS if there is TLS. */
+static ssize_t conn_send(struct kws_conn *c, const void *data, size_t len,
+			 int flags)
+{
+	if (c->tls)
+		return tls_write(c->tls, data, len, flags);
+	return send(c->fd, data, len, flags | MSG_NOSIGNAL);
+}
+
 /**
  * user_flush() - send what has been gathered
  * @c: the connection
@@ -45,9 +54,10 @@ int user_flush(struct kws_conn *c)
 {
 	struct buffer *b = &c->tx;
 
+	if (c->tls)
+		c->tls->blocked = false;
 	while (b->from < b->to) {
-		ssize_t n = send(c->fd, b->data + b->from, b->to - b->from,
-				 MSG_NOSIGNAL);
+		ssize_t n = conn_send(c, b->data + b->from, b->to - b->from, 0);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -112,6 +122,35 @@ static int send_direct(struct kws_conn *c, const u8 *data, size_t len)
 	return 0;
 }
 
+/*
+ * The same with OpenSSL, which gathers nothing: what is pending is filled up to
+ * whole records.
+ */
+static int send_records(struct kws_conn *c, const u8 *data, size_t len)
+{
+	size_t some = TLS_RECORD - kws_pending(c) % TLS_RECORD;
+
+	if (some > len)
+		some = len;
+	if (keep(c, data, some, 0))
+		return -1;
+	data += some;
+	len -= some;
+	if (user_flush(c))
+		return errno == EAGAIN ? keep(c, data, len, 0) : -1;
+	while (len) {
+		ssize_t n = conn_send(c, data, len, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? keep(c, data, len, 0) : -1;
+		data += n;
+		len -= n;
+	}
+	return 0;
+}
+
 /* One frame behind what is pending. */
 static int put_frame(struct kws_conn *c, struct ws_hdr *hdr, const void *data)
 {
@@ -131,7 +170,21 @@ static int put_frame(struct kws_conn *c, struct ws_hdr *hdr, const void *data)
 	}
 	if (keep(c, head, ws_hdr_build(head, hdr), 0))
 		return -1;
+	if (c->tls && !c->tls->sends)
+		return send_records(c, data, hdr->len);
 	return send_direct(c, data, hdr->len);
+}
+
+/**
+ * user_last_words() - send what is pending, as far as there is room
+ * @c: a connection that is about to be closed
+ */
+void user_last_words(struct kws_conn *c)
+{
+	struct buffer *b = &c->tx;
+
+	if (b->from < b->to)
+		conn_send(c, b->data + b->from, b->to - b->from, MSG_DONTWAIT);
 }
 
 /**

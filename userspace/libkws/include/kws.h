@@ -86,6 +86,11 @@ struct kws_deflate {
  * @protocol: the subprotocol agreed on, NULL for none
  * @deflate: the compression agreed on, for kws_deflate(); NULL for none
  * @location: client: where a 3xx answer points, or NULL
+ * @tls: the version of TLS, as "TLSv1.3", or NULL without
+ * @cipher: its cipher suite
+ * @ktls: the kernel does the records of both directions: the socket can be
+ *	used without kws_handshake_open()
+ * @ktls_error: with TLS: why not
  * @surplus: bytes that were read beyond the handshake. They belong to the
  *	WebSocket stream: give them to kws_attach() or kws_open().
  * @surplus_len: how many, at most kws_options::head_max
@@ -102,9 +107,53 @@ struct kws_result {
 	const char *protocol;
 	const struct kws_deflate *deflate;
 	const char *location;
+	const char *tls;
+	const char *cipher;
+	int ktls;
+	const char *ktls_error;
 	const void *surplus;
 	size_t surplus_len;
 };
+
+/**
+ * enum kws_ktls - who encrypts and decrypts
+ * @KWS_KTLS_AUTO: the kernel (kTLS), if it and OpenSSL can do that with what is
+ *	negotiated; otherwise OpenSSL. With TLS 1.3 it takes OpenSSL 3.2.
+ * @KWS_KTLS_ALWAYS: the kernel or nobody. Only what it can do is negotiated:
+ *	no TLS 1.3 with OpenSSL before 3.2, AES-GCM and ChaCha20-Poly1305 only.
+ *	Framing in the kernel needs this, or luck with KWS_KTLS_AUTO.
+ * @KWS_KTLS_NEVER: OpenSSL
+ */
+enum kws_ktls {
+	KWS_KTLS_AUTO,
+	KWS_KTLS_ALWAYS,
+	KWS_KTLS_NEVER,
+};
+
+/**
+ * struct kws_tls_options - for kws_tls_new()
+ * @certificate: server: a PEM file with its certificate, then those between it
+ *	and the root
+ * @key: server: a PEM file with its private key
+ * @ca: client: a PEM file with the certificates to be trusted instead of those
+ *	of the system, or NULL
+ * @insecure: client: trust everybody. For tests only.
+ * @ktls: who encrypts and decrypts
+ */
+struct kws_tls_options {
+	const char *certificate;
+	const char *key;
+	const char *ca;
+	int insecure;
+	enum kws_ktls ktls;
+};
+
+struct kws_tls;
+
+struct kws_tls *kws_tls_new(unsigned int role,
+			    const struct kws_tls_options *options,
+			    const char **why);
+void kws_tls_free(struct kws_tls *tls);
 
 /**
  * struct kws_options - how to shake hands; all zero is a good choice
@@ -125,6 +174,8 @@ struct kws_result {
  *	65536; 0 for KWS_HEAD_MAX
  * @timeout_ms: time for the whole handshake, in milliseconds; 0 for
  *	KWS_TIMEOUT_MS, -1 for no limit
+ * @tls: server: TLS comes first. Client: for wss:// addresses; NULL is what
+ *	kws_tls_new() makes without options, made for every connection anew.
  */
 struct kws_options {
 	const char *const *protocols;
@@ -136,6 +187,7 @@ struct kws_options {
 	const char *headers;
 	size_t head_max;
 	int timeout_ms;
+	struct kws_tls *tls;
 };
 
 struct kws_handshake;
@@ -223,6 +275,8 @@ struct kws_conn;
 
 struct kws_conn *kws_open(int fd, unsigned int role, const void *prefix,
 			  size_t len, enum kws_framing framing);
+struct kws_conn *kws_handshake_open(struct kws_handshake *hs, int fd,
+				    enum kws_framing framing);
 int kws_deflate(struct kws_conn *conn, const struct kws_deflate *agreed);
 int kws_max_message(struct kws_conn *conn, uint64_t bytes);
 int kws_recv(struct kws_conn *conn, struct kws_message *message);
