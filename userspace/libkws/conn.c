@@ -34,7 +34,10 @@ int buffer_reserve(struct buffer *b, size_t n)
 	return 0;
 }
 
-/* Puts the surplus of the handshake where received bytes go. */
+/*
+ * Puts the surplus of the handshake where received bytes go, and finds out
+ * whether there is kTLS.
+ */
 static int start_user(struct kws_conn *c, const void *prefix, size_t len)
 {
 	if (buffer_reserve(&c->rx, len > READ_SIZE ? len : READ_SIZE))
@@ -42,7 +45,10 @@ static int start_user(struct kws_conn *c, const void *prefix, size_t len)
 	if (len)
 		memcpy(c->rx.data, prefix, len);
 	c->rx.to = len;
-	return 0;
+	if (c->tls)
+		return 0;
+	c->tls = tls_of_socket(c->fd);
+	return c->tls || !errno ? 0 : -1;
 }
 
 /* Framing in the kernel, if that is wanted; 0, or -1. */
@@ -88,15 +94,9 @@ static struct kws_conn *open_conn(int fd, unsigned int role, const void *prefix,
 	c->max_message = WS_MAX_MESSAGE_DEFAULT;
 	c->wire_max = c->max_message;
 	c->next_key = KEYS;
-	if (start_kernel(c, prefix, len, framing))
+	if (start_kernel(c, prefix, len, framing) ||
+	    (!c->kernel && start_user(c, prefix, len)))
 		goto err_free;
-	if (!c->kernel && start_user(c, prefix, len))
-		goto err_free;
-	if (!c->kernel && !c->tls) {
-		c->tls = tls_of_socket(fd);
-		if (!c->tls && errno)
-			goto err_free;
-	}
 	return c;
 
 err_free:

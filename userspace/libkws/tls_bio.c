@@ -11,7 +11,7 @@
 
 #include "tls.h"
 
-static BIO_METHOD *method;
+static struct bio_method_st *method;
 
 static bool again(int error)
 {

@@ -76,6 +76,9 @@ int main(void)
 	test_packing();
 	test_limits_of_deflate();
 	test_records();
+	test_tls_handshakes();
+	test_tls_peers();
+	test_tls_streams();
 	printf("1..%u\n", count);
 	return failed != 0;
 }

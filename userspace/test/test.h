@@ -46,5 +46,8 @@ void test_deflate(void);
 void test_packing(void);
 void test_limits_of_deflate(void);
 void test_records(void);
+void test_tls_handshakes(void);
+void test_tls_peers(void);
+void test_tls_streams(void);
 
 #endif /* KWS_TEST_H */
