@@ -4,7 +4,10 @@
 //   peer.mjs server       for one connection of kws cat --echo; prints its port
 //   peer.mjs deflate      the same for kws cat --echo --deflate
 //   peer.mjs gate         holds one connection until SIGTERM, then closes it
-// Prints "ok NAME" and "not ok NAME # why".
+// A server, but not the gate, speaks TLS when KWS_TEST_TLS is the folder of the
+// certificates. Prints "ok NAME" and "not ok NAME # why".
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
 import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { once } from 'node:events';
@@ -289,10 +292,21 @@ async function client(url) {
 		await fault(url, one);
 }
 
-async function listen(perMessageDeflate = false) {
-	const server = new WebSocketServer({
+function tlsServer(folder) {
+	return createServer({
+		cert: readFileSync(`${folder}/good.pem`),
+		key: readFileSync(`${folder}/good.key`),
+		ALPNProtocols: ['http/1.1'],
+	});
+}
+
+async function listen(perMessageDeflate = false, folder = process.env.KWS_TEST_TLS) {
+	const below = folder ? tlsServer(folder) : undefined;
+	const server = new WebSocketServer(below ? { server: below, perMessageDeflate } : {
 		host: '127.0.0.1', port: 0, perMessageDeflate,
 	});
+	if (below)
+		below.listen(0, '127.0.0.1');
 	await once(server, 'listening');
 	console.log(`port ${server.address().port}`);
 	const [ws] = await once(server, 'connection');
@@ -322,7 +336,7 @@ async function main([role, url]) {
 		server.close();
 	} else if (role === 'gate') {
 		const told = once(process, 'SIGTERM');
-		const [server, ws] = await listen();
+		const [server, ws] = await listen(false, null);
 		await told;
 		await checkClose(ws, 1000, '', 1000);
 		server.close();

@@ -5,11 +5,13 @@
 peer.py client URL   against kws echo --deflate
 peer.py server       for one connection of kws cat --echo; prints its port
 peer.py deflate      the same for kws cat --echo --deflate
+A server speaks TLS when KWS_TEST_TLS is the folder of the certificates.
 Prints "ok NAME" and "not ok NAME # why".
 """
 import asyncio
 import json
 import os
+import ssl
 import sys
 
 import websockets
@@ -198,6 +200,12 @@ async def server(deflate):
     factory = ServerPerMessageDeflateFactory(
         server_no_context_takeover=True, client_max_window_bits=10)
     options = dict(OPTIONS, extensions=[factory]) if deflate else OPTIONS
+    folder = os.environ.get("KWS_TEST_TLS")
+    if folder:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(f"{folder}/good.pem", f"{folder}/good.key")
+        tls.set_alpn_protocols(["http/1.1"])
+        options = dict(options, ssl=tls)
     async with websockets.serve(serve, "127.0.0.1", 0, **options) as listening:
         say(f"port {listening.sockets[0].getsockname()[1]}")
         await done
