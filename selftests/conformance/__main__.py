@@ -17,12 +17,14 @@ def arguments():
     parser = argparse.ArgumentParser(prog="conformance", description=__doc__)
     sub = parser.add_subparsers(dest="mode", required=True)
     one = sub.add_parser("client", help="test a server that echoes")
-    one.add_argument("url", help="ws://HOST:PORT/PATH")
+    one.add_argument("url", help="ws://HOST:PORT/PATH, or wss://")
     one.add_argument("--peer", default="server", help="its name in the report")
     one.add_argument("--jobs", type=int, default=8,
                      help="cases at a time (8)")
     two = sub.add_parser("server", help="test clients that echo")
     two.add_argument("--port", type=int, default=9001)
+    two.add_argument("--tls", metavar="NAME",
+                     help="with the certificate NAME.pem and NAME.key")
     two.add_argument("--once", action="store_true",
                      help="end when a client asks for /updateReports")
     for one in (one, two):
@@ -63,8 +65,8 @@ def main():
         save(asyncio.run(client.test(args.url, args.peer, args.cases,
                                      args.jobs, args.messages, tell)))
     else:
-        asyncio.run(server.serve(args.port, args.cases, args.messages,
-                                 args.once, save, tell))
+        asyncio.run(server.serve(args.port, args.tls, args.cases,
+                                 args.messages, args.once, save, tell))
     return 0
 
 

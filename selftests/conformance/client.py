@@ -10,11 +10,12 @@ from engine import FAILED, Run
 async def one(case, url, count):
     """One case on a connection of its own."""
     place = urllib.parse.urlsplit(url)
-    host, port = place.hostname, place.port or 80
+    secure = place.scheme == "wss"
+    host, port = place.hostname, place.port or (443 if secure else 80)
     try:
         async with asyncio.timeout(20):
-            reader, writer = await asyncio.open_connection(host, port,
-                                                           limit=1 << 22)
+            reader, writer = await asyncio.open_connection(
+                host, port, limit=1 << 22, ssl=secure or None)
             deflate = await handshake.connect(
                 reader, writer, place.netloc,
                 (place.path or "/") + ("?" + place.query if place.query

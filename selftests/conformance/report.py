@@ -192,7 +192,8 @@ def check_other(tap, name, cases, version):
 def compare(found, args):
     """Everything on record against what was found. The exit status."""
     tap = Tap(not args.tap)
-    tap.expected = res.Expected(args.expect, args.sample)
+    tap.expected = res.Expected(args.expect, args.sample,
+                                args.groups and args.groups.split(","))
     versions = {}
     if args.versions:
         with open(args.versions, encoding="utf-8") as file:
@@ -225,6 +226,7 @@ def main():
                         help="those that must be there, for --expect")
     parser.add_argument("--sample", action="store_true",
                         help="of some groups the record's sample was run")
+    parser.add_argument("--groups", help="only these were run, for --expect")
     parser.add_argument("--versions", help="JSON: versions of the peers")
     parser.add_argument("--faults", help="lines about other faults")
     parser.add_argument("--tap", action="store_true",

@@ -6,6 +6,7 @@ A client asks for /getCaseCount, then runs /runCase?case=I&agent=NAME for I from
 """
 import asyncio
 import json
+import ssl
 import urllib.parse
 
 import handshake
@@ -74,11 +75,16 @@ class Server:
         return "ok"
 
 
-async def serve(port, cases, count, once, save, tell):
+async def serve(port, tls, cases, count, once, save, tell):
     """Until it is stopped, or once a client has asked for reports."""
     server = Server(cases, count, tell)
+    context = None
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(f"{tls}.pem", f"{tls}.key")
     listener = await asyncio.start_server(server.serve, None, port,
-                                          limit=1 << 22, backlog=512)
+                                          limit=1 << 22, backlog=512,
+                                          ssl=context)
     print(f"listening on {listener.sockets[0].getsockname()[1]}", flush=True)
     while True:
         await server.done.wait()
