@@ -3,6 +3,7 @@
 import asyncio
 import urllib.parse
 
+import engine
 import handshake
 from engine import FAILED, Run
 
@@ -13,7 +14,7 @@ async def one(case, url, count):
     secure = place.scheme == "wss"
     host, port = place.hostname, place.port or (443 if secure else 80)
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(max(20, 3 * engine.PATIENCE)):
             reader, writer = await asyncio.open_connection(
                 host, port, limit=1 << 22, ssl=secure or None)
             deflate = await handshake.connect(

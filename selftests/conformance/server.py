@@ -9,6 +9,7 @@ import json
 import ssl
 import urllib.parse
 
+import engine
 import handshake
 from engine import Case, Run
 
@@ -43,7 +44,7 @@ class Server:
     async def serve(self, reader, writer):
         """One connection."""
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(max(20, 3 * engine.PATIENCE)):
                 first, fields = await handshake.read_head(reader)
             place = urllib.parse.urlsplit(first.split(" ")[1])
             query = dict(urllib.parse.parse_qsl(place.query))
