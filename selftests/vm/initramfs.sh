@@ -9,7 +9,7 @@
 guest_modules="virtio_pci virtio_net tls inet_diag tcp_diag veth sch_netem
 	sch_fq sch_tbf
 	gcm ctr ghash-generic chacha20poly1305 chacha_generic poly1305_generic
-	chacha"
+	chacha aesni-intel"
 
 # pack_folder DIR FILE: as a cpio archive that is the same for the same files.
 pack_folder()

@@ -27,6 +27,7 @@ int bench_add(struct bench *b, const char *name, const char *command)
 	t->command = command;
 	t->counter = -1;
 	t->raw = !strcmp(name, "floor");
+	t->tls = b->certificate;
 	return 0;
 }
 
@@ -34,7 +35,9 @@ static char *own_command(const struct bench *b, const char *option)
 {
 	char *command;
 
-	if (asprintf(&command, "%s echo --port %%p %s", b->self, option) < 0)
+	if (asprintf(&command, "%s echo --port %%p %s%s%s", b->self, option,
+		     b->certificate ? " --tls-cert " : "",
+		     b->certificate ? b->certificate : "") < 0)
 		return NULL;
 	return command;
 }
@@ -43,6 +46,8 @@ static char *own_command(const struct bench *b, const char *option)
 static int add_own(struct bench *b)
 {
 	ssize_t n = readlink("/proc/self/exe", b->self, sizeof(b->self) - 1);
+	const struct own *servers = b->certificate ? tls_servers : own_servers;
+	unsigned int own = b->certificate ? tls_count : own_count;
 	struct target others[TARGETS_MAX];
 	unsigned int count = b->target_count, i;
 	bool ready;
@@ -54,12 +59,12 @@ static int add_own(struct bench *b)
 	memcpy(others, b->targets, sizeof(others));
 	b->target_count = 0;
 	ready = kws_kernel_ready() == 1;
-	for (i = 0; i < own_count; i++) {
-		const struct own *own = &own_servers[i];
+	for (i = 0; i < own; i++) {
+		const struct own *o = &servers[i];
 
-		if (ready || !own->kernel) {
-			bench_add(b, own->name, own_command(b, own->options));
-		} else if (b->only && chosen(b->only, own->name)) {
+		if (ready || !o->kernel) {
+			bench_add(b, o->name, own_command(b, o->options));
+		} else if (b->only && chosen(b->only, o->name)) {
 			complain_no_module();
 			return -1;
 		}
@@ -69,7 +74,8 @@ static int add_own(struct bench *b)
 	for (i = 0; i < count; i++)
 		if (bench_add(b, others[i].name, others[i].command))
 			return -1;
-	return bench_add(b, "floor", own_command(b, "--raw --bench"));
+	return bench_add(b, "floor", own_command(b, b->certificate ? "--raw" :
+						 "--raw --bench"));
 }
 
 /*
@@ -189,7 +195,8 @@ static void start_row(const struct bench *b, const struct target *t,
 
 	uname(&u);
 	memset(row, 0, sizeof(*row));
-	snprintf(row->workload, sizeof(row->workload), "%s", w->name);
+	snprintf(row->workload, sizeof(row->workload), "%s%s",
+		 t->tls ? "wss-" : "", w->name);
 	snprintf(row->server, sizeof(row->server), "%s", t->name);
 	snprintf(row->clock, sizeof(row->clock), "%s", b->clock);
 	snprintf(row->kernel, sizeof(row->kernel), "%s", u.release);
@@ -222,7 +229,7 @@ static int bench_target(struct bench *b, struct target *t)
 		struct row row;
 
 		if (!workload_chosen(b->workload, w) ||
-		    !takes_part(w, t->name))
+		    !takes_part(w, t->name, t->tls))
 			continue;
 		start_row(b, t, w, &row);
 		be_a_client(w);

@@ -62,11 +62,13 @@ struct own {
 
 extern const struct own own_servers[];
 extern const size_t own_count;
+extern const struct own tls_servers[];
+extern const size_t tls_count;
 
 bool chosen(const char *list, const char *name);
 bool workload_chosen(const char *list, const struct workload *w);
 bool is_download(const struct workload *w);
-bool takes_part(const struct workload *w, const char *server);
+bool takes_part(const struct workload *w, const char *server, bool tls);
 
 struct load;
 
@@ -82,6 +84,7 @@ void load_close(struct load *l);
  * @url: where it is
  * @pid: its process, 0 when unknown (then there are no CPU figures)
  * @raw: echoes bytes, not messages
+ * @tls: speaks TLS
  * @counter: counts its system calls when enabled, or -1
  */
 struct target {
@@ -90,6 +93,7 @@ struct target {
 	char url[128];
 	pid_t pid;
 	bool raw;
+	bool tls;
 	int counter;
 };
 
@@ -180,6 +184,7 @@ struct table {
  * @clock: what a nanosecond is
  * @chart: the file for what is to be drawn, or NULL
  * @profile: the file for profile_run(), or NULL
+ * @certificate: the file for TLS, or NULL
  * @seconds: to measure a row for
  * @pid: of the server at a URL
  * @report: only print results
@@ -196,6 +201,7 @@ struct bench {
 	const char *clock;
 	const char *chart;
 	const char *profile;
+	const char *certificate;
 	double seconds;
 	pid_t pid;
 	bool report;

@@ -20,6 +20,8 @@ static const char help[] =
 	"  -w, --workload=NAME[,...]  only these workloads: pingpong, pipelined, upload,\n"
 	"                             trickle, sendfile, zerocopy, idle; NAME:BYTES for those\n"
 	"                             with such messages, NAME:BYTES:CONNECTIONS\n"
+	"      --tls-cert=FILE        over TLS 1.2: kws's own servers, with what this PEM file\n"
+	"                             has, certificate and key\n"
 	"  -t, --time=SECONDS         to measure for, a row (default: 1)\n"
 	"  -P, --pid=PID              of the server at URL, for the CPU figures\n"
 	"  -j, --json=FILE            write the results there, too\n"
@@ -39,6 +41,7 @@ static const struct option options[] = {
 	{ "time", required_argument, NULL, 't' },
 	{ "pid", required_argument, NULL, 'P' },
 	{ "json", required_argument, NULL, 'j' },
+	{ "tls-cert", required_argument, NULL, 'T' },
 	{ "clock", required_argument, NULL, 'c' },
 	{ "ask", required_argument, NULL, 'a' },
 	{ "no-table", no_argument, NULL, 'q' },
@@ -91,6 +94,9 @@ static int parse_one(struct bench *b, int option)
 		return 0;
 	case 'c':
 		b->clock = optarg;
+		return 0;
+	case 'T':
+		b->certificate = optarg;
 		return 0;
 	case 'a':
 		return clock_open(optarg);

@@ -40,6 +40,19 @@ const struct own own_servers[] = {
 
 const size_t own_count = sizeof(own_servers) / sizeof(own_servers[0]);
 
+/* Over TLS; what the others are compared with is OpenSSL all the way. */
+const struct own tls_servers[] = {
+	{ "kws", "", true },
+	{ "records", "--records", true },
+	{ "userspace-ktls", "--userspace --ktls=always", false },
+	{ "userspace", "--userspace --ktls=never", false },
+};
+
+const size_t tls_count = sizeof(tls_servers) / sizeof(tls_servers[0]);
+
+/* With TLS these tell enough. */
+static const char tls_rows[] = "pingpong:32,pingpong:16384,upload:1048576,trickle";
+
 /**
  * chosen() - is a name in a list?
  * @list: names with commas between them; NULL for a list of all
@@ -85,11 +98,15 @@ bool is_download(const struct workload *w)
  * takes_part() - is the workload for this server?
  * @w: the workload
  * @server: its name
+ * @tls: over TLS
  */
-bool takes_part(const struct workload *w, const char *server)
+bool takes_part(const struct workload *w, const char *server, bool tls)
 {
 	const char *dash = strrchr(server, '-');
 
+	if (tls)
+		return w->connections == 1 && w->in_flight == 1 &&
+			workload_chosen(tls_rows, w);
 	/* More than 64 KiB at once is for messages of more. */
 	if (!strcmp(server, "userspace-1m"))
 		return w->answer == ANSWER_EMPTY && w->bytes > 65536;

@@ -127,7 +127,8 @@ int target_start(struct target *t)
 	if (!t->command)
 		return 0;
 	port = free_port();
-	snprintf(t->url, sizeof(t->url), "ws://127.0.0.1:%u/", port);
+	snprintf(t->url, sizeof(t->url), "%s://127.0.0.1:%u/",
+		 t->tls ? "wss" : "ws", port);
 	t->pid = fork();
 	if (!t->pid)
 		become(t->command, port);

@@ -179,7 +179,7 @@ static SSL *upgraded(struct kws_handshake *hs, int ends[2], const char *with,
 
 /* A record that nobody who has the keys made. */
 static const char forged[] =
-	"\x17\x03\x03\x00\x20" "a record that nobody can decrypt";
+	"\027\003\003\000\040a record that nobody can decrypt";
 
 enum ending {
 	NOTHING,
