@@ -49,5 +49,6 @@ void test_records(void);
 void test_tls_handshakes(void);
 void test_tls_peers(void);
 void test_tls_streams(void);
+void test_ktls(void);
 
 #endif /* KWS_TEST_H */
