@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Servers under load: starting them, and what the kernel knows of them. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/perf_event.h>
@@ -197,33 +198,78 @@ static int read_wakeups(pid_t pid, uint64_t *wakeups)
 	return found;
 }
 
+static int read_cpu(const char *pid, uint64_t *ns)
+{
+	unsigned long long cpu;
+	char path[288];
+	FILE *f;
+	int n;
+
+	snprintf(path, sizeof(path), "/proc/%s/schedstat", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return -1;
+	n = fscanf(f, "%llu", &cpu);
+	fclose(f);
+	*ns = cpu;
+	return n == 1 ? 0 : -1;
+}
+
+static bool is_worker(const char *pid)
+{
+	char path[288], name[16] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	if (!fgets(name, sizeof(name), f))
+		name[0] = '\0';
+	fclose(f);
+	return !strncmp(name, "kworker/", 8);
+}
+
+/* Of the kernel, for whomever they work. */
+static uint64_t workers_cpu(void)
+{
+	DIR *proc = opendir("/proc");
+	uint64_t sum = 0, one;
+	struct dirent *d;
+
+	while (proc && (d = readdir(proc)))
+		if (d->d_name[0] >= '1' && d->d_name[0] <= '9' &&
+		    is_worker(d->d_name) && !read_cpu(d->d_name, &one))
+			sum += one;
+	if (proc)
+		closedir(proc);
+	return sum;
+}
+
 /**
  * target_meter() - read what a server has used
  * @t: the server
  * @m: filled
  *
  * The CPU time is what the scheduler charges to the process: also the
- * interrupts and soft interrupts that ran on its back.
+ * interrupts and soft interrupts that ran on its back. With TLS also what the
+ * kernel's workers used: they decrypt for a server whose framing is the
+ * kernel's.
  *
  * Return: 0, or -1 when that is not known.
  */
 int target_meter(const struct target *t, struct meter *m)
 {
-	unsigned long long cpu;
-	char path[64];
-	FILE *f;
-	int n;
+	char pid[16];
 
 	if (!t->pid)
 		return -1;
-	snprintf(path, sizeof(path), "/proc/%d/schedstat", t->pid);
-	f = fopen(path, "re");
-	if (!f)
+	snprintf(pid, sizeof(pid), "%d", t->pid);
+	if (read_cpu(pid, &m->cpu_ns))
 		return -1;
-	n = fscanf(f, "%llu", &cpu);
-	fclose(f);
-	m->cpu_ns = cpu;
-	return n == 1 ? read_wakeups(t->pid, &m->wakeups) : -1;
+	if (t->tls)
+		m->cpu_ns += workers_cpu();
+	return read_wakeups(t->pid, &m->wakeups);
 }
 
 /**
