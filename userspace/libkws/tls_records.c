@@ -24,6 +24,9 @@
 #define CLOSE_NOTIFY	0
 #define USER_CANCELED	90
 
+/* Records without data in one call; more are somebody who keeps us busy. */
+#define NO_DATA_MAX	32
+
 union control {
 	struct cmsghdr align;
 	char bytes[CMSG_SPACE(1)];
@@ -87,7 +90,9 @@ static int judge(int type, const unsigned char *body, ssize_t len)
  */
 ssize_t record_read(int fd, void *buf, size_t size, int flags)
 {
-	for (;;) {
+	int i;
+
+	for (i = 0; i <= NO_DATA_MAX; i++) {
 		int type, r;
 		ssize_t n = receive(fd, buf, size, flags, &type);
 
@@ -98,6 +103,8 @@ ssize_t record_read(int fd, void *buf, size_t size, int flags)
 		if (r <= 0)
 			return r;
 	}
+	errno = EBADMSG;
+	return -1;
 }
 
 /**

@@ -164,13 +164,15 @@ static bool put_record(int fd, int type, const void *data, size_t len)
 
 /**
  * struct event - records that are not data, then a text message
- * @type: of the first record
+ * @times: so many records
+ * @type: of each
  * @body: what is in it, @len bytes
  * @more: the message comes in any case; otherwise @last and @error are what
  *	kws_recv() returns instead
  */
 static const struct event {
 	const char *name;
+	int times;
 	int type;
 	const char *body;
 	size_t len;
@@ -178,17 +180,20 @@ static const struct event {
 	int last;
 	int error;
 } events[] = {
-	{ "a session ticket", 22, "\x04\x00\x00\x01\x00", 5, true },
-	{ "a wish for a new handshake", 22, "\x00\x00\x00\x00", 4, true },
-	{ "user_canceled", 21, "\x01\x5a", 2, true },
-	{ "an empty record", 23, "", 0, true },
-	{ "close_notify", 21, "\x01\x00", 2, false, 0 },
-	{ "an alert", 21, "\x02\x28", 2, false, -1, ECONNABORTED },
-	{ "half an alert", 21, "\x02", 1, false, -1, EBADMSG },
-	{ "a key update", 22, "\x18\x00\x00\x01\x00", 5, false, -1, EKEYEXPIRED },
-	{ "another handshake message", 22, "\x01\x00\x00\x00", 4, false, -1,
+	{ "32 session tickets", 32, 22, "\x04\x00\x00\x01\x00", 5, true },
+	{ "too many session tickets", 100, 22, "\x04\x00\x00\x01\x00", 5, false,
+	  -1, EBADMSG },
+	{ "a session ticket", 1, 22, "\x04\x00\x00\x01\x00", 5, true },
+	{ "a wish for a new handshake", 1, 22, "\x00\x00\x00\x00", 4, true },
+	{ "user_canceled", 1, 21, "\x01\x5a", 2, true },
+	{ "an empty record", 1, 23, "", 0, true },
+	{ "close_notify", 1, 21, "\x01\x00", 2, false, 0 },
+	{ "an alert", 1, 21, "\x02\x28", 2, false, -1, ECONNABORTED },
+	{ "half an alert", 1, 21, "\x02", 1, false, -1, EBADMSG },
+	{ "a key update", 1, 22, "\x18\x00\x00\x01\x00", 5, false, -1, EKEYEXPIRED },
+	{ "another handshake message", 1, 22, "\x01\x00\x00\x00", 4, false, -1,
 	  EBADMSG },
-	{ "a change of ciphers", 20, "\x01", 1, false, -1, EBADMSG },
+	{ "a change of ciphers", 1, 20, "\x01", 1, false, -1, EBADMSG },
 };
 
 static void happen(const struct event *v)
@@ -202,7 +207,9 @@ static void happen(const struct event *v)
 	/* Without a handshake: that there is kTLS is found out. */
 	if (good) {
 		e.conn[0] = kws_open(e.fds[0], WS_ROLE_SERVER, NULL, 0, KWS_USER);
-		good = e.conn[0] && put_record(e.fds[1], v->type, v->body, v->len);
+		good = e.conn[0];
+		for (i = 0; i < v->times && good; i++)
+			good = put_record(e.fds[1], v->type, v->body, v->len);
 		if (good && v->more)
 			put(e.fds[1], text, sizeof(text) - 1);
 		for (i = 0, errno = EAGAIN; i < STEPS && good && r < 0 &&
