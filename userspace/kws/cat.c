@@ -264,6 +264,7 @@ int cat_run(struct cat *c, const char *url)
 {
 	struct kws_options o = { .protocols = c->protocols,
 				 .headers = c->headers,
+				 .timeout_ms = c->timeout_ms,
 				 .deflate_count = c->deflate_count };
 	struct kws_handshake *hs;
 	const struct kws_result *result;

@@ -15,6 +15,7 @@
  * @closing: our Close has been sent; @close_by is when to stop waiting
  * @next_ping: when the next PING is due, in ns
  * @deflate: @deflate_count offers of compression
+ * @timeout_ms: for the handshake, 0 for the default
  */
 struct cat {
 	struct kws_conn *conn;
@@ -39,6 +40,7 @@ struct cat {
 	struct kws_deflate deflate[8];
 	unsigned int deflate_count;
 	struct kws_tls_options tls;
+	int timeout_ms;
 };
 
 int cat_run(struct cat *c, const char *url);

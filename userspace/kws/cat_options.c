@@ -28,6 +28,7 @@ static const char help[] =
 	"  -k, --insecure       trust every server\n"
 	"      --ktls=auto|always|never  encryption in the kernel (default: auto); always\n"
 	"                       means no TLS 1.3 with OpenSSL before 3.2\n"
+	"  -t, --handshake-timeout=SECONDS  for the server's answer (default: 10)\n"
 	"  -u, --userspace      framing in user space even with the module loaded\n"
 	"  -q, --quiet          no remarks on the standard error\n"
 	"  -h, --help           this text\n\n"
@@ -53,6 +54,7 @@ static const struct option options[] = {
 	{ "header", required_argument, NULL, 'H' },
 	{ "max-message", required_argument, NULL, 'm' },
 	{ "deflate", optional_argument, NULL, 'D' },
+	{ "handshake-timeout", required_argument, NULL, 't' },
 	{ "ca-file", required_argument, NULL, 'A' },
 	{ "insecure", no_argument, NULL, 'k' },
 	{ "ktls", required_argument, NULL, 'K' },
@@ -61,6 +63,18 @@ static const struct option options[] = {
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 }
 };
+
+static int parse_timeout(struct cat *c)
+{
+	uint64_t seconds;
+
+	if (!parse_number(optarg, 3600, &seconds) || !seconds) {
+		complain("--handshake-timeout %s is not 1 to 3600", optarg);
+		return -1;
+	}
+	c->timeout_ms = seconds * 1000;
+	return 0;
+}
 
 static int parse_one(struct cat *c, int option)
 {
@@ -98,6 +112,8 @@ static int parse_one(struct cat *c, int option)
 				0 : -1;
 		complain("more than 8 offers of compression");
 		return -1;
+	case 't':
+		return parse_timeout(c);
 	case 'A':
 		c->tls.ca = optarg;
 		return 0;
@@ -121,7 +137,7 @@ int cmd_cat(int argc, char **argv)
 	struct cat c = { .input = STDIN_FILENO };
 	int option, status = EXIT_USAGE;
 
-	while ((option = getopt_long(argc, argv, "ebkP:p:H:m:uqh", options,
+	while ((option = getopt_long(argc, argv, "ebkP:p:H:m:t:uqh", options,
 				     NULL)) != -1) {
 		if (option == 'h') {
 			fputs(help, stdout);
