@@ -842,6 +842,7 @@ struct ws_pong {
 
 void ws_ctrl_ping(struct ws_ctx *ctx, const u8 *p, u8 len);
 void ws_ctrl_close(struct ws_ctx *ctx, u16 code);
+void ws_ctrl_answer(struct ws_ctx *ctx);
 void ws_ctrl_fin(struct ws_ctx *ctx);
 void ws_ctrl_free(struct ws_ctx *ctx);
 bool ws_ctrl_pending(const struct ws_ctx *ctx);

@@ -66,6 +66,19 @@ void ws_ctrl_close(struct ws_ctx *ctx, u16 code)
 }
 
 /**
+ * ws_ctrl_answer() - answer the peer's Close if it is next, or has been read
+ * @ctx: the socket
+ *
+ * Any context that has the socket lock.
+ */
+void ws_ctrl_answer(struct ws_ctx *ctx)
+{
+	if ((ctx->rx.stop == WS_STOP_CLOSE && !ctx->rx.complete) ||
+	    ctx->info.state & WS_STATE_CLOSE_RECEIVED)
+		ws_ctrl_close(ctx, ctx->rx.close_code);
+}
+
+/**
  * ws_ctrl_fin() - end TCP's sending direction once the Close is out
  * @ctx: the socket
  *
@@ -272,8 +285,7 @@ int ws_ctrl_shutdown(struct socket *sock, int how)
 	ws_rx_scan_rest(ctx);
 	if (ctx->tx.close == WS_CLOSE_NONE)
 		ws_timer_closing(ctx);
-	if (ctx->rx.stop == WS_STOP_CLOSE && !ctx->rx.complete)
-		ws_ctrl_close(ctx, ctx->rx.close_code);
+	ws_ctrl_answer(ctx);
 	ws_ctrl_close(ctx, 1000);
 	if (how == SHUT_RDWR)
 		ws_ctrl_fin(ctx);

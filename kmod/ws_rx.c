@@ -64,7 +64,8 @@ void ws_rx_closed(struct ws_ctx *ctx)
 	WRITE_ONCE(rx->payload, 0);
 	if (ctx->cfg.role == WS_ROLE_SERVER)
 		ws_ctrl_fin(ctx);
-	ws_ctrl_close(ctx, rx->close_code);
+	if (!(ctx->cfg.flags & WS_F_CLOSE))
+		ws_ctrl_close(ctx, rx->close_code);
 }
 
 static void scan_control(struct ws_ctx *ctx, struct ws_run *run,

@@ -47,8 +47,8 @@ static bool bad_time(u32 ms)
 static int check_config(struct ws_config *cfg)
 {
 	if (cfg->role > WS_ROLE_CLIENT || cfg->rsv & ~WS_RSV1 ||
-	    cfg->flags & ~(WS_F_RECORDS | WS_F_BATCH) ||
-	    cfg->flags == (WS_F_RECORDS | WS_F_BATCH))
+	    cfg->flags & ~(WS_F_RECORDS | WS_F_BATCH | WS_F_CLOSE) ||
+	    !(~cfg->flags & (WS_F_RECORDS | WS_F_BATCH)))
 		return -EINVAL;
 	if (!cfg->max_message)
 		cfg->max_message = WS_MAX_MESSAGE_DEFAULT;

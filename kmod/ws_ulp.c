@@ -263,12 +263,10 @@ static void flush_for_close(struct ws_ctx *ctx)
 	struct sock *sk = ctx->sk;
 	int sndbuf = sk->sk_sndbuf;
 
-	if (ctx->rx.stop == WS_STOP_CLOSE && !ctx->rx.complete)
-		ws_ctrl_close(ctx, ctx->rx.close_code);
-	else if (ctx->rx.stop == WS_STOP_FAULT && !ctx->rx.complete)
+	ws_ctrl_answer(ctx);
+	if (ctx->rx.stop == WS_STOP_FAULT && !ctx->rx.complete)
 		ws_ctrl_close(ctx, ws_rule_code(ctx->rx.rule));
-	else
-		ws_ctrl_close(ctx, 1001);
+	ws_ctrl_close(ctx, 1001);
 	WRITE_ONCE(sk->sk_sndbuf, INT_MAX / 2);
 	WRITE_ONCE(tcp_sk(sk)->notsent_lowat, UINT_MAX);
 	/* kTLS may still hold the end of a record, for its own close(). */

@@ -224,6 +224,55 @@ TEST_F(close, simultaneous)
 	EXPECT_EQ(1001, ws_get_info(p->ws).close_received);
 }
 
+/* WS_F_CLOSE: what is read may be the Close, and replies still go out. */
+TEST_F(close, the_program_answers)
+{
+	struct ws_config c = ws_get_config(self->p.ws);
+	struct pair *p = &self->p;
+
+	c.flags = WS_F_CLOSE;
+	ASSERT_EQ(0, ws_set(p->ws, WS_CONFIG, &c, sizeof(c)));
+	ASSERT_TRUE(raw_frame(p, TEXT, "question", 8));
+	ASSERT_TRUE(peer_close(p, 3001, "bye"));
+	ASSERT_TRUE(expect_text(p->ws, "question"));
+	ASSERT_TRUE(expect_received_close(p->ws, 3001, "bye"));
+	EXPECT_TRUE(expect_eof(p->ws));
+	EXPECT_TRUE(expect_silence(p));
+	EXPECT_EQ(WS_STATE_CLOSE_RECEIVED, ws_get_info(p->ws).state);
+	ASSERT_EQ(6, ws_send(p->ws, WS_OP_TEXT, "answer", 6, 0));
+	EXPECT_TRUE(expect_frame(p, TEXT, "answer", 6));
+	ASSERT_EQ(0, ws_send_close(p->ws, 3002, ""));
+	EXPECT_TRUE(expect_close(p, 3002, ""));
+	EXPECT_TRUE(tcp_ends(p));
+	EXPECT_EQ(-EPIPE, ws_send(p->ws, WS_OP_TEXT, "a", 1, 0));
+}
+
+/* A program that does not has it answered by shutdown() or close(). */
+TEST_F(close, the_program_does_not_answer)
+{
+	struct ws_config c = { .role = variant->role, .flags = WS_F_CLOSE };
+	struct pair *p = &self->p, q;
+
+	ASSERT_TRUE(pair_open(&q, variant->family, variant->role));
+	ASSERT_EQ(0, ws_set(p->ws, WS_CONFIG, &c, sizeof(c)));
+	ASSERT_EQ(0, ws_set(q.ws, WS_CONFIG, &c, sizeof(c)));
+	ASSERT_TRUE(peer_close(p, 3003, ""));
+	ASSERT_TRUE(peer_close(&q, 3004, ""));
+	ASSERT_TRUE(expect_received_close(p->ws, 3003, ""));
+	ASSERT_TRUE(expect_received_close(q.ws, 3004, ""));
+	EXPECT_TRUE(expect_silence(p));
+	ASSERT_EQ(0, shutdown(p->ws, SHUT_WR));
+	EXPECT_TRUE(expect_close(p, 3003, ""));
+	EXPECT_TRUE(tcp_ends(p));
+	ASSERT_EQ(0, close(q.ws));
+	q.ws = -1;
+	EXPECT_TRUE(expect_close(&q, 3004, ""));
+	if (variant->role == WS_ROLE_CLIENT)
+		EXPECT_EQ(0, shutdown(q.raw, SHUT_WR));
+	EXPECT_TRUE(expect_fin(&q));
+	pair_close(&q);
+}
+
 TEST_F(close, shutdown_of_sending)
 {
 	struct pair *p = &self->p;

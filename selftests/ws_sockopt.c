@@ -100,8 +100,8 @@ TEST_F(sockopt, config_sizes)
 TEST_F(sockopt, config_bad_values)
 {
 	static const struct ws_config bad[] = {
-		{ .role = 2 }, { .role = ~0U }, { .flags = 4 }, { .flags = 3 },
-		{ .flags = 1U << 31 }, { .rsv = 1 },
+		{ .role = 2 }, { .role = ~0U }, { .flags = 8 }, { .flags = 3 },
+		{ .flags = 7 }, { .flags = 1U << 31 }, { .rsv = 1 },
 		{ .send_opcode = 3 }, { .send_opcode = WS_OP_CLOSE },
 		{ .send_opcode = WS_OP_PING }, { .send_opcode = 0x101 },
 		{ .role = 1, .max_message = 9, .rsv = 1 },

@@ -275,6 +275,27 @@ TEST_F(uring, records)
 	bytes_free(&b);
 }
 
+/* With WS_F_CLOSE what was read ahead of the Close is still answered. */
+TEST_F(uring, replies_behind_the_close)
+{
+	struct box *box = &self->box;
+	struct bytes b = { 0 };
+
+	ASSERT_TRUE(set_flags(box->p.ws, WS_F_RECORDS | WS_F_CLOSE));
+	give_all(box, BUFFER_MAX, BUFFERS);
+	arm(box, false, 0);
+	ASSERT_TRUE(raw_frame(&box->p, TEXT, "question", 8));
+	bytes_close(&b, &box->p, 1000, "bye");
+	ASSERT_TRUE(raw_send_bytes(&box->p, &b));
+	ASSERT_TRUE(collect(box, 0, true));
+	EXPECT_EQ(0, box->last);
+	/* The Close is the last record of what goes back. */
+	ASSERT_EQ(box->len, send(box->p.ws, box->stream, box->len, 0));
+	EXPECT_TRUE(expect_frame(&box->p, TEXT, "question", 8));
+	EXPECT_TRUE(expect_close(&box->p, 1000, "bye"));
+	bytes_free(&b);
+}
+
 /* A message larger than the buffers comes in pieces, a buffer each. */
 TEST_F(uring, short_buffers)
 {

@@ -110,6 +110,13 @@ struct ws_msg {
 #define WS_F_RECORDS		0x1
 #define WS_F_BATCH		0x2
 
+/*
+ * Reading the peer's Close does not have it answered: the program sends a Close
+ * when its own messages are out, or close() and shutdown() send it. For programs
+ * that read on before they have replied, as with io_uring's multishot receives.
+ */
+#define WS_F_CLOSE		0x4
+
 #define WS_RECORD_SIZE(len)	((((len) + 7) & ~7ULL) + 8)
 
 /* Roles. */
@@ -131,8 +138,8 @@ struct ws_msg {
  * struct ws_config - the settings of one socket
  * @role: WS_ROLE_SERVER (default): expects masked frames, sends bare ones.
  *	WS_ROLE_CLIENT: the reverse. Can change only before the first I/O.
- * @flags: WS_F_RECORDS, WS_F_BATCH, or 0 (default): a message a call. Can
- *	change when no message has been read or written in part.
+ * @flags: WS_F_RECORDS or WS_F_BATCH, neither (default): a message a call; and
+ *	WS_F_CLOSE. Can change when no message has been read or written in part.
  * @max_message: the largest message taken from the peer, in payload bytes of
  *	all its fragments; a larger one ends the connection with 1009. 0 means
  *	%WS_MAX_MESSAGE_DEFAULT, %WS_MAX_MESSAGE_NONE no limit. The kernel does

@@ -25,14 +25,18 @@ union control {
 static int kernel_open(struct server *s, struct peer *p,
 		       const struct kws_result *result)
 {
-	struct ws_config config = { .max_message = s->max_message };
+	struct ws_config config = {
+		.max_message = s->max_message,
+		/* A ring reads on while the replies are still to be sent. */
+		.flags = s->uring ? WS_F_CLOSE : 0,
+	};
 
 	errno = ENOKEY;
 	if ((result->tls && !result->ktls) ||
 	    kws_attach(p->fd, WS_ROLE_SERVER, result->surplus,
 		       result->surplus_len))
 		return -1;
-	if (s->max_message)
+	if (config.max_message || config.flags)
 		return setsockopt(p->fd, SOL_WS, WS_CONFIG, &config,
 				  sizeof(config));
 	return 0;

@@ -27,7 +27,7 @@ static int records_open(struct server *s, struct peer *p,
 {
 	if (framing_kernel.open(s, p, result))
 		return -1;
-	return kws_set_flags(p->fd, WS_F_RECORDS);
+	return kws_set_flags(p->fd, WS_F_RECORDS | (s->uring ? WS_F_CLOSE : 0));
 }
 
 static void count_records(struct server *s, const char *buffer,
@@ -60,7 +60,8 @@ static size_t make_acks(char *buffer, size_t len)
 
 /*
  * Nothing is looked at: a Close has been answered when it arrives here, and
- * sending it fails, as it has to when the connection is at its end.
+ * sending it fails, as it has to when the connection is at its end; or with
+ * WS_F_CLOSE it is the answer.
  */
 static enum next records_step(struct server *s, struct peer *p)
 {
@@ -114,7 +115,7 @@ static int batch_open(struct server *s, struct peer *p,
 {
 	if (framing_kernel.open(s, p, result))
 		return -1;
-	return kws_set_flags(p->fd, WS_F_BATCH);
+	return kws_set_flags(p->fd, WS_F_BATCH | (s->uring ? WS_F_CLOSE : 0));
 }
 
 /**

@@ -15,7 +15,7 @@ union control {
 /**
  * kws_set_flags() - choose the form of a socket's messages
  * @fd: a socket with framing in the kernel
- * @flags: WS_F_RECORDS, WS_F_BATCH or 0
+ * @flags: WS_F_RECORDS, WS_F_BATCH or neither; WS_F_CLOSE
  *
  * The other settings stay as they are.
  *
