@@ -358,11 +358,15 @@ static inline struct ws_ctx *ws_ctx_get(const struct sock *sk)
  * @limit: so many bytes are read ahead of the reader
  * @sleepers: readers that sleep; they look for records themselves
  * @skip: bytes of a handshake message that are still to come
+ * @head: the beginning of one's header
+ * @head_len: how much of it is there
  * @over: &enum ws_tls_over
  * @notified: close_notify has been sent
  * @heard: the peer's close_notify has come
  * @handed: the TLS library has sent its own, and asks for the peer's
  * @mark: ws_time::end is to be set when the frame under way is out
+ * @taken: somebody who began before the attach is reading the records
+ * @news: something to read has come of which only a caller knows
  *
  * @sleepers is read in softirq context, @over and @handed by poll(); all else
  * needs @lock.
@@ -376,11 +380,15 @@ struct ws_tls {
 	u32 limit;
 	u32 sleepers;
 	u32 skip;
+	u8 head[4];
+	u8 head_len;
 	u8 over;
 	bool notified;
 	bool heard;
 	bool handed;
 	bool mark;
+	bool taken;
+	bool news;
 };
 
 /* Types of records, RFC 8446 section 5.1. */
@@ -600,6 +608,7 @@ struct ws_tls *ws_tls_create(void);
 void ws_tls_put(struct ws_tls *tls);
 void ws_tls_hook(struct ws_ctx *ctx);
 void ws_tls_unhook(struct ws_ctx *ctx);
+u16 ws_tls_version(const struct ws_ctx *ctx);
 bool ws_tls_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq);
 void ws_tls_consume(struct ws_ctx *ctx, u32 seq);
 void ws_tls_grow(struct ws_ctx *ctx, u64 len);
@@ -608,10 +617,12 @@ void ws_tls_buf_free(struct ws_tls_buf *buf);
 void ws_tls_sleep(struct ws_ctx *ctx, bool begin);
 bool ws_tls_ready(const struct ws_ctx *ctx);
 bool ws_tls_full(const struct ws_ctx *ctx);
+bool ws_tls_sending(const struct ws_ctx *ctx);
 
 /* ws_tls_rx.c */
 void ws_tls_fill(struct ws_ctx *ctx);
 void ws_tls_pull(struct ws_ctx *ctx);
+void ws_tls_tell(struct ws_ctx *ctx);
 
 /* ws_tls_tx.c */
 struct ws_got;
@@ -635,7 +646,8 @@ static inline bool ws_tls_awaits(const struct ws_ctx *ctx)
 static inline bool ws_lower_more(const struct ws_ctx *ctx)
 {
 	return ctx->tls && READ_ONCE(ctx->tls->over) == WS_TLS_OPEN &&
-	       !ctx->rx.cramped && !ws_tls_full(ctx) && ws_tls_ready(ctx);
+	       !ctx->rx.cramped && !READ_ONCE(ctx->tls->taken) &&
+	       !ws_tls_full(ctx) && ws_tls_ready(ctx);
 }
 
 /* Has the peer ended the stream, and has all before that been read? */
@@ -886,6 +898,7 @@ int ws_set_rcvlowat(struct sock *sk, int val);
 /* ws_sockopt.c */
 void ws_config_default(struct ws_config *cfg);
 int ws_config_get(struct ws_config *cfg, sockptr_t optval, unsigned int optlen);
+int ws_config_set(struct ws_ctx *ctx, const struct ws_config *cfg);
 int ws_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 		  unsigned int optlen);
 int ws_getsockopt(struct sock *sk, int level, int optname, char __user *optval,

@@ -42,7 +42,6 @@ static int check_tls(const struct sock *sk)
 static int attach_plain(struct sock *sk, const struct ws_config *cfg)
 {
 	char name[] = "ws";
-	struct ws_ctx *ctx;
 	int err;
 
 	err = READ_ONCE(sk->sk_prot)->setsockopt(sk, SOL_TCP, TCP_ULP,
@@ -50,15 +49,8 @@ static int attach_plain(struct sock *sk, const struct ws_config *cfg)
 						 sizeof(name) - 1);
 	if (err || !cfg)
 		return err;
-	ctx = ws_ctx_get(sk);
-	ws_lock(ctx);
 	/* Another thread may already use it. */
-	if (ctx->rx.started && cfg->role != ctx->cfg.role)
-		err = -EBUSY;
-	else
-		ctx->cfg = *cfg;
-	ws_unlock(ctx);
-	return err;
+	return ws_config_set(ws_ctx_get(sk), cfg);
 }
 
 static int ws_attach(struct sock *sk, int optname, sockptr_t optval,

@@ -150,23 +150,38 @@ void ws_ctrl_kick(struct ws_ctx *ctx)
 		ws_ctrl_now(ctx);
 }
 
-/* An owner can hold the lock for long, over a fault of its memory. */
-static bool try_lock(struct ws_ctx *ctx)
+static bool owned_by_user(struct sock *sk)
 {
-	struct sock *sk = ctx->sk;
 	bool owned;
-
-	if (ctx->tls)
-		return mutex_trylock(&ctx->tls->lock);
 
 	local_bh_disable();
 	bh_lock_sock(sk);
 	owned = sock_owned_by_user(sk);
 	bh_unlock_sock(sk);
 	local_bh_enable();
-	if (!owned)
-		lock_sock(sk);
-	return !owned;
+	return owned;
+}
+
+/*
+ * An owner can hold the lock for long, over a fault of its memory. So can who
+ * has been in a call of kTLS since before the attach.
+ */
+static bool try_lock(struct ws_ctx *ctx)
+{
+	struct sock *sk = ctx->sk;
+
+	if (ctx->tls) {
+		if (!mutex_trylock(&ctx->tls->lock))
+			return false;
+		if (!owned_by_user(sk) && !ws_tls_sending(ctx))
+			return true;
+		mutex_unlock(&ctx->tls->lock);
+		return false;
+	}
+	if (owned_by_user(sk))
+		return false;
+	lock_sock(sk);
+	return true;
 }
 
 /*

@@ -95,6 +95,7 @@ int ws_ioctl_inq(struct sock *sk)
 	ws_lock(ctx);
 	ws_rx_start(ctx);
 	len = ws_recv_len(ctx);
+	ws_tls_tell(ctx);
 	ws_unlock(ctx);
 	return len;
 }

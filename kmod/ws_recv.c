@@ -328,6 +328,7 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	/* kTLS tells of a record once: nobody else would look at these. */
 	if (!ctx->rx.complete && ws_lower_more(ctx))
 		ws_tls_pull(ctx);
+	ws_tls_tell(ctx);
 	if (msg->msg_get_inq)
 		msg->msg_inq = ws_rx_readable(ctx);
 	if (ws_ctrl_pending(ctx)) {

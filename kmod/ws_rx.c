@@ -529,6 +529,7 @@ void ws_rx_start(struct ws_ctx *ctx)
 	WRITE_ONCE(rx->started, true);
 	ws_timer_start(ctx);
 	ws_rx_scan(ctx);
+	ws_tls_tell(ctx);
 	ws_ctrl_kick(ctx);
 }
 
@@ -573,6 +574,7 @@ void ws_rx_wake(struct ws_ctx *ctx)
 void ws_rx_arrived(struct ws_ctx *ctx)
 {
 	struct ws_rx *rx = &ctx->rx;
+	bool news = ctx->tls && ctx->tls->news;
 	u32 complete = rx->complete;
 	u8 stop = rx->stop;
 
@@ -580,7 +582,9 @@ void ws_rx_arrived(struct ws_ctx *ctx)
 		scan_first(ctx);
 	else
 		ws_rx_scan(ctx);
-	if (rx->complete != complete || rx->stop != stop ||
+	if (ctx->tls)
+		ctx->tls->news = false;
+	if (rx->complete != complete || rx->stop != stop || news ||
 	    ws_lower_done(ctx) ||
 	    (!complete && stop == WS_STOP_NONE && ws_rx_readable(ctx)))
 		ws_rx_wake(ctx);

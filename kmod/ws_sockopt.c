@@ -88,29 +88,41 @@ int ws_config_get(struct ws_config *cfg, sockptr_t optval, unsigned int optlen)
 	return err ? err : check_config(cfg);
 }
 
-static int set_config(struct ws_ctx *ctx, sockptr_t optval,
-		      unsigned int optlen)
+/**
+ * ws_config_set() - have settings take effect
+ * @ctx: the socket
+ * @cfg: as ws_config_get() filled it
+ *
+ * May sleep; takes the socket lock.
+ *
+ * Return: 0, or -EBUSY and nothing has changed.
+ */
+int ws_config_set(struct ws_ctx *ctx, const struct ws_config *cfg)
 {
-	struct ws_config cfg;
-	int err;
-
-	err = ws_config_get(&cfg, optval, optlen);
-	if (err)
-		return err;
+	int err = 0;
 
 	ws_lock(ctx);
-	if ((cfg.role != ctx->cfg.role && ctx->rx.started) ||
-	    (cfg.flags != ctx->cfg.flags && in_message(ctx))) {
+	if ((cfg->role != ctx->cfg.role && ctx->rx.started) ||
+	    (cfg->flags != ctx->cfg.flags && in_message(ctx))) {
 		err = -EBUSY;
 	} else {
 		/* What came before is judged by what was in force. */
 		ws_rx_scan_rest(ctx);
-		ctx->cfg = cfg;
+		ctx->cfg = *cfg;
 		if (ctx->rx.started)
 			ws_timer_start(ctx);
 	}
 	ws_unlock(ctx);
 	return err;
+}
+
+static int set_config(struct ws_ctx *ctx, sockptr_t optval,
+		      unsigned int optlen)
+{
+	struct ws_config cfg;
+	int err = ws_config_get(&cfg, optval, optlen);
+
+	return err ? err : ws_config_set(ctx, &cfg);
 }
 
 static int set_prefix(struct ws_ctx *ctx, sockptr_t optval,
@@ -245,6 +257,7 @@ int ws_getsockopt(struct sock *sk, int level, int optname, char __user *optval,
 	struct ws_ctx *ctx = ws_ctx_get(sk);
 	struct ws_config cfg;
 	struct ws_info info;
+	int err;
 
 	if (level == SOL_WS) {
 		ws_lock(ctx);
@@ -264,6 +277,12 @@ int ws_getsockopt(struct sock *sk, int level, int optname, char __user *optval,
 	/* Would take bytes past us. */
 	if (level == SOL_TCP && optname == TCP_ZEROCOPY_RECEIVE)
 		return -EOPNOTSUPP;
-	return ctx->slot->lower_prot->getsockopt(sk, level, optname, optval,
-						 optlen);
+	err = ctx->slot->lower_prot->getsockopt(sk, level, optname, optval,
+						optlen);
+	/* See ws_tls_hook(); it begins with a struct tls_crypto_info. */
+	if (!err && ctx->tls && level == SOL_TLS &&
+	    (optname == TLS_TX || optname == TLS_RX) &&
+	    put_user(ws_tls_version(ctx), (u16 __user *)optval))
+		return -EFAULT;
+	return err;
 }

@@ -105,6 +105,17 @@ bool ws_tls_full(const struct ws_ctx *ctx)
 	return READ_ONCE(tls->end) - READ_ONCE(ctx->rx.base) >= tls->limit;
 }
 
+/**
+ * ws_tls_sending() - is somebody in kTLS's sendmsg()?
+ * @ctx: the socket
+ *
+ * With the lock of the context: somebody who began before the attach.
+ */
+bool ws_tls_sending(const struct ws_ctx *ctx)
+{
+	return mutex_is_locked(&tls_get_ctx(ctx->sk)->tx_lock);
+}
+
 /* The socket lock; for the first time or not, kTLS tells of a record. */
 static void record_ready(struct sock *sk)
 {
@@ -135,11 +146,28 @@ static void state_change(struct sock *sk)
  */
 void ws_tls_hook(struct ws_ctx *ctx)
 {
+	struct tls_context *tls = tls_get_ctx(ctx->sk);
 	struct tls_sw_context_rx *rx = records(ctx);
 
 	ctx->data_ready = rx->saved_data_ready;
 	rx->saved_data_ready = record_ready;
+	/*
+	 * A setsockopt() that waits for the lock now would put new keys into
+	 * TLS 1.3, and kTLS's own tables back; it refuses other versions.
+	 * Nothing else looks here but getsockopt(), see ws_getsockopt().
+	 */
+	tls->crypto_send.info.version = TLS_1_2_VERSION;
+	tls->crypto_recv.info.version = TLS_1_2_VERSION;
 	ctx->sk->sk_state_change = state_change;
+}
+
+/**
+ * ws_tls_version() - the version of the protocol, as the setsockopt() said
+ * @ctx: the socket
+ */
+u16 ws_tls_version(const struct ws_ctx *ctx)
+{
+	return tls_get_ctx(ctx->sk)->prot_info.version;
 }
 
 /**

@@ -59,6 +59,7 @@ static void take_alert(struct ws_ctx *ctx, const u8 *p, u32 n)
 static void take_handshake(struct ws_ctx *ctx, const u8 *p, u32 n)
 {
 	struct ws_tls *tls = ctx->tls;
+	u8 *head = tls->head;
 
 	while (n) {
 		u32 step = min(tls->skip, n);
@@ -68,15 +69,17 @@ static void take_handshake(struct ws_ctx *ctx, const u8 *p, u32 n)
 		n -= step;
 		if (!n)
 			return;
-		if (*p == HANDSHAKE_KEY_UPDATE) {
-			broken(ctx, EKEYEXPIRED);
+		head[tls->head_len++] = *p++;
+		n--;
+		if (head[0] != HANDSHAKE_TICKET) {
+			broken(ctx, head[0] == HANDSHAKE_KEY_UPDATE ?
+			       EKEYEXPIRED : EBADMSG);
 			return;
 		}
-		if (*p != HANDSHAKE_TICKET || n < 4) {
-			broken(ctx, EBADMSG);
-			return;
-		}
-		tls->skip = 4 + (p[1] << 16 | p[2] << 8 | p[3]);
+		if (tls->head_len < sizeof(tls->head))
+			continue;
+		tls->skip = head[1] << 16 | head[2] << 8 | head[3];
+		tls->head_len = 0;
 	}
 }
 
@@ -120,6 +123,10 @@ static bool nothing(struct ws_ctx *ctx, int err)
 			WRITE_ONCE(ctx->tls->over, WS_TLS_EOF);
 		return false;
 	case -EAGAIN:
+		/* kTLS has one reader at a time. */
+		if (ws_tls_ready(ctx))
+			WRITE_ONCE(ctx->tls->taken, true);
+		break;
 	case -EINTR:
 	case -ERESTARTSYS:
 		break;
@@ -151,7 +158,7 @@ static bool take(struct ws_ctx *ctx, struct ws_tls_buf *buf, int n, u8 type)
 
 	if (n < 0 || (!n && (!type || type == WS_TLS_DATA)))
 		return nothing(ctx, n);
-	if (tls->skip && type != WS_TLS_HANDSHAKE) {
+	if ((tls->skip || tls->head_len) && type != WS_TLS_HANDSHAKE) {
 		broken(ctx, EBADMSG);
 		return false;
 	}
@@ -199,6 +206,7 @@ void ws_tls_fill(struct ws_ctx *ctx)
 	int n;
 
 	ctx->rx.cramped = false;
+	WRITE_ONCE(tls->taken, false);
 	while (more && calls-- && tls->over == WS_TLS_OPEN && !ws_tls_full(ctx) &&
 	       worth_reading(ctx)) {
 		buf = ws_tls_buf_get(ctx);
@@ -208,9 +216,15 @@ void ws_tls_fill(struct ws_ctx *ctx)
 		}
 		n = read_records(ctx, buf, &type);
 		more = take(ctx, buf, n, type);
+		tls->news |= more || tls->over != WS_TLS_OPEN;
 	}
 	if (buf && !buf->len)
 		ws_tls_buf_free(buf);
+	if (tls->taken) {
+		/* He may be asleep, and leaves with the record if so. */
+		ctx->data_ready(ctx->sk);
+		mod_delayed_work(ws_wq, &ctx->work, HZ / 10);
+	}
 }
 
 /**
@@ -231,4 +245,19 @@ void ws_tls_pull(struct ws_ctx *ctx)
 	ws_ctrl_kick(ctx);
 	if (ws_lower_more(ctx) && !ctx->rx.complete)
 		mod_delayed_work(ws_wq, &ctx->work, 0);
+}
+
+/**
+ * ws_tls_tell() - a call is over that may have read ahead for itself
+ * @ctx: the socket
+ *
+ * What it found and has left is news to the others. Process context, its lock.
+ */
+void ws_tls_tell(struct ws_ctx *ctx)
+{
+	if (!ctx->tls || !ctx->tls->news)
+		return;
+	ctx->tls->news = false;
+	if (ws_rx_readable(ctx) || ws_lower_done(ctx))
+		ws_rx_wake(ctx);
 }

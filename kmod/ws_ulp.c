@@ -125,6 +125,9 @@ static int check_socket(const struct sock *sk)
 		return -EPIPE;
 	if (tcp_sk(sk)->repair || !sk->sk_socket)
 		return -EINVAL;
+	/* The kernel's own, which SMC for one lets options through to. */
+	if (!sk->sk_socket->file)
+		return -EOPNOTSUPP;
 	/* sockmap, KCM, SMC, a kernel client: somebody else's socket. */
 	if (sk->sk_user_data)
 		return -EBUSY;

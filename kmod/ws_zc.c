@@ -231,6 +231,7 @@ static int build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from,
 int ws_zc_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from,
 		struct ws_zc *zc)
 {
+	struct ubuf_info *last = NULL;
 	struct ws_tx *tx = &ctx->tx;
 	int err;
 
@@ -239,7 +240,10 @@ int ws_zc_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from,
 	else
 		err = ws_tx_build(ctx, hdr, from);
 	if (!err && zc->notify && !zc->uarg) {
-		zc->uarg = ws_compat_zc_alloc(ctx->sk, zc->size);
+		/* The socket lock, which with kTLS is not held. */
+		if (!ctx->tls)
+			last = skb_zcopy(tcp_write_queue_tail(ctx->sk));
+		zc->uarg = ws_compat_zc_alloc(ctx->sk, zc->size, last);
 		if (!zc->uarg)
 			err = -ENOBUFS;
 	}

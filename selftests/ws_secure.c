@@ -53,13 +53,11 @@ static socklen_t make_keys(union keys *keys, const char *version, int sender)
 	return sizeof(keys->gcm);
 }
 
-int tls_start(int fd, const char *version, bool server, int directions)
+int tls_keys(int fd, const char *version, bool server, int directions)
 {
 	union keys keys;
 	socklen_t len;
 
-	if (setsockopt(fd, SOL_TCP, TCP_ULP, "tls", 3))
-		return -errno;
 	len = make_keys(&keys, version, server);
 	if ((directions & TLS_SENDS) &&
 	    setsockopt(fd, SOL_TLS, TLS_TX, &keys, len))
@@ -69,6 +67,13 @@ int tls_start(int fd, const char *version, bool server, int directions)
 	    setsockopt(fd, SOL_TLS, TLS_RX, &keys, len))
 		return -errno;
 	return 0;
+}
+
+int tls_start(int fd, const char *version, bool server, int directions)
+{
+	if (setsockopt(fd, SOL_TCP, TCP_ULP, "tls", 3))
+		return -errno;
+	return tls_keys(fd, version, server, directions);
 }
 
 bool pair_secure(struct pair *p, const char *version)

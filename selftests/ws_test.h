@@ -98,6 +98,7 @@ bool pair_secure(struct pair *p, const char *version);
 #define TLS_BOTH	3
 /* On one end, for these directions; 0 or a negated errno. */
 int tls_start(int fd, const char *version, bool server, int directions);
+int tls_keys(int fd, const char *version, bool server, int directions);
 /* A record of any type; bytes or a negated errno. */
 ssize_t tls_send(int fd, int type, const void *data, size_t len);
 #define TLS_ALERT	21

@@ -4,7 +4,12 @@
  * and the end of TLS. That all else is as on TCP is shown by the other
  * programs, which run once more with WS_TEST_TLS.
  */
+#include <pthread.h>
+#include <time.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <linux/errqueue.h>
 
 #include "ws_test.h"
 
@@ -143,6 +148,77 @@ TEST(other_sockets)
 	close(fd[1]);
 }
 
+static void *sets_keys(void *arg)
+{
+	int *fd = arg;
+
+	while (__atomic_load_n(fd, __ATOMIC_RELAXED) >= 0) {
+		tls_keys(*fd, "1.3", true, TLS_RECEIVES);
+		tls_keys(*fd, "1.3", true, TLS_SENDS);
+	}
+	return NULL;
+}
+
+/* Newer kernels take new keys: not of an attached socket, however late. */
+TEST(keys_and_attach)
+{
+	pthread_t thread;
+	struct pair p;
+	int fd, i;
+
+	setenv("WS_TEST_TLS", "1.3", 1);
+	for (i = 0; i < 100; i++) {
+		ASSERT_TRUE(pair_connect(&p, AF_INET, WS_ROLE_SERVER));
+		fd = p.ws;
+		ASSERT_EQ(0, pthread_create(&thread, NULL, sets_keys, &fd));
+		usleep(i * 10);
+		EXPECT_EQ(0, ws_attach_config(p.ws, NULL));
+		usleep(500);
+		__atomic_store_n(&fd, -1, __ATOMIC_RELAXED);
+		pthread_join(thread, NULL);
+		/* Still ours. */
+		EXPECT_EQ(0, ws_get_info(p.ws).state);
+		pair_close(&p);
+	}
+}
+
+static void *reads_once(void *arg)
+{
+	struct pair *p = arg;
+	char buf[100];
+
+	return (void *)recv(p->ws, buf, sizeof(buf), 0);
+}
+
+/*
+ * Who sleeps in recv() since before the attach takes the record that wakes him;
+ * what comes then is the WebSocket's.
+ */
+TEST(reader_from_before)
+{
+	struct rusage before, after;
+	pthread_t thread;
+	struct pair p;
+	void *got;
+
+	setenv("WS_TEST_TLS", "1.3", 1);
+	ASSERT_TRUE(pair_connect(&p, AF_INET, WS_ROLE_SERVER));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, reads_once, &p));
+	usleep(100000);
+	ASSERT_EQ(0, ws_attach_config(p.ws, NULL));
+	ASSERT_EQ(0, poll_now(p.ws, POLLIN));
+	ASSERT_TRUE(raw_send(&p, "whatever", 8));
+	ASSERT_EQ(0, pthread_join(thread, &got));
+	EXPECT_EQ(8, (ssize_t)got);
+	getrusage(RUSAGE_SELF, &before);
+	ASSERT_TRUE(raw_frame(&p, TEXT, "mine", 4));
+	EXPECT_EQ(POLLIN, poll_for(p.ws, POLLIN, WS_TEST_MS));
+	EXPECT_TRUE(expect_text(p.ws, "mine"));
+	getrusage(RUSAGE_SELF, &after);
+	EXPECT_GT(2, after.ru_stime.tv_sec - before.ru_stime.tv_sec);
+	pair_close(&p);
+}
+
 TEST(half_tls)
 {
 	static const int have[] = { 0, TLS_SENDS, TLS_RECEIVES };
@@ -252,6 +328,55 @@ TEST_F(tls, many_in_a_record)
 	EXPECT_EQ(0, poll_now(p->ws, POLLIN));
 }
 
+/* Who only asks how much there is must not keep the news for himself. */
+TEST_F_TIMEOUT(tls, found_by_a_call, 100)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
+	struct pair *p = &self->p;
+	int ep = epoll_create1(0), i, n;
+	char c;
+
+	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, p->ws, &ev));
+	EXPECT_EQ(0, epoll_wait(ep, &ev, 1, 0));
+	for (i = 0; i < 50; i++) {
+		ASSERT_TRUE(raw_frame(p, TEXT, "news", 4));
+		do {
+			if (i & 1)
+				n = recv(p->ws, &c, 1, MSG_PEEK | MSG_DONTWAIT);
+			else
+				ASSERT_EQ(0, ioctl(p->ws, FIONREAD, &n));
+		} while (n <= 0);
+		EXPECT_EQ(1, epoll_wait(ep, &ev, 1, WS_TEST_MS));
+		EXPECT_TRUE(expect_text(p->ws, "news"));
+		/* Told by the work, too. */
+		epoll_wait(ep, &ev, 1, 0);
+	}
+	close(ep);
+}
+
+TEST_F(tls, zerocopy_is_a_copy)
+{
+	struct sock_extended_err *ee;
+	char control[200];
+	struct msghdr msg = { .msg_control = control,
+			      .msg_controllen = sizeof(control) };
+	struct pair *p = &self->p;
+	int one = 1;
+
+	ASSERT_EQ(0, setsockopt(p->ws, SOL_SOCKET, SO_ZEROCOPY, &one,
+				sizeof(one)));
+	ASSERT_EQ(20000, ws_send(p->ws, WS_OP_TEXT, pattern(0, 20000), 20000,
+				 MSG_ZEROCOPY));
+	ASSERT_EQ(20000, ws_send(p->ws, WS_OP_TEXT, pattern(1, 20000), 20000,
+				 MSG_ZEROCOPY));
+	EXPECT_TRUE(expect_frame(p, TEXT, pattern(0, 20000), 20000));
+	EXPECT_TRUE(expect_frame(p, TEXT, pattern(1, 20000), 20000));
+	ASSERT_LE(0, recvmsg(p->ws, &msg, MSG_ERRQUEUE));
+	ee = (void *)CMSG_DATA(CMSG_FIRSTHDR(&msg));
+	EXPECT_EQ(SO_EE_ORIGIN_ZEROCOPY, ee->ee_origin);
+	EXPECT_EQ(SO_EE_CODE_ZEROCOPY_COPIED, ee->ee_code);
+}
+
 /* More than is read ahead; a reader that goes by poll() gets it all. */
 TEST_F(tls, more_than_is_read_ahead)
 {
@@ -283,6 +408,7 @@ TEST_F(tls, tickets)
 {
 	struct pair *p = &self->p;
 	char ticket[2 * (4 + 300)] = { 4, 0, 1, 44 };
+	int i;
 
 	memcpy(ticket + 304, ticket, 304);
 	ASSERT_TRUE(raw_frame(p, F_TEXT, "a", 1));
@@ -293,6 +419,12 @@ TEST_F(tls, tickets)
 	ASSERT_EQ(204, tls_send(p->raw, TLS_HANDSHAKE, ticket + 100, 204));
 	ASSERT_TRUE(raw_frame(p, TEXT, "c", 1));
 	EXPECT_TRUE(expect_text(p->ws, "c"));
+	/* Records end inside a ticket's header. */
+	for (i = 0; i < 306; i += 102)
+		ASSERT_EQ(102, tls_send(p->raw, TLS_HANDSHAKE, ticket + i, 102));
+	ASSERT_EQ(302, tls_send(p->raw, TLS_HANDSHAKE, ticket + 306, 302));
+	ASSERT_TRUE(raw_frame(p, TEXT, "d", 1));
+	EXPECT_TRUE(expect_text(p->ws, "d"));
 }
 
 /* PINGs are answered although nobody reads. */

@@ -91,11 +91,13 @@ static inline int ws_compat_tcp_send_zc(struct sock *sk, struct bio_vec *bv,
 	return ret;
 }
 
-/* A number for a call of @size bytes, and who is told of its end, or NULL. */
-static inline struct ubuf_info *ws_compat_zc_alloc(struct sock *sk, size_t size)
+/*
+ * A number for a call of @size bytes, and who is told of its end, or NULL: @last
+ * if that has room for one more, which needs the socket lock.
+ */
+static inline struct ubuf_info *ws_compat_zc_alloc(struct sock *sk, size_t size,
+						   struct ubuf_info *last)
 {
-	struct ubuf_info *last = skb_zcopy(tcp_write_queue_tail(sk));
-
 #ifdef WS_HAVE_ZC_DEVMEM
 	return msg_zerocopy_realloc(sk, size, last, false);
 #else
