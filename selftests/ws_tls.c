@@ -4,11 +4,9 @@
  * and the end of TLS. That all else is as on TCP is shown by the other
  * programs, which run once more with WS_TEST_TLS.
  */
-#include <pthread.h>
 #include <time.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
 #include <linux/errqueue.h>
 
 #include "ws_test.h"
@@ -146,77 +144,6 @@ TEST(other_sockets)
 	EXPECT_EQ(-ENOTCONN, ws_attach_config(fd[1], NULL));
 	close(fd[0]);
 	close(fd[1]);
-}
-
-static void *sets_keys(void *arg)
-{
-	int *fd = arg;
-
-	while (__atomic_load_n(fd, __ATOMIC_RELAXED) >= 0) {
-		tls_keys(*fd, "1.3", true, TLS_RECEIVES);
-		tls_keys(*fd, "1.3", true, TLS_SENDS);
-	}
-	return NULL;
-}
-
-/* Newer kernels take new keys: not of an attached socket, however late. */
-TEST(keys_and_attach)
-{
-	pthread_t thread;
-	struct pair p;
-	int fd, i;
-
-	setenv("WS_TEST_TLS", "1.3", 1);
-	for (i = 0; i < 100; i++) {
-		ASSERT_TRUE(pair_connect(&p, AF_INET, WS_ROLE_SERVER));
-		fd = p.ws;
-		ASSERT_EQ(0, pthread_create(&thread, NULL, sets_keys, &fd));
-		usleep(i * 10);
-		EXPECT_EQ(0, ws_attach_config(p.ws, NULL));
-		usleep(500);
-		__atomic_store_n(&fd, -1, __ATOMIC_RELAXED);
-		pthread_join(thread, NULL);
-		/* Still ours. */
-		EXPECT_EQ(0, ws_get_info(p.ws).state);
-		pair_close(&p);
-	}
-}
-
-static void *reads_once(void *arg)
-{
-	struct pair *p = arg;
-	char buf[100];
-
-	return (void *)recv(p->ws, buf, sizeof(buf), 0);
-}
-
-/*
- * Who sleeps in recv() since before the attach takes the record that wakes him;
- * what comes then is the WebSocket's.
- */
-TEST(reader_from_before)
-{
-	struct rusage before, after;
-	pthread_t thread;
-	struct pair p;
-	void *got;
-
-	setenv("WS_TEST_TLS", "1.3", 1);
-	ASSERT_TRUE(pair_connect(&p, AF_INET, WS_ROLE_SERVER));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, reads_once, &p));
-	usleep(100000);
-	ASSERT_EQ(0, ws_attach_config(p.ws, NULL));
-	ASSERT_EQ(0, poll_now(p.ws, POLLIN));
-	ASSERT_TRUE(raw_send(&p, "whatever", 8));
-	ASSERT_EQ(0, pthread_join(thread, &got));
-	EXPECT_EQ(8, (ssize_t)got);
-	getrusage(RUSAGE_SELF, &before);
-	ASSERT_TRUE(raw_frame(&p, TEXT, "mine", 4));
-	EXPECT_EQ(POLLIN, poll_for(p.ws, POLLIN, WS_TEST_MS));
-	EXPECT_TRUE(expect_text(p.ws, "mine"));
-	getrusage(RUSAGE_SELF, &after);
-	EXPECT_GT(2, after.ru_stime.tv_sec - before.ru_stime.tv_sec);
-	pair_close(&p);
 }
 
 TEST(half_tls)

@@ -6,7 +6,7 @@
 # Modules the guest may load, with what they depend on.
 # The ciphers are there by name because a guest loads nothing by alias; their
 # parts have other names in every kernel.
-guest_modules="virtio_pci virtio_net tls inet_diag tcp_diag veth sch_netem
+guest_modules="smc virtio_pci virtio_net tls inet_diag tcp_diag veth sch_netem
 	sch_fq sch_tbf
 	gcm ctr ghash-generic chacha20poly1305 chacha_generic poly1305_generic
 	chacha aesni-intel"
