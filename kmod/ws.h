@@ -17,6 +17,7 @@
 
 #include "compat/compat.h"
 #include "core/core.h"
+#include "ws_sched.h"
 
 /* Unread bytes that are taken out of TCP's buffers rather than waited with. */
 #define WS_STASH_MAX	4096
@@ -270,14 +271,15 @@ struct ws_count {
  * @data_ready: TCP's callback, which wakes the reader
  * @write_space: TCP's callback, which wakes the writer
  * @state_change: TCP's callback
- * @work: sends what softirq context must not, and looks at the time
+ * @sched: when ws_ctrl_run() sends what softirq context must not, and looks at
+ *	the time
  * @rx: the receiving direction
  * @tx: the sending direction
  * @time: keepalive and limits
  * @cfg: WS_CONFIG, defaults filled in
  * @info: WS_INFO, as far as it is counted
  * @lingers: nobody reads any more but ws_linger.c; when there is no file any
- *	more either, @work is to close it
+ *	more either, ws_ctrl_run() is to close it
  * @dead: TCP must be ended with ETIMEDOUT
  *
  * Found through sk_user_data, which changes under sk_callback_lock and the
@@ -296,12 +298,14 @@ struct ws_count {
  *                      bh_lock_sock() and no      rx.payload, rx.started,
  *                      owner                      tx.nseg and tx.busy
  *                                                 without, as hints
- *  dead                the work, with the socket  the work; close() with the
- *                      lock                       socket lock
+ *  dead                ws_ctrl_run(), with the    the same; close() with the
+ *                      socket lock                socket lock
+ *  sched               its own lock, the          the same
+ *                      innermost
  *  ==================  =========================  ========================
  *
  * On top of kTLS, whose calls take the socket lock themselves, a mutex stands
- * in for it, see ws_tls.c and ws_lock(). There is no other lock. A frame is
+ * in for it, see ws_tls.c and ws_lock(). A frame is
  * built whole before the first of its bytes reaches TCP, and what TCP does not
  * take stays in @tx and goes before anything else, so frames stay whole
  * although the lock is dropped while a sender waits.
@@ -314,7 +318,7 @@ struct ws_ctx {
 	void (*data_ready)(struct sock *sk);
 	void (*write_space)(struct sock *sk);
 	void (*state_change)(struct sock *sk);
-	struct delayed_work work;
+	struct ws_sched sched;
 	struct ws_rx rx;
 	struct ws_tx tx;
 	struct ws_time time;
@@ -349,9 +353,11 @@ static inline struct ws_ctx *ws_ctx_get(const struct sock *sk)
 
 /**
  * struct ws_tls - an attached socket that has kTLS below
+ * @ctx: whose it is
  * @lock: stands in for the socket lock, and is taken before it: process
  *	context only
  * @ref: one for the context, one for who unlocks @lock after that may go
+ * @work: ws_ctrl_run()
  * @memcg: who is charged for @bufs: who attached; or NULL
  * @bufs: decrypted bytes, &struct ws_tls_buf, in the order of the stream
  * @end: sequence number behind the last of them
@@ -372,8 +378,10 @@ static inline struct ws_ctx *ws_ctx_get(const struct sock *sk)
  * needs @lock.
  */
 struct ws_tls {
+	struct ws_ctx *ctx;
 	struct mutex lock;	/* see above */
 	refcount_t ref;
+	struct work_struct work;
 	struct mem_cgroup *memcg;
 	struct list_head bufs;
 	u32 end;
@@ -449,7 +457,6 @@ do {									\
 } while (0)
 
 /* ws_ulp.c */
-extern struct workqueue_struct *ws_wq;
 int ws_ulp_init(void);
 void ws_ulp_exit(void);
 int ws_ulp_attach(struct sock *sk, const struct ws_config *cfg);
@@ -604,7 +611,7 @@ static inline u8 *ws_tls_buf_data(const struct ws_tls_buf *buf)
 	return page_address(buf->page);
 }
 
-struct ws_tls *ws_tls_create(void);
+struct ws_tls *ws_tls_create(struct ws_ctx *ctx);
 void ws_tls_put(struct ws_tls *tls);
 void ws_tls_hook(struct ws_ctx *ctx);
 void ws_tls_unhook(struct ws_ctx *ctx);
@@ -858,9 +865,8 @@ void ws_ctrl_answer(struct ws_ctx *ctx);
 void ws_ctrl_fin(struct ws_ctx *ctx);
 void ws_ctrl_free(struct ws_ctx *ctx);
 bool ws_ctrl_pending(const struct ws_ctx *ctx);
-void ws_ctrl_now(struct ws_ctx *ctx);
 void ws_ctrl_kick(struct ws_ctx *ctx);
-void ws_ctrl_work(struct work_struct *work);
+void ws_ctrl_run(struct ws_ctx *ctx);
 void ws_ctrl_write_space(struct sock *sk);
 int ws_ctrl_shutdown(struct socket *sock, int how);
 

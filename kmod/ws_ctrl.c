@@ -106,7 +106,7 @@ void ws_ctrl_free(struct ws_ctx *ctx)
 }
 
 /**
- * ws_ctrl_pending() - is there anything for ws_ctrl_work() to do?
+ * ws_ctrl_pending() - is there anything for ws_ctrl_run() to do?
  * @ctx: the socket
  *
  * Without the lock the answer is a hint.
@@ -124,22 +124,7 @@ bool ws_ctrl_pending(const struct ws_ctx *ctx)
 }
 
 /**
- * ws_ctrl_now() - have ws_ctrl_work() run
- * @ctx: the socket
- *
- * Any context that keeps the socket attached.
- */
-void ws_ctrl_now(struct ws_ctx *ctx)
-{
-	struct delayed_work *work = &ctx->work;
-
-	/* Unless it is due already. */
-	if (!work_pending(&work->work) || timer_pending(&work->timer))
-		mod_delayed_work(ws_wq, work, 0);
-}
-
-/**
- * ws_ctrl_kick() - have ws_ctrl_work() run if there is anything to send
+ * ws_ctrl_kick() - have ws_ctrl_run() look if there is anything to send
  * @ctx: the socket
  *
  * Any context that has the socket lock, or sk_callback_lock as a reader.
@@ -147,53 +132,83 @@ void ws_ctrl_now(struct ws_ctx *ctx)
 void ws_ctrl_kick(struct ws_ctx *ctx)
 {
 	if (unlikely(ws_ctrl_pending(ctx)))
-		ws_ctrl_now(ctx);
-}
-
-static bool owned_by_user(struct sock *sk)
-{
-	bool owned;
-
-	local_bh_disable();
-	bh_lock_sock(sk);
-	owned = sock_owned_by_user(sk);
-	bh_unlock_sock(sk);
-	local_bh_enable();
-	return owned;
+		ws_sched_now(ctx);
 }
 
 /*
- * An owner can hold the lock for long, over a fault of its memory. So can who
- * has been in a call of kTLS since before the attach.
+ * An owner can hold the lock for long, over a fault of its memory, and so can
+ * who has been in a call of kTLS since before the attach. ws_lock() for who will
+ * not wait.
  */
 static bool try_lock(struct ws_ctx *ctx)
 {
 	struct sock *sk = ctx->sk;
+	bool got;
 
-	if (ctx->tls) {
-		if (!mutex_trylock(&ctx->tls->lock))
-			return false;
-		if (!owned_by_user(sk) && !ws_tls_sending(ctx))
-			return true;
+	if (ctx->tls && !mutex_trylock(&ctx->tls->lock))
+		return false;
+	spin_lock_bh(&sk->sk_lock.slock);
+	got = !sock_owned_by_user_nocheck(sk);
+	if (got && !ctx->tls) {
+		mutex_acquire(&sk->sk_lock.dep_map, 0, 1, _RET_IP_);
+		sk->sk_lock.owned = 1;
+	}
+	spin_unlock_bh(&sk->sk_lock.slock);
+	if (ctx->tls && (!got || ws_tls_sending(ctx))) {
 		mutex_unlock(&ctx->tls->lock);
 		return false;
 	}
-	if (owned_by_user(sk))
-		return false;
-	lock_sock(sk);
-	return true;
+	return got;
+}
+
+/**
+ * struct reset - a connection that is to be ended
+ * @work: does it
+ * @sk: TCP's socket, with a reference
+ * @prot: its protocol without us
+ */
+struct reset {
+	struct work_struct work;
+	struct sock *sk;
+	const struct proto *prot;
+};
+
+static void reset_work(struct work_struct *work)
+{
+	struct reset *reset = container_of(work, struct reset, work);
+
+	/* As sock_diag does it: RST, and the error to the reader. */
+	reset->prot->diag_destroy(reset->sk, ETIMEDOUT);
+	sock_put(reset->sk);
+	kfree(reset);
+}
+
+/* TCP takes the socket lock for it. Return: jiffies until the next look. */
+static u32 give_up(struct ws_ctx *ctx)
+{
+	struct reset *reset = kmalloc(sizeof(*reset), GFP_KERNEL | __GFP_NOWARN);
+
+	ctx->dead = true;
+	if (!reset)
+		return HZ / 10;
+	INIT_WORK(&reset->work, reset_work);
+	reset->sk = ctx->sk;
+	reset->prot = ctx->slot->lower_prot;
+	sock_hold(ctx->sk);
+	ws_sched_sleeper(&reset->work);
+	return WS_TIME_NEVER;
 }
 
 /*
  * With the socket lock. What was asked for until now is done here; what is
- * asked for from here on makes the work due again, whatever it was armed for.
+ * asked for from here on makes the socket due again, whatever it was due for.
  */
-static void work_locked(struct ws_ctx *ctx, u32 next)
+static void run_locked(struct ws_ctx *ctx, u32 next)
 {
 	bool owed = ws_tx_owes(ctx);
 
 	if (next != WS_TIME_NEVER)
-		mod_delayed_work(ws_wq, &ctx->work, next);
+		ws_sched_at(ctx, next);
 	if (ctx->tls)
 		ws_tls_pull(ctx);
 	if (ctx->rx.cramped)
@@ -201,38 +216,28 @@ static void work_locked(struct ws_ctx *ctx, u32 next)
 	/* When it is memory that lacks, not room, no ACK will call us. */
 	if ((ws_tx_flush(ctx) == -EAGAIN && sk_stream_memory_free(ctx->sk)) ||
 	    ctx->rx.cramped)
-		mod_delayed_work(ws_wq, &ctx->work,
-				 min_t(u32, next, HZ / 10));
+		ws_sched_at(ctx, min_t(u32, next, HZ / 10));
 	/* It may have lingered for nothing else. */
 	if (ctx->lingers && owed && !ws_tx_owes(ctx))
 		ctx->sk->sk_state_change(ctx->sk);
 }
 
 /**
- * ws_ctrl_work() - do what no system call will: send, find memory, give up
- * @work: &ws_ctx::work
+ * ws_ctrl_run() - do what no system call will: send, find memory, give up
+ * @ctx: the socket
  *
- * Process context. ws_ulp.c cancels it before the context goes; the context
- * of a socket without a file goes here.
+ * Process context, from ws_sched.c only, and for one socket at a time only
+ * once. Waits for memory at most, unless kTLS is below. ws_ulp.c stops it
+ * before the context goes; the context of a socket without a file goes here.
  */
-void ws_ctrl_work(struct work_struct *work)
+void ws_ctrl_run(struct ws_ctx *ctx)
 {
-	struct ws_ctx *ctx = container_of(to_delayed_work(work),
-					  struct ws_ctx, work);
-	struct sock *sk = ctx->sk;
 	u32 next = WS_TIME_NEVER;
 
 	if (!try_lock(ctx)) {
-		mod_delayed_work(ws_wq, &ctx->work, 1);
+		ws_sched_at(ctx, 1);
 		return;
 	}
-	if (ctx->dead) {
-		ws_unlock(ctx);
-		/* As sock_diag does it: RST, and the error to the reader. */
-		ctx->slot->lower_prot->diag_destroy(sk, ETIMEDOUT);
-		return;
-	}
-
 	ws_rx_scan_rest(ctx);
 	if (ws_linger_detached(ctx)) {
 		next = ws_linger_left(ctx);
@@ -240,11 +245,10 @@ void ws_ctrl_work(struct work_struct *work)
 			ws_ulp_end(ctx, 0);
 			return;
 		}
-	} else if (ws_timer_run(ctx, &next)) {
-		ctx->dead = true;
-		next = 0;
+	} else if (ctx->dead || ws_timer_run(ctx, &next)) {
+		next = give_up(ctx);
 	}
-	work_locked(ctx, next);
+	run_locked(ctx, next);
 	ws_unlock(ctx);
 }
 
@@ -253,7 +257,7 @@ void ws_ctrl_work(struct work_struct *work)
  * @sk: the socket
  *
  * Any context; not always with the socket lock. sk_callback_lock keeps the
- * context, and the work from being queued once ws_close() cancels it.
+ * context, and the socket from being due once ws_close() has stopped it.
  */
 void ws_ctrl_write_space(struct sock *sk)
 {

@@ -111,7 +111,7 @@ void ws_linger_arrived(struct ws_ctx *ctx)
 {
 	throw_away(ctx);
 	if (ws_linger_over(ctx))
-		mod_delayed_work(ws_wq, &ctx->work, 0);
+		ws_sched_now(ctx);
 	else
 		ws_ctrl_kick(ctx);
 	/* Somebody may still be in close(), see ws_linger_wait(). */
@@ -132,7 +132,7 @@ static void linger_state_change(struct sock *sk)
 	struct ws_ctx *ctx = ws_ctx_get(sk);
 
 	if (ws_linger_over(ctx))
-		mod_delayed_work(ws_wq, &ctx->work, 0);
+		ws_sched_now(ctx);
 	ctx->state_change(sk);
 }
 
@@ -219,7 +219,7 @@ void ws_linger_detach(struct ws_ctx *ctx)
 	write_unlock_bh(&sk->sk_callback_lock);
 	if (ctx->tls)
 		release_sock(sk);
-	mod_delayed_work(ws_wq, &ctx->work, 0);
+	ws_sched_now(ctx);
 }
 
 /**

@@ -10,7 +10,7 @@
  * Where the reader takes many messages in one call, it looks at each of them
  * anyway: then only the first is looked at here, which is what wakes the
  * reader, and the rest by whoever comes first, the reader, the next arrival or
- * ws_ctrl_work() a little later.
+ * ws_ctrl_run() a little later.
  *
  * Runs in softirq context from sk_data_ready, and in process context before
  * a reader sleeps; always with the socket lock.
@@ -500,7 +500,7 @@ static void scan_first(struct ws_ctx *ctx)
 	}
 	rx->lazy = true;
 	/* A PING must be answered though nobody reads. */
-	queue_delayed_work(ws_wq, &ctx->work, HZ / 10);
+	ws_sched_by(ctx, HZ / 10);
 }
 
 static bool may_be_lazy(const struct ws_ctx *ctx)

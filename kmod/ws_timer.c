@@ -2,7 +2,7 @@
 /*
  * Time: keepalive, and the limits on messages and on the closing handshake.
  *
- * Nothing is armed anew when bytes come. ws_ctrl_work() runs when the earliest
+ * Nothing is armed anew when bytes come. ws_ctrl_run() runs when the earliest
  * limit can have passed, looks at the times that TCP and the scanner noted,
  * and comes again when the rest is due. A socket that asked for none of it
  * has no timer. All of it needs the socket lock; times are tcp_jiffies32.
@@ -216,10 +216,8 @@ void ws_timer_opened(struct ws_ctx *ctx)
 {
 	ctx->rx.open = true;
 	ctx->time.open = tcp_jiffies32;
-	/* When it is armed already, then for a time that is no later. */
 	if (ctx->cfg.assembly_timeout && !ctx->lingers)
-		queue_delayed_work(ws_wq, &ctx->work,
-				   jiffies_of(ctx->cfg.assembly_timeout));
+		ws_sched_by(ctx, jiffies_of(ctx->cfg.assembly_timeout));
 }
 
 /**
@@ -231,7 +229,7 @@ void ws_timer_opened(struct ws_ctx *ctx)
 void ws_timer_closing(struct ws_ctx *ctx)
 {
 	ask(ctx);
-	mod_delayed_work(ws_wq, &ctx->work, 0);
+	ws_sched_now(ctx);
 }
 
 /**
@@ -248,5 +246,5 @@ void ws_timer_start(struct ws_ctx *ctx)
 	ask(ctx);
 	choose_interval(ctx);
 	if (ws_timer_watches(ctx))
-		mod_delayed_work(ws_wq, &ctx->work, 0);
+		ws_sched_now(ctx);
 }

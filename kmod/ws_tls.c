@@ -36,18 +36,21 @@ void ws_tls_buf_free(struct ws_tls_buf *buf)
 
 /**
  * ws_tls_create() - what an attached socket needs for kTLS
+ * @ctx: the socket
  *
  * Process context, of who attaches it.
  *
  * Return: with one reference, or NULL.
  */
-struct ws_tls *ws_tls_create(void)
+struct ws_tls *ws_tls_create(struct ws_ctx *ctx)
 {
 	struct ws_tls *tls = kzalloc(sizeof(*tls), GFP_KERNEL_ACCOUNT);
 
 	if (!tls)
 		return NULL;
+	tls->ctx = ctx;
 	mutex_init(&tls->lock);
+	INIT_WORK(&tls->work, ws_sched_tls_work);
 	refcount_set(&tls->ref, 1);
 	INIT_LIST_HEAD(&tls->bufs);
 	tls->limit = TLS_AHEAD;
@@ -126,7 +129,7 @@ static void record_ready(struct sock *sk)
 	if (READ_ONCE(ctx->tls->sleepers) || !READ_ONCE(ctx->rx.started))
 		ctx->data_ready(sk);
 	else
-		ws_ctrl_now(ctx);
+		ws_sched_now(ctx);
 }
 
 /* Any context; the callbacks' lock or the socket's keeps the context. */
@@ -134,7 +137,7 @@ static void state_change(struct sock *sk)
 {
 	struct ws_ctx *ctx = ws_ctx_get(sk);
 
-	ws_ctrl_now(ctx);
+	ws_sched_now(ctx);
 	ctx->state_change(sk);
 }
 

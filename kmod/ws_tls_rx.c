@@ -223,7 +223,7 @@ void ws_tls_fill(struct ws_ctx *ctx)
 	if (tls->taken) {
 		/* He may be asleep, and leaves with the record if so. */
 		ctx->data_ready(ctx->sk);
-		mod_delayed_work(ws_wq, &ctx->work, HZ / 10);
+		ws_sched_at(ctx, HZ / 10);
 	}
 }
 
@@ -244,7 +244,7 @@ void ws_tls_pull(struct ws_ctx *ctx)
 		ws_rx_arrived(ctx);
 	ws_ctrl_kick(ctx);
 	if (ws_lower_more(ctx) && !ctx->rx.complete)
-		mod_delayed_work(ws_wq, &ctx->work, 0);
+		ws_sched_now(ctx);
 }
 
 /**

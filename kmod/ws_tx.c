@@ -430,7 +430,7 @@ void ws_tx_wake(struct ws_ctx *ctx)
  * @ctx: the socket
  *
  * Does not wait for room in the send buffer; what is left goes with the next
- * call, at the latest from ws_ctrl_work().
+ * call, at the latest from ws_ctrl_run().
  *
  * Return: 0 when nothing is left, -EAGAIN, or the error of a dead connection.
  */

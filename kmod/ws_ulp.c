@@ -23,8 +23,6 @@
 /* IPv4 and IPv6, with and without kTLS, and as many that nobody thought of. */
 #define WS_SLOTS	8
 
-struct workqueue_struct *ws_wq;
-
 /* Of its own, because kmalloc() would round up to twice the size. */
 static struct kmem_cache *ctx_cache;
 
@@ -145,7 +143,7 @@ static void init_ctx(struct ws_ctx *ctx, struct sock *sk,
 	ctx->data_ready = sk->sk_data_ready;
 	ctx->write_space = sk->sk_write_space;
 	ctx->state_change = sk->sk_state_change;
-	INIT_DELAYED_WORK(&ctx->work, ws_ctrl_work);
+	ws_sched_attach(ctx);
 	INIT_LIST_HEAD(&ctx->tx.pongs);
 	if (cfg)
 		ctx->cfg = *cfg;
@@ -168,7 +166,7 @@ static struct ws_ctx *create_ctx(struct sock *sk, const struct ws_slot *slot,
 	if (!ctx)
 		return NULL;
 	if (slot->tls) {
-		ctx->tls = ws_tls_create();
+		ctx->tls = ws_tls_create(ctx);
 		if (!ctx->tls) {
 			kmem_cache_free(ctx_cache, ctx);
 			return NULL;
@@ -335,11 +333,8 @@ void ws_ulp_end(struct ws_ctx *ctx, long timeout)
 		release_sock(sk);
 	ws_unlock(ctx);
 
-	/* All callbacks that queue it are gone, see ws_ctrl_write_space(). */
-	if (in_work)
-		cancel_delayed_work(&ctx->work);
-	else
-		cancel_delayed_work_sync(&ctx->work);
+	/* All callbacks that make it due are gone, see ws_ctrl_write_space(). */
+	ws_sched_stop(ctx, in_work);
 	free_ctx(ctx);
 	slot->lower_prot->close(sk, timeout);
 	/* The owner of our ops is put for us; this one was its predecessor. */
@@ -405,10 +400,9 @@ int __init ws_ulp_init(void)
 	ctx_cache = KMEM_CACHE(ws_ctx, SLAB_ACCOUNT);
 	if (!ctx_cache)
 		return -ENOMEM;
-	err = -ENOMEM;
-	ws_wq = alloc_workqueue("ws", WQ_UNBOUND, 0);
-	if (!ws_wq)
-		goto no_wq;
+	err = ws_sched_init();
+	if (err)
+		goto no_sched;
 	err = tcp_register_ulp(&ws_ulp_ops);
 	if (err)
 		goto no_ulp;
@@ -420,8 +414,8 @@ int __init ws_ulp_init(void)
 no_attach:
 	tcp_unregister_ulp(&ws_ulp_ops);
 no_ulp:
-	destroy_workqueue(ws_wq);
-no_wq:
+	ws_sched_exit();
+no_sched:
 	kmem_cache_destroy(ctx_cache);
 	return err;
 }
@@ -431,7 +425,7 @@ void ws_ulp_exit(void)
 {
 	ws_attach_exit();
 	tcp_unregister_ulp(&ws_ulp_ops);
-	destroy_workqueue(ws_wq);
+	ws_sched_exit();
 	kmem_cache_destroy(ctx_cache);
 	while (nslots) {
 		const struct ws_slot *slot = slots[--nslots];

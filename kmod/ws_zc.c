@@ -168,7 +168,6 @@ static int take_pages(struct ws_tx *tx, struct iov_iter *from, size_t want)
  */
 static void hold(struct ws_ctx *ctx, const struct ws_hdr *hdr)
 {
-	struct delayed_work *work = &ctx->work;
 	struct ws_tx *tx = &ctx->tx;
 
 	tx->gather = tx->nseg;
@@ -176,9 +175,7 @@ static void hold(struct ws_ctx *ctx, const struct ws_hdr *hdr)
 	WRITE_ONCE(tx->nseg, 0);
 	/* To poll() it may have looked as if the frame were under way. */
 	ws_tx_wake(ctx);
-	if (!delayed_work_pending(work) ||
-	    time_after(work->timer.expires, jiffies + WS_ZC_HOLD))
-		mod_delayed_work(ws_wq, work, WS_ZC_HOLD);
+	ws_sched_by(ctx, WS_ZC_HOLD);
 }
 
 /**
