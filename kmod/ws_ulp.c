@@ -104,6 +104,18 @@ out:
 	return slot;
 }
 
+/*
+ * SMC has a socket of TCP's below its own, to which it lets options through,
+ * and whose sk_user_data is its own. When it has fallen back to TCP, its file
+ * leads there.
+ */
+static bool has_own_file(const struct socket *sock)
+{
+	const struct file *file = READ_ONCE(sock->file);
+
+	return file && file_inode(file) == SOCK_INODE((struct socket *)sock);
+}
+
 static int check_socket(const struct sock *sk)
 {
 	switch (sk->sk_state) {
@@ -123,8 +135,7 @@ static int check_socket(const struct sock *sk)
 		return -EPIPE;
 	if (tcp_sk(sk)->repair || !sk->sk_socket)
 		return -EINVAL;
-	/* The kernel's own, which SMC for one lets options through to. */
-	if (!sk->sk_socket->file)
+	if (!has_own_file(sk->sk_socket))
 		return -EOPNOTSUPP;
 	/* sockmap, KCM, SMC, a kernel client: somebody else's socket. */
 	if (sk->sk_user_data)

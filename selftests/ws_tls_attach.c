@@ -123,4 +123,31 @@ TEST(smc)
 	close(listener);
 }
 
+/* Accepted by SMC from a client that has none, it is TCP's under a file of SMC's. */
+TEST(smc_accepted)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET };
+	int listener = socket(AF_SMC, SOCK_STREAM, 0);
+	int client = socket(AF_INET, SOCK_STREAM, 0), fd;
+	socklen_t len = sizeof(addr);
+
+	/* As above. */
+	if (listener < 0 && errno == EAFNOSUPPORT)
+		return;
+	ASSERT_EQ(0, bind(listener, (void *)&addr, sizeof(addr)));
+	ASSERT_EQ(0, listen(listener, 1));
+	ASSERT_EQ(0, getsockname(listener, (void *)&addr, &len));
+	addr.sin_family = AF_INET;
+	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ASSERT_EQ(0, connect(client, (void *)&addr, sizeof(addr)));
+	fd = accept(listener, NULL, NULL);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(-EOPNOTSUPP, ws_attach_config(fd, NULL));
+	EXPECT_EQ(-1, setsockopt(fd, SOL_TCP, TCP_ULP, "ws", 2));
+	EXPECT_EQ(EOPNOTSUPP, errno);
+	close(fd);
+	close(client);
+	close(listener);
+}
+
 TEST_HARNESS_MAIN
