@@ -215,6 +215,7 @@ enum {
 
 enum ws_mib {
 	WS_MIB_CURR,
+	WS_MIB_CURR_TLS_PAGES,
 	WS_MIB_ATTACHED,
 	WS_MIB_ATTACHED_TLS,
 	WS_MIB_TLS_ERROR,
@@ -262,6 +263,13 @@ struct ws_count {
 	u8 rule;
 };
 
+/* Must TCP be ended with ETIMEDOUT, and is that under way? */
+enum ws_dead {
+	WS_DEAD_NOT,
+	WS_DEAD,
+	WS_DEAD_RESET,
+};
+
 /**
  * struct ws_ctx - one attached socket
  * @sk: the socket; it does not outlive this structure's callbacks
@@ -280,7 +288,7 @@ struct ws_count {
  * @info: WS_INFO, as far as it is counted
  * @lingers: nobody reads any more but ws_linger.c; when there is no file any
  *	more either, ws_ctrl_run() is to close it
- * @dead: TCP must be ended with ETIMEDOUT
+ * @dead: &enum ws_dead
  *
  * Found through sk_user_data, which changes under sk_callback_lock and the
  * socket lock both. Who writes what, and under which lock:
@@ -325,7 +333,7 @@ struct ws_ctx {
 	struct ws_config cfg;
 	struct ws_count info;
 	bool lingers;
-	bool dead;
+	u8 dead;
 };
 
 /**
@@ -620,7 +628,8 @@ bool ws_tls_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq);
 void ws_tls_consume(struct ws_ctx *ctx, u32 seq);
 void ws_tls_grow(struct ws_ctx *ctx, u64 len);
 struct ws_tls_buf *ws_tls_buf_get(struct ws_ctx *ctx);
-void ws_tls_buf_free(struct ws_tls_buf *buf);
+void ws_tls_buf_free(const struct ws_ctx *ctx, struct ws_tls_buf *buf);
+void ws_tls_purge(struct ws_ctx *ctx);
 void ws_tls_sleep(struct ws_ctx *ctx, bool begin);
 bool ws_tls_ready(const struct ws_ctx *ctx);
 bool ws_tls_full(const struct ws_ctx *ctx);
@@ -920,7 +929,7 @@ atomic_t *ws_stats_lingering(const struct sock *sk);
  * ws_stats_add() - count something
  * @ctx: the socket it happened to
  * @mib: what
- * @n: how much; WS_MIB_CURR also goes down
+ * @n: how much; WS_MIB_CURR* also goes down
  *
  * Any context.
  */

@@ -3,6 +3,8 @@
  * What happens without the application: PONGs, the closing handshake, and the
  * work that sends what softirq context found out.
  */
+#include <linux/module.h>
+
 #include "ws.h"
 
 /**
@@ -161,41 +163,61 @@ static bool try_lock(struct ws_ctx *ctx)
 	return got;
 }
 
+/* Who holds a socket's lock is not waited for, but looked after so often. */
+#define LOCKED_AGAIN	max(HZ / 50, 1)
+
 /**
  * struct reset - a connection that is to be ended
  * @work: does it
  * @sk: TCP's socket, with a reference
  * @prot: its protocol without us
+ *
+ * Also has a reference on the module.
  */
 struct reset {
-	struct work_struct work;
+	struct delayed_work work;
 	struct sock *sk;
 	const struct proto *prot;
 };
 
 static void reset_work(struct work_struct *work)
 {
-	struct reset *reset = container_of(work, struct reset, work);
+	struct reset *reset = container_of(to_delayed_work(work),
+					   struct reset, work);
 
+	if (data_race(sock_owned_by_user_nocheck(reset->sk))) {
+		ws_sched_sleeper(&reset->work, LOCKED_AGAIN);
+		return;
+	}
 	/* As sock_diag does it: RST, and the error to the reader. */
 	reset->prot->diag_destroy(reset->sk, ETIMEDOUT);
 	sock_put(reset->sk);
 	kfree(reset);
+	/* ws_sched_exit() waits for us to return. */
+	module_put(THIS_MODULE);
 }
 
-/* TCP takes the socket lock for it. Return: jiffies until the next look. */
+/*
+ * TCP takes the socket lock for it; so a work does it, once. Return: jiffies
+ * until the next look.
+ */
 static u32 give_up(struct ws_ctx *ctx)
 {
-	struct reset *reset = kmalloc(sizeof(*reset), GFP_KERNEL | __GFP_NOWARN);
+	struct reset *reset;
 
-	ctx->dead = true;
+	if (ctx->dead == WS_DEAD_RESET)
+		return WS_TIME_NEVER;
+	ctx->dead = WS_DEAD;
+	reset = kmalloc(sizeof(*reset), GFP_KERNEL | __GFP_NOWARN);
 	if (!reset)
 		return HZ / 10;
-	INIT_WORK(&reset->work, reset_work);
+	ctx->dead = WS_DEAD_RESET;
+	INIT_DELAYED_WORK(&reset->work, reset_work);
 	reset->sk = ctx->sk;
 	reset->prot = ctx->slot->lower_prot;
 	sock_hold(ctx->sk);
-	ws_sched_sleeper(&reset->work);
+	__module_get(THIS_MODULE);
+	ws_sched_sleeper(&reset->work, 0);
 	return WS_TIME_NEVER;
 }
 
@@ -235,7 +257,7 @@ void ws_ctrl_run(struct ws_ctx *ctx)
 	u32 next = WS_TIME_NEVER;
 
 	if (!try_lock(ctx)) {
-		ws_sched_at(ctx, 1);
+		ws_sched_at(ctx, LOCKED_AGAIN);
 		return;
 	}
 	ws_rx_scan_rest(ctx);

@@ -201,13 +201,12 @@ void ws_sched_tls_work(struct work_struct *work)
 
 /**
  * ws_sched_sleeper() - queue a work that may sleep for long
- * @work: which; the module does not go before it has run
- *
- * Return: false if it is queued already.
+ * @work: which; has a reference on the module
+ * @delay: jiffies
  */
-bool ws_sched_sleeper(struct work_struct *work)
+void ws_sched_sleeper(struct delayed_work *work, u32 delay)
 {
-	return queue_work(sleeper_wq, work);
+	queue_delayed_work(sleeper_wq, work, delay);
 }
 
 /* With the lock. */

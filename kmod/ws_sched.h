@@ -6,6 +6,7 @@
 #include <linux/list.h>
 #include <linux/types.h>
 
+struct delayed_work;
 struct work_struct;
 struct ws_ctx;
 
@@ -34,6 +35,6 @@ void ws_sched_at(struct ws_ctx *ctx, u32 delay);
 void ws_sched_by(struct ws_ctx *ctx, u32 delay);
 void ws_sched_stop(struct ws_ctx *ctx, bool self);
 void ws_sched_tls_work(struct work_struct *work);
-bool ws_sched_sleeper(struct work_struct *work);
+void ws_sched_sleeper(struct delayed_work *work, u32 delay);
 
 #endif /* _WS_SCHED_H */

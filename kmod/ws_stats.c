@@ -17,6 +17,7 @@ static unsigned int ws_net_id __read_mostly;
 
 static const char * const ws_mib_names[WS_MIB_ERR] = {
 	[WS_MIB_CURR]		= "WsCurrSockets",
+	[WS_MIB_CURR_TLS_PAGES]	= "WsCurrTlsPages",
 	[WS_MIB_ATTACHED]	= "WsAttached",
 	[WS_MIB_ATTACHED_TLS]	= "WsAttachedTls",
 	[WS_MIB_TLS_ERROR]	= "WsTlsErrors",

@@ -23,13 +23,30 @@
 /* Room that a buffer must have; an alert is never cut. */
 #define TLS_ROOM	64
 
+/* What all sockets have read ahead, in pages; see too_much(). */
+static atomic_long_t ahead;
+
+static void count_pages(const struct ws_ctx *ctx, long n)
+{
+	atomic_long_add(n, &ahead);
+	ws_stats_add(ctx, WS_MIB_CURR_TLS_PAGES, n);
+}
+
+/* A 32nd of the memory, as TCP begins to save at about that much of its own. */
+static bool too_much(void)
+{
+	return atomic_long_read(&ahead) > totalram_pages() / 32;
+}
+
 /**
  * ws_tls_buf_free() - give a buffer back
+ * @ctx: the socket
  * @buf: in its list
  */
-void ws_tls_buf_free(struct ws_tls_buf *buf)
+void ws_tls_buf_free(const struct ws_ctx *ctx, struct ws_tls_buf *buf)
 {
 	list_del(&buf->node);
+	count_pages(ctx, -(1L << buf->order));
 	__free_pages(buf->page, buf->order);
 	kfree(buf);
 }
@@ -59,17 +76,25 @@ struct ws_tls *ws_tls_create(struct ws_ctx *ctx)
 }
 
 /**
+ * ws_tls_purge() - forget what was read ahead
+ * @ctx: the socket, which nobody reads from any more
+ */
+void ws_tls_purge(struct ws_ctx *ctx)
+{
+	struct ws_tls_buf *buf, *next;
+
+	list_for_each_entry_safe(buf, next, &ctx->tls->bufs, node)
+		ws_tls_buf_free(ctx, buf);
+}
+
+/**
  * ws_tls_put() - give a reference back
  * @tls: may be freed
  */
 void ws_tls_put(struct ws_tls *tls)
 {
-	struct ws_tls_buf *buf, *next;
-
 	if (!refcount_dec_and_test(&tls->ref))
 		return;
-	list_for_each_entry_safe(buf, next, &tls->bufs, node)
-		ws_tls_buf_free(buf);
 	mem_cgroup_put(tls->memcg);
 	mutex_destroy(&tls->lock);
 	kfree(tls);
@@ -104,8 +129,9 @@ bool ws_tls_ready(const struct ws_ctx *ctx)
 bool ws_tls_full(const struct ws_ctx *ctx)
 {
 	const struct ws_tls *tls = ctx->tls;
+	u32 limit = too_much() ? PAGE_SIZE : tls->limit;
 
-	return READ_ONCE(tls->end) - READ_ONCE(ctx->rx.base) >= tls->limit;
+	return READ_ONCE(tls->end) - READ_ONCE(ctx->rx.base) >= limit;
 }
 
 /**
@@ -248,7 +274,7 @@ void ws_tls_consume(struct ws_ctx *ctx, u32 seq)
 	list_for_each_entry_safe(buf, next, &ctx->tls->bufs, node) {
 		if (after(buf->seq + buf->len, seq))
 			break;
-		ws_tls_buf_free(buf);
+		ws_tls_buf_free(ctx, buf);
 	}
 }
 
@@ -324,6 +350,7 @@ struct ws_tls_buf *ws_tls_buf_get(struct ws_ctx *ctx)
 		ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
 		return NULL;
 	}
+	count_pages(ctx, 1L << buf->order);
 	buf->seq = tls->end;
 	list_add_tail(&buf->node, &tls->bufs);
 	return buf;

@@ -219,7 +219,7 @@ void ws_tls_fill(struct ws_ctx *ctx)
 		tls->news |= more || tls->over != WS_TLS_OPEN;
 	}
 	if (buf && !buf->len)
-		ws_tls_buf_free(buf);
+		ws_tls_buf_free(ctx, buf);
 	if (tls->taken) {
 		/* He may be asleep, and leaves with the record if so. */
 		ctx->data_ready(ctx->sk);

@@ -189,8 +189,10 @@ static struct ws_ctx *create_ctx(struct sock *sk, const struct ws_slot *slot,
 
 static void free_ctx(struct ws_ctx *ctx)
 {
-	if (ctx->tls)
+	if (ctx->tls) {
+		ws_tls_purge(ctx);
 		ws_tls_put(ctx->tls);
+	}
 	kfree(ctx->rx.prefix);
 	kmem_cache_free(ctx_cache, ctx);
 }
