@@ -7,6 +7,7 @@
 #include "ws_test.h"
 
 #include <fcntl.h>
+#include <sys/sysinfo.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -243,6 +244,66 @@ TEST_F_TIMEOUT(memory, read_ahead_is_charged, 240)
 	EXPECT_TRUE(stat_becomes("WsCurrSockets", 0));
 	unsetenv("WS_TEST_TLS");
 	leave_group();
+}
+
+/* As much of a large frame as the peer's end takes without being read. */
+static bool send_ahead(struct pair *p, size_t *sent)
+{
+	static const char head[14] = { (char)0x82, (char)0xff, 0, 0, 0, 0, 1 };
+	const char *bytes = pattern(0, AHEAD);
+	struct pollfd ready = { .fd = p->raw, .events = POLLOUT };
+	ssize_t n;
+
+	if (send(p->raw, head, sizeof(head), 0) != sizeof(head))
+		return complain("%s", strerror(errno));
+	*sent = 0;
+	while (poll(&ready, 1, 500) > 0) {
+		n = send(p->raw, bytes, AHEAD, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0 && errno != EAGAIN)
+			return complain("%s", strerror(errno));
+		*sent += n > 0 ? n : 0;
+	}
+	return true;
+}
+
+/*
+ * Of all sockets together no more than a 32nd of the memory is read ahead; and
+ * beyond that it still goes on for who reads.
+ */
+TEST_F_TIMEOUT(memory, read_ahead_of_all, 600)
+{
+	long long limit, pages = 0, last;
+	size_t sent[SECURE], all = 0;
+	static char skip[AHEAD];
+	struct sysinfo info;
+	int i, n;
+
+	ASSERT_EQ(0, sysinfo(&info));
+	limit = info.totalram / 32 / getpagesize();
+	setenv("WS_TEST_TLS", "1.2", 1);
+	for (n = 0; n < SECURE; n++) {
+		ASSERT_TRUE(pair_open(&self->p[n], AF_INET, WS_ROLE_SERVER));
+		ASSERT_EQ(0, poll_now(self->p[n].ws, POLLIN));
+		ASSERT_TRUE(send_ahead(&self->p[n], &sent[n]));
+		all += sent[n];
+		last = pages;
+		pages = ws_stat("WsCurrTlsPages");
+		if (pages > limit && pages - last < 64)
+			break;
+	}
+	TH_LOG("%lld pages of %zu kB, %lld allowed", pages, all / 1024, limit);
+	ASSERT_LT(n, SECURE);
+	EXPECT_LT(limit, pages);
+	EXPECT_GT(limit + 2 * 64 + n, pages);
+	/* The last one: in small pieces, as long as there is enough for one. */
+	for (all = 0; all + AHEAD < sent[n]; all += i) {
+		i = recv(self->p[n].ws, skip, sizeof(skip), 0);
+		ASSERT_LT(0, i);
+	}
+	for (i = 0; i <= n; i++)
+		pair_close(&self->p[i]);
+	EXPECT_TRUE(stat_becomes("WsCurrTlsPages", 0));
+	unsetenv("WS_TEST_TLS");
 }
 
 /* In a process of its own: the group's limit may kill it. */
