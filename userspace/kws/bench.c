@@ -184,7 +184,7 @@ err_close:
 static int measure_row(struct bench *b, const struct target *t,
 		       const struct workload *w, struct row *row)
 {
-	return w->answer == ANSWER_PINGS ? idle_measure(t, w, row) :
+	return w->answer == ANSWER_PINGS ? idle_measure(t, w, row, b->profile) :
 		measure(b, t, w, row);
 }
 

@@ -232,7 +232,10 @@ extern unsigned int idle_ping_ms;
 
 int profile_run(const struct target *t, struct load *l, unsigned int rounds,
 		const struct row *row, const char *path);
+int profile_stay(const struct target *t, struct load *l, const struct row *row,
+		 const char *path);
+int idle_stay(struct load *l, int64_t ns, uint64_t *pings);
 int idle_measure(const struct target *t, const struct workload *w,
-		 struct row *row);
+		 struct row *row, const char *profile);
 
 #endif /* KWS_BENCH_H */

@@ -44,8 +44,15 @@ static int answer(struct line *line, u64 *pings)
 	return 0;
 }
 
-/* Nothing but that for some time. */
-static int stay(struct load *l, int64_t ns, u64 *pings)
+/**
+ * idle_stay() - nothing but that for some time
+ * @l: the load, all of whose connections are idle
+ * @ns: how long
+ * @pings: increased
+ *
+ * Return: 0, or -1 after saying why.
+ */
+int idle_stay(struct load *l, int64_t ns, uint64_t *pings)
 {
 	int64_t until = now_ns() + ns, left;
 	struct epoll_event events[64];
@@ -164,7 +171,7 @@ static int count_calls(struct load *l, const struct target *t, struct row *row)
 
 	if (target_count(t, true, NULL))
 		return 0;
-	if (stay(l, idle_ping_ms * 1000000LL, &pings))
+	if (idle_stay(l, idle_ping_ms * 1000000LL, &pings))
 		return -1;
 	usleep(SETTLE_US);
 	if (!target_count(t, false, &calls) && pings)
@@ -177,11 +184,12 @@ static int count_calls(struct load *l, const struct target *t, struct row *row)
  * @t: the server
  * @w: the workload
  * @row: filled; a message is a PING that was answered
+ * @profile: the file for profile_stay(), or NULL
  *
  * Return: 0, or -1 after saying why.
  */
 int idle_measure(const struct target *t, const struct workload *w,
-		 struct row *row)
+		 struct row *row, const char *profile)
 {
 	double module = module_memory(), kernel = kernel_memory();
 	int64_t interval = idle_ping_ms * 1000000LL;
@@ -193,13 +201,13 @@ int idle_measure(const struct target *t, const struct workload *w,
 	if (!l)
 		return -1;
 	/* Until all have been pinged, and are spread over the interval. */
-	if (stay(l, interval, &pings))
+	if (idle_stay(l, interval, &pings))
 		goto out;
 	row->module_bytes = (module_memory() - module) / w->connections;
 	row->kernel_bytes = (kernel_memory() - kernel) / w->connections;
 	pings = 0;
 	look(t, &before);
-	if (stay(l, interval, &pings))
+	if (idle_stay(l, interval, &pings))
 		goto out;
 	look(t, &after);
 	if (!pings) {
@@ -207,6 +215,8 @@ int idle_measure(const struct target *t, const struct workload *w,
 		goto out;
 	}
 	fill(row, &before, &after, pings);
+	if (profile && profile_stay(t, l, row, profile))
+		goto out;
 	r = count_calls(l, t, row);
 out:
 	load_close(l);

@@ -19,6 +19,14 @@ static void mark_start(void)
 #endif
 }
 
+/* The same, where it is the whole machine that matters. */
+static void mark_start_all(void)
+{
+#if defined(__x86_64__)
+	asm volatile(".byte 0x0f, 0x1f, 0x80; .ascii \"kws2\"" ::: "memory");
+#endif
+}
+
 static void mark_stop(void)
 {
 #if defined(__x86_64__)
@@ -42,6 +50,23 @@ static int write_maps(FILE *out, const struct target *t)
 	return fclose(maps);
 }
 
+static int write_row(const struct target *t, const struct row *row,
+		     unsigned long messages, const char *path)
+{
+	FILE *out = fopen(path, "ae");
+	int r;
+
+	if (!out) {
+		complain("cannot write %s: %s", path, strerror(errno));
+		return -1;
+	}
+	fprintf(out, "row %lu %s %s, %s x %u, %u conn.\n", messages, t->name,
+		row->workload, size_name(row->message_bytes), row->in_flight,
+		row->connections);
+	r = write_maps(out, t);
+	return fclose(out) || r ? -1 : 0;
+}
+
 /**
  * profile_run() - a load between two marks
  * @t: the server
@@ -56,20 +81,39 @@ static int write_maps(FILE *out, const struct target *t)
 int profile_run(const struct target *t, struct load *l, unsigned int rounds,
 		const struct row *row, const char *path)
 {
-	FILE *out = fopen(path, "ae");
 	int r;
 
-	if (!out) {
-		complain("cannot write %s: %s", path, strerror(errno));
-		return -1;
-	}
 	mark_start();
 	r = load_run(l, rounds, false);
 	mark_stop();
-	fprintf(out, "row %u %s %s, %s x %u, %u conn.\n",
-		rounds * row->connections * row->in_flight, t->name,
-		row->workload, size_name(row->message_bytes), row->in_flight,
-		row->connections);
-	r = write_maps(out, t) || r ? -1 : 0;
-	return fclose(out) || r ? -1 : 0;
+	if (write_row(t, row, (unsigned long)rounds * row->connections *
+		      row->in_flight, path))
+		r = -1;
+	return r ? -1 : 0;
+}
+
+/**
+ * profile_stay() - the same for connections that are idle
+ * @t: the server
+ * @l: the load
+ * @row: as for profile_run()
+ * @path: as for profile_run()
+ *
+ * Timers and kernel threads work for nobody in particular: what is counted is
+ * the whole machine, the client too.
+ *
+ * Return: 0, or -1 after saying why.
+ */
+int profile_stay(const struct target *t, struct load *l, const struct row *row,
+		 const char *path)
+{
+	uint64_t pings = 0;
+	int r;
+
+	mark_start_all();
+	r = idle_stay(l, idle_ping_ms * 1000000LL, &pings);
+	mark_stop();
+	if (write_row(t, row, pings, path))
+		r = -1;
+	return r ? -1 : 0;
 }

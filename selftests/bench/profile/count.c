@@ -3,7 +3,8 @@
  * A plugin for QEMU: counts the instructions that the guest executes between
  * two marks, by the block of code they are in and by address space. The marks
  * are no-operations that nobody else uses, see userspace/kws/bench_profile.c;
- * who executes them is the client. A kernel thread runs in the address space
+ * who executes them is the client. With one of them the whole machine counts.
+ * A kernel thread runs in the address space
  * of who ran before it and is counted there.
  */
 #include <stdbool.h>
@@ -34,7 +35,7 @@ static struct block *blocks;
 static struct qemu_plugin_register *registers[16];
 static uint64_t spaces[SPACES];
 static unsigned int space, client, windows;
-static bool on;
+static bool on, all;
 static FILE *out;
 
 SHOWN int qemu_plugin_version = 4;
@@ -98,6 +99,7 @@ static void on_start(unsigned int cpu, void *data)
 	for (b = blocks; b; b = b->next)
 		memset(b->counts, 0, sizeof(b->counts));
 	client = space;
+	all = data;
 	on = true;
 }
 
@@ -128,12 +130,17 @@ static void on_stop(unsigned int cpu, void *data)
 		return;
 	on = false;
 	windows++;
-	for (b = blocks; b; b = b->next)
-		if (b->counts[server])
+	for (b = blocks; b; b = b->next) {
+		uint64_t n = b->counts[server];
+		unsigned int i;
+
+		for (i = 0; all && i < SPACES; i++)
+			n += i == server ? 0 : b->counts[i];
+		if (n)
 			fprintf(out, "%u %llx %llu\n", windows,
 				(unsigned long long)b->at,
-				(unsigned long long)(b->counts[server] *
-						     b->insns));
+				(unsigned long long)(n * b->insns));
+	}
 	fflush(out);
 }
 
@@ -141,6 +148,7 @@ static void on_stop(unsigned int cpu, void *data)
 static void look(struct qemu_plugin_insn *insn)
 {
 	static const uint8_t start[] = { 0x0f, 0x1f, 0x80, 'k', 'w', 's', '1' };
+	static const uint8_t both[] = { 0x0f, 0x1f, 0x80, 'k', 'w', 's', '2' };
 	static const uint8_t stop[] = { 0x0f, 0x1f, 0x80, 'k', 'w', 's', '0' };
 	uint8_t bytes[16] = { 0 };
 	uintptr_t high = 0;
@@ -150,6 +158,9 @@ static void look(struct qemu_plugin_insn *insn)
 	if (!memcmp(bytes, start, sizeof(start)))
 		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_start,
 						       NO_REGISTERS, NULL);
+	if (!memcmp(bytes, both, sizeof(both)))
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_start,
+						       NO_REGISTERS, &all);
 	if (!memcmp(bytes, stop, sizeof(stop)))
 		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_stop,
 						       NO_REGISTERS, NULL);
