@@ -276,9 +276,6 @@ enum ws_dead {
  * @slot: the protocol tables in use and those below them
  * @tls: what is needed on top of kTLS, NULL on top of TCP
  * @mibs: counters of the network namespace
- * @data_ready: TCP's callback, which wakes the reader
- * @write_space: TCP's callback, which wakes the writer
- * @state_change: TCP's callback
  * @sched: when ws_ctrl_run() sends what softirq context must not, and looks at
  *	the time
  * @rx: the receiving direction
@@ -297,10 +294,7 @@ enum ws_dead {
  *  field               written                    read
  *  ==================  =========================  ========================
  *  sk, slot, tls,      at attach                  freely
- *  mibs,
- *  data_ready,
- *  write_space,
- *  state_change
+ *  mibs
  *  rx, tx, time, cfg,  the socket lock: by its    the same; poll() reads
  *  info, lingers       owner, or in softirq with  rx.complete, rx.stop,
  *                      bh_lock_sock() and no      rx.payload, rx.started,
@@ -323,9 +317,6 @@ struct ws_ctx {
 	const struct ws_slot *slot;
 	struct ws_tls *tls;
 	struct ws_mibs __percpu *mibs;
-	void (*data_ready)(struct sock *sk);
-	void (*write_space)(struct sock *sk);
-	void (*state_change)(struct sock *sk);
 	struct ws_sched sched;
 	struct ws_rx rx;
 	struct ws_tx tx;
@@ -337,19 +328,33 @@ struct ws_ctx {
 };
 
 /**
- * struct ws_slot - copies of a protocol's tables with our entries in them
- * @prot: ours
- * @ops: ours
- * @lower_prot: what it was made from
- * @lower_ops: what it was made from
+ * struct ws_lower - what an attached socket had before
+ * @prot: TCP's or kTLS's
+ * @ops: TCP's or kTLS's
+ * @data_ready: the callback that wakes the reader; kTLS has a place for it
+ * @write_space: the callback that wakes the writer
+ * @state_change: the callback for the end of the connection
  * @tls: kTLS, if that is below, or NULL
  */
+struct ws_lower {
+	struct proto *prot;
+	const struct proto_ops *ops;
+	void (*data_ready)(struct sock *sk);
+	void (*write_space)(struct sock *sk);
+	void (*state_change)(struct sock *sk);
+	const struct tcp_ulp_ops *tls;
+};
+
+/**
+ * struct ws_slot - for all sockets that had the same before
+ * @lower: what they had
+ * @prot: a copy of its table with our entries in it
+ * @ops: a copy of its table with our entries in it
+ */
 struct ws_slot {
+	struct ws_lower lower;
 	struct proto prot;
 	struct proto_ops ops;
-	struct proto *lower_prot;
-	const struct proto_ops *lower_ops;
-	const struct tcp_ulp_ops *tls;
 };
 
 /* For callers that hold a reference on the file, or the socket lock. */
@@ -621,6 +626,7 @@ static inline u8 *ws_tls_buf_data(const struct ws_tls_buf *buf)
 
 struct ws_tls *ws_tls_create(struct ws_ctx *ctx);
 void ws_tls_put(struct ws_tls *tls);
+void ws_tls_lower(const struct sock *sk, struct ws_lower *lower);
 void ws_tls_hook(struct ws_ctx *ctx);
 void ws_tls_unhook(struct ws_ctx *ctx);
 u16 ws_tls_version(const struct ws_ctx *ctx);

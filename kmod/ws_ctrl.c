@@ -214,7 +214,7 @@ static u32 give_up(struct ws_ctx *ctx)
 	ctx->dead = WS_DEAD_RESET;
 	INIT_DELAYED_WORK(&reset->work, reset_work);
 	reset->sk = ctx->sk;
-	reset->prot = ctx->slot->lower_prot;
+	reset->prot = ctx->slot->lower.prot;
 	sock_hold(ctx->sk);
 	__module_get(THIS_MODULE);
 	ws_sched_sleeper(&reset->work, 0);
@@ -289,7 +289,7 @@ void ws_ctrl_write_space(struct sock *sk)
 	read_lock_bh(&sk->sk_callback_lock);
 	ctx = ws_ctx_get(sk);
 	if (ctx) {
-		write_space = ctx->write_space;
+		write_space = ctx->slot->lower.write_space;
 		ws_ctrl_kick(ctx);
 	}
 	read_unlock_bh(&sk->sk_callback_lock);
@@ -315,12 +315,12 @@ int ws_ctrl_shutdown(struct socket *sock, int how)
 	if (how < SHUT_RD || how > SHUT_RDWR)
 		return -EINVAL;
 	if (how == SHUT_RD)
-		return ctx->slot->lower_ops->shutdown(sock, how);
+		return ctx->slot->lower.ops->shutdown(sock, how);
 
 	ws_lock(ctx);
 	if (sk->sk_state == TCP_CLOSE) {
 		ws_unlock(ctx);
-		return ctx->slot->lower_ops->shutdown(sock, how);
+		return ctx->slot->lower.ops->shutdown(sock, how);
 	}
 	ws_rx_start(ctx);
 	ws_rx_scan_rest(ctx);
@@ -335,6 +335,6 @@ int ws_ctrl_shutdown(struct socket *sock, int how)
 	/* Sleepers in sendmsg() and poll() look again. */
 	sk->sk_state_change(sk);
 	ws_unlock(ctx);
-	return how == SHUT_WR ? 0 : ctx->slot->lower_ops->shutdown(sock,
+	return how == SHUT_WR ? 0 : ctx->slot->lower.ops->shutdown(sock,
 								   SHUT_RD);
 }

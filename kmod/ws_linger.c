@@ -115,7 +115,7 @@ void ws_linger_arrived(struct ws_ctx *ctx)
 	else
 		ws_ctrl_kick(ctx);
 	/* Somebody may still be in close(), see ws_linger_wait(). */
-	ctx->data_ready(ctx->sk);
+	ctx->slot->lower.data_ready(ctx->sk);
 }
 
 /* Softirq context with the socket lock, or the owner's. */
@@ -133,7 +133,7 @@ static void linger_state_change(struct sock *sk)
 
 	if (ws_linger_over(ctx))
 		ws_sched_now(ctx);
-	ctx->state_change(sk);
+	ctx->slot->lower.state_change(sk);
 }
 
 /**

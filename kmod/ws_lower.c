@@ -269,13 +269,13 @@ void ws_lower_grow(struct ws_ctx *ctx, u64 len)
 		ws_tls_grow(ctx, len);
 		return;
 	}
-	if (!ctx->slot->lower_ops->set_rcvlowat ||
+	if (!ctx->slot->lower.ops->set_rcvlowat ||
 	    (sk->sk_userlocks & SOCK_RCVBUF_LOCK))
 		return;
 	len += 2 * tcp_sk(sk)->advmss;
 	/* It calls sk_data_ready, from which we may have come. */
 	ctx->rx.growing = true;
-	ctx->slot->lower_ops->set_rcvlowat(sk, min_t(u64, len, INT_MAX / 2));
+	ctx->slot->lower.ops->set_rcvlowat(sk, min_t(u64, len, INT_MAX / 2));
 	ctx->rx.growing = false;
 	WRITE_ONCE(sk->sk_rcvlowat, 1);
 }
@@ -390,7 +390,7 @@ void ws_lower_fin(struct ws_ctx *ctx)
 		lock_sock(sk);
 	if (sk->sk_state != TCP_CLOSE) {
 		WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | SEND_SHUTDOWN);
-		ctx->slot->lower_prot->shutdown(sk, SEND_SHUTDOWN);
+		ctx->slot->lower.prot->shutdown(sk, SEND_SHUTDOWN);
 		sk->sk_state_change(sk);
 	}
 	if (ctx->tls)

@@ -48,7 +48,7 @@ __poll_t ws_poll(struct file *file, struct socket *sock,
 		ws_rx_start(ctx);
 		ws_unlock(ctx);
 	}
-	mask = ctx->slot->lower_ops->poll(file, sock, wait);
+	mask = ctx->slot->lower.ops->poll(file, sock, wait);
 
 	/* TCP says so for any byte; its FIN and its errors stay as they are. */
 	readable = ws_rx_readable(ctx);

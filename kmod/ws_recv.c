@@ -307,7 +307,7 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	int ret;
 
 	if (flags & MSG_ERRQUEUE)
-		return ws_compat_recvmsg(ctx->slot->lower_prot, sk, msg, len,
+		return ws_compat_recvmsg(ctx->slot->lower.prot, sk, msg, len,
 					 flags, addr_len);
 	if (flags & MSG_OOB)
 		return -EOPNOTSUPP;

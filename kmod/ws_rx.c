@@ -561,7 +561,7 @@ bool ws_rx_readable(const struct ws_ctx *ctx)
 void ws_rx_wake(struct ws_ctx *ctx)
 {
 	ctx->info.wakeups++;
-	ctx->data_ready(ctx->sk);
+	ctx->slot->lower.data_ready(ctx->sk);
 }
 
 /**
@@ -601,7 +601,7 @@ void ws_rx_data_ready(struct sock *sk)
 	struct ws_ctx *ctx = ws_ctx_get(sk);
 
 	if (unlikely(!ctx->rx.started)) {
-		ctx->data_ready(sk);
+		ctx->slot->lower.data_ready(sk);
 		return;
 	}
 	if (unlikely(ctx->rx.growing))

@@ -195,7 +195,7 @@ int ws_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 	if (ctx->tls && level == SOL_TLS &&
 	    (optname == TLS_TX || optname == TLS_RX))
 		return -EBUSY;
-	return ctx->slot->lower_prot->setsockopt(sk, level, optname, optval,
+	return ctx->slot->lower.prot->setsockopt(sk, level, optname, optval,
 						 optlen);
 }
 
@@ -277,7 +277,7 @@ int ws_getsockopt(struct sock *sk, int level, int optname, char __user *optval,
 	/* Would take bytes past us. */
 	if (level == SOL_TCP && optname == TCP_ZEROCOPY_RECEIVE)
 		return -EOPNOTSUPP;
-	err = ctx->slot->lower_prot->getsockopt(sk, level, optname, optval,
+	err = ctx->slot->lower.prot->getsockopt(sk, level, optname, optval,
 						optlen);
 	/* See ws_tls_hook(); it begins with a struct tls_crypto_info. */
 	if (!err && ctx->tls && level == SOL_TLS &&

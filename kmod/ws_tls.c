@@ -153,7 +153,7 @@ static void record_ready(struct sock *sk)
 	/* Pairs with the one in ws_tls_sleep(). */
 	smp_mb();
 	if (READ_ONCE(ctx->tls->sleepers) || !READ_ONCE(ctx->rx.started))
-		ctx->data_ready(sk);
+		ctx->slot->lower.data_ready(sk);
 	else
 		ws_sched_now(ctx);
 }
@@ -164,7 +164,19 @@ static void state_change(struct sock *sk)
 	struct ws_ctx *ctx = ws_ctx_get(sk);
 
 	ws_sched_now(ctx);
-	ctx->state_change(sk);
+	ctx->slot->lower.state_change(sk);
+}
+
+/**
+ * ws_tls_lower() - what kTLS calls when it has a record
+ * @sk: a socket with kTLS, before ws_tls_hook()
+ * @lower: gets it
+ *
+ * Process context, socket lock.
+ */
+void ws_tls_lower(const struct sock *sk, struct ws_lower *lower)
+{
+	lower->data_ready = tls_sw_ctx_rx(tls_get_ctx(sk))->saved_data_ready;
 }
 
 /**
@@ -176,10 +188,8 @@ static void state_change(struct sock *sk)
 void ws_tls_hook(struct ws_ctx *ctx)
 {
 	struct tls_context *tls = tls_get_ctx(ctx->sk);
-	struct tls_sw_context_rx *rx = records(ctx);
 
-	ctx->data_ready = rx->saved_data_ready;
-	rx->saved_data_ready = record_ready;
+	records(ctx)->saved_data_ready = record_ready;
 	/*
 	 * A setsockopt() that waits for the lock now would put new keys into
 	 * TLS 1.3, and kTLS's own tables back; it refuses other versions.
@@ -208,7 +218,7 @@ u16 ws_tls_version(const struct ws_ctx *ctx)
  */
 void ws_tls_unhook(struct ws_ctx *ctx)
 {
-	records(ctx)->saved_data_ready = ctx->data_ready;
+	records(ctx)->saved_data_ready = ctx->slot->lower.data_ready;
 }
 
 /**

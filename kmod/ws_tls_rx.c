@@ -104,7 +104,7 @@ static int read_records(struct ws_ctx *ctx, struct ws_tls_buf *buf, u8 *type)
 
 	/* Pages, not addresses: kTLS can decrypt right into them. */
 	iov_iter_bvec(&msg.msg_iter, READ, &bv, 1, room);
-	n = ws_compat_recvmsg(ctx->slot->lower_prot, ctx->sk, &msg, room,
+	n = ws_compat_recvmsg(ctx->slot->lower.prot, ctx->sk, &msg, room,
 			      MSG_DONTWAIT, &addr_len);
 	*type = msg.msg_controllen == sizeof(control) ? 0 : control.data[0];
 	return n;

@@ -35,21 +35,17 @@ static int ws_disconnect(struct sock *sk, int flags);
 
 struct proto *ws_lower_prot(const struct sock *sk)
 {
-	return ws_ctx_get(sk)->slot->lower_prot;
+	return ws_ctx_get(sk)->slot->lower.prot;
 }
 
-static void fill_slot(struct ws_slot *slot, struct proto *prot,
-		      const struct proto_ops *ops,
-		      const struct tcp_ulp_ops *tls)
+static void fill_slot(struct ws_slot *slot, const struct ws_lower *lower)
 {
-	slot->lower_prot = prot;
-	slot->lower_ops = ops;
-	slot->tls = tls;
+	slot->lower = *lower;
 	/* Its tables must stay where they are. */
-	if (tls)
-		__module_get(tls->owner);
+	if (lower->tls)
+		__module_get(lower->tls->owner);
 
-	slot->prot = *prot;
+	slot->prot = *lower->prot;
 	slot->prot.close = ws_close;
 	slot->prot.disconnect = ws_disconnect;
 	slot->prot.sendmsg = ws_sendmsg;
@@ -60,7 +56,7 @@ static void fill_slot(struct ws_slot *slot, struct proto *prot,
 	slot->prot.splice_eof = ws_splice_eof;
 	slot->prot.bpf_bypass_getsockopt = NULL;
 
-	slot->ops = *ops;
+	slot->ops = *lower->ops;
 	slot->ops.owner = THIS_MODULE;
 	slot->ops.poll = ws_poll;
 	slot->ops.shutdown = ws_ctrl_shutdown;
@@ -71,23 +67,45 @@ static void fill_slot(struct ws_slot *slot, struct proto *prot,
 	slot->ops.splice_read = NULL;
 	slot->ops.splice_eof = ws_splice_eof;
 	/* Some kTLS gets at TCP's queue by it; nobody else calls it. */
-	if (!tls)
+	if (!lower->tls)
 		slot->ops.read_sock = NULL;
 	slot->ops.read_skb = NULL;
 	slot->ops.set_peek_off = NULL;
 	ws_compat_set_sendpage(&slot->prot, &slot->ops);
 }
 
-static const struct ws_slot *get_slot(struct proto *prot,
-				      const struct proto_ops *ops,
-				      const struct tcp_ulp_ops *tls)
+static bool equal(const struct ws_lower *a, const struct ws_lower *b)
+{
+	return a->prot == b->prot && a->ops == b->ops &&
+	       a->data_ready == b->data_ready &&
+	       a->write_space == b->write_space &&
+	       a->state_change == b->state_change;
+}
+
+static struct ws_lower lower_of(const struct sock *sk)
+{
+	struct ws_lower lower = {
+		.prot = sk->sk_prot,
+		.ops = sk->sk_socket->ops,
+		.data_ready = sk->sk_data_ready,
+		.write_space = sk->sk_write_space,
+		.state_change = sk->sk_state_change,
+		.tls = inet_csk(sk)->icsk_ulp_ops,
+	};
+
+	if (lower.tls)
+		ws_tls_lower(sk, &lower);
+	return lower;
+}
+
+static const struct ws_slot *get_slot(const struct ws_lower *lower)
 {
 	struct ws_slot *slot = NULL;
 	int i;
 
 	mutex_lock(&slots_mutex);
 	for (i = 0; i < nslots; i++) {
-		if (slots[i]->lower_prot == prot && slots[i]->lower_ops == ops) {
+		if (equal(&slots[i]->lower, lower)) {
 			slot = slots[i];
 			goto out;
 		}
@@ -97,7 +115,7 @@ static const struct ws_slot *get_slot(struct proto *prot,
 	slot = kzalloc(sizeof(*slot), GFP_KERNEL);
 	if (!slot)
 		goto out;
-	fill_slot(slot, prot, ops, tls);
+	fill_slot(slot, lower);
 	slots[nslots++] = slot;
 out:
 	mutex_unlock(&slots_mutex);
@@ -151,9 +169,6 @@ static void init_ctx(struct ws_ctx *ctx, struct sock *sk,
 	ctx->sk = sk;
 	ctx->slot = slot;
 	ctx->mibs = ws_stats_of(sk);
-	ctx->data_ready = sk->sk_data_ready;
-	ctx->write_space = sk->sk_write_space;
-	ctx->state_change = sk->sk_state_change;
 	ws_sched_attach(ctx);
 	INIT_LIST_HEAD(&ctx->tx.pongs);
 	if (cfg)
@@ -176,7 +191,7 @@ static struct ws_ctx *create_ctx(struct sock *sk, const struct ws_slot *slot,
 
 	if (!ctx)
 		return NULL;
-	if (slot->tls) {
+	if (slot->lower.tls) {
 		ctx->tls = ws_tls_create(ctx);
 		if (!ctx->tls) {
 			kmem_cache_free(ctx_cache, ctx);
@@ -208,8 +223,8 @@ static void free_ctx(struct ws_ctx *ctx)
  */
 int ws_ulp_attach(struct sock *sk, const struct ws_config *cfg)
 {
-	const struct tcp_ulp_ops *tls = inet_csk(sk)->icsk_ulp_ops;
 	const struct ws_slot *slot;
+	struct ws_lower lower;
 	struct ws_ctx *ctx;
 	int err;
 
@@ -217,7 +232,8 @@ int ws_ulp_attach(struct sock *sk, const struct ws_config *cfg)
 	err = check_socket(sk);
 	if (err)
 		return err;
-	slot = get_slot(sk->sk_prot, sk->sk_socket->ops, tls);
+	lower = lower_of(sk);
+	slot = get_slot(&lower);
 	if (!slot)
 		return -ENOMEM;
 	ctx = create_ctx(sk, slot, cfg);
@@ -225,8 +241,9 @@ int ws_ulp_attach(struct sock *sk, const struct ws_config *cfg)
 		return -ENOMEM;
 
 	write_lock_bh(&sk->sk_callback_lock);
-	/* sockmap looks at it under this lock only. */
-	if (sk->sk_user_data) {
+	/* sockmap looks at it, and changes them, under this lock only. */
+	lower = lower_of(sk);
+	if (sk->sk_user_data || !equal(&lower, &slot->lower)) {
 		write_unlock_bh(&sk->sk_callback_lock);
 		free_ctx(ctx);
 		return -EBUSY;
@@ -336,10 +353,10 @@ void ws_ulp_end(struct ws_ctx *ctx, long timeout)
 	if (tls)
 		ws_tls_unhook(ctx);
 	else
-		sk->sk_data_ready = ctx->data_ready;
-	sk->sk_write_space = ctx->write_space;
-	sk->sk_state_change = ctx->state_change;
-	WRITE_ONCE(sk->sk_prot, slot->lower_prot);
+		sk->sk_data_ready = ctx->slot->lower.data_ready;
+	sk->sk_write_space = ctx->slot->lower.write_space;
+	sk->sk_state_change = ctx->slot->lower.state_change;
+	WRITE_ONCE(sk->sk_prot, slot->lower.prot);
 	rcu_assign_sk_user_data(sk, NULL);
 	write_unlock_bh(&sk->sk_callback_lock);
 	if (tls)
@@ -349,9 +366,9 @@ void ws_ulp_end(struct ws_ctx *ctx, long timeout)
 	/* All callbacks that make it due are gone, see ws_ctrl_write_space(). */
 	ws_sched_stop(ctx, in_work);
 	free_ctx(ctx);
-	slot->lower_prot->close(sk, timeout);
+	slot->lower.prot->close(sk, timeout);
 	/* The owner of our ops is put for us; this one was its predecessor. */
-	module_put(slot->lower_ops->owner);
+	module_put(slot->lower.ops->owner);
 	if (tls)
 		module_put(THIS_MODULE);
 }
@@ -443,8 +460,8 @@ void ws_ulp_exit(void)
 	while (nslots) {
 		const struct ws_slot *slot = slots[--nslots];
 
-		if (slot->tls)
-			module_put(slot->tls->owner);
+		if (slot->lower.tls)
+			module_put(slot->lower.tls->owner);
 		kfree(slot);
 	}
 }
