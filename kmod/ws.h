@@ -19,8 +19,11 @@
 #include "core/core.h"
 #include "ws_sched.h"
 
-/* Unread bytes that are taken out of TCP's buffers rather than waited with. */
-#define WS_STASH_MAX	4096
+/*
+ * Unread bytes that are taken out of TCP's buffers rather than waited with: a
+ * page, with struct ws_prefix.
+ */
+#define WS_STASH_MAX	4092
 /* PONGs that wait to be sent, a connection; older ones make room. */
 #define WS_PONG_MAX	64
 /* Payload of one frame at most; a longer message goes out in fragments. */
@@ -51,6 +54,16 @@ struct ws_cursor {
 	u8 rsv;
 	bool frame;
 	bool fin;
+} __packed __aligned(4);
+
+/**
+ * struct ws_prefix - bytes that come before those in TCP's queue
+ * @len: how many
+ * @bytes: they
+ */
+struct ws_prefix {
+	u32 len;
+	u8 bytes[];
 };
 
 /* Why the received stream ends at ws_rx::scan. */
@@ -68,11 +81,14 @@ enum ws_stop {
  * @head: how far it has been given to the reader; never beyond @scan
  * @seq: the rules' state at @scan
  * @consumed: bytes of the stream before @head.seq
- * @frame_at: where in the stream the data frame at @scan begins
- * @fault_offset: ws_info::fault_offset
+ * @frame_at: where in the stream the data frame at @scan begins; once there is
+ *	WS_STOP_FAULT, where what broke the rule does
+ * @close_key: the Close frame that ends at @scan, for WS_STOP_CLOSE: mask of
+ *	its reason
+ * @close_code: its status code
+ * @close_len: length of its reason
  * @prefix: bytes that come before those in the queue, from WS_RX_PREFIX or
  *	ws_lower_stash(), or NULL; they end at sequence number @base
- * @prefix_len: how many there are
  * @base: first sequence number that is in TCP's queue
  * @copied: what tcp_sock::copied_seq must be, unless somebody else reads
  * @complete: whole messages between @head and @scan
@@ -81,9 +97,6 @@ enum ws_stop {
  * @stop: &enum ws_stop
  * @rule: &enum ws_rule for WS_STOP_FAULT
  * @grown: the receive buffer was made large enough for so many bytes
- * @close_code: of the Close frame that ends at @scan, for WS_STOP_CLOSE
- * @close_key: mask of its reason
- * @close_len: length of its reason
  * @growing: ws_lower_grow() is at work
  * @cramped: ws_rx_relieve() found no memory and must be tried again
  * @started: the parser runs; before that the role may still change
@@ -96,18 +109,20 @@ struct ws_rx {
 	struct ws_cursor head;
 	struct ws_seq seq;
 	u64 consumed;
-	u64 frame_at;
-	u64 fault_offset;
-	u8 *prefix;
-	u32 prefix_len;
+	union {
+		u64 frame_at;
+		struct {
+			u32 close_key;
+			u16 close_code;
+			u8 close_len;
+		};
+	};
+	struct ws_prefix *prefix;
 	u32 base;
 	u32 copied;
 	u32 complete;
 	u32 payload;
 	u32 grown;
-	u32 close_key;
-	u16 close_code;
-	u8 close_len;
 	u8 utf8;
 	u8 stop;
 	u8 rule;
@@ -119,9 +134,21 @@ struct ws_rx {
 };
 
 /**
+ * struct ws_frame - a frame of several page runs, on its way into TCP
+ * @uarg: who is told when the payload's pages are not needed any more, or NULL
+ * @seg: the runs
+ */
+struct ws_frame {
+	struct ubuf_info *uarg;
+	struct bio_vec seg[WS_FRAME_SEGS];
+};
+
+struct ws_pong;
+
+/**
  * struct ws_tx - the sending direction
- * @seg: page runs of the frame on its way into TCP: @one or an allocation
- * @one: the run of a frame that needs only one
+ * @one: the page run of the frame on its way into TCP, when it needs only one
+ * @frame: more about it, when it is @large
  * @nseg: how many runs, 0 when no frame is under way
  * @cur: the run that TCP takes next; its offset and length are what is left
  * @opcode: of the message that MSG_MORE left open, or 0
@@ -129,15 +156,15 @@ struct ws_rx {
  * @rec_left: payload bytes to come of the record that was written in part
  * @rec_pad: bytes to come behind them
  * @rec_end: it ends its message
- * @npong: length of @pongs
- * @pongs: PONGs to send, &struct ws_pong, oldest first
+ * @npong: how many PONGs are to be sent
+ * @pong: the last of them, or NULL; the first is next to it
  * @close_code: of the Close to send
  * @close: WS_CLOSE_*
  * @fin: WS_FIN_*
  * @busy: a sendmsg() sleeps that must be the next to send: it waits for room,
  *	or is between two frames of its message
  * @waiters: how many wait for @busy to end
- * @uarg: who is told when the payload's pages are not needed any more, or NULL
+ * @large: see @frame
  * @shared: the payload's pages may change, as their owner likes
  * @gather: how many runs a frame has that is still to grow, see
  *	ws_zc_sendpage(); it has no header yet, and is not under way
@@ -145,10 +172,11 @@ struct ws_rx {
  * @cut: TCP has some of the frame under way, but not all
  */
 struct ws_tx {
-	struct bio_vec *seg;
-	struct bio_vec one;
-	struct list_head pongs;
-	struct ubuf_info *uarg;
+	union {
+		struct bio_vec one;
+		struct ws_frame *frame;
+	};
+	struct ws_pong *pong;
 	unsigned int waiters;
 	u32 rec_left;
 	u16 close_code;
@@ -163,10 +191,23 @@ struct ws_tx {
 	u8 fin;
 	u8 gather;
 	u8 gather_op;
+	bool large;
 	bool shared;
 	bool busy;
 	bool cut;
 };
+
+/* The page runs of the frame on its way into TCP. */
+static inline struct bio_vec *ws_tx_runs(struct ws_tx *tx)
+{
+	return tx->large ? tx->frame->seg : &tx->one;
+}
+
+/* Who is told when its payload's pages are not needed any more, or NULL. */
+static inline struct ubuf_info *ws_tx_uarg(const struct ws_tx *tx)
+{
+	return unlikely(tx->large) ? tx->frame->uarg : NULL;
+}
 
 enum {
 	WS_CLOSE_NONE,
@@ -244,6 +285,19 @@ struct ws_mibs {
 	unsigned long v[WS_MIB_MAX];
 };
 
+/* WS_CONFIG, in less space. */
+struct ws_settings {
+	u64 max_message;
+	u32 ping_interval;
+	u32 ping_timeout;
+	u32 assembly_timeout;
+	u32 close_timeout;
+	u8 role;
+	u8 flags;
+	u8 send_opcode;
+	u8 rsv;
+} __packed __aligned(4);
+
 /* What WS_INFO is made from, by the names of struct ws_info. */
 struct ws_count {
 	u64 rx_messages;
@@ -257,8 +311,6 @@ struct ws_count {
 	u32 rx_pongs;
 	u32 wakeups;
 	u32 tx_pings;
-	u16 close_sent;
-	u16 close_received;
 	u8 state;
 	u8 rule;
 };
@@ -321,7 +373,7 @@ struct ws_ctx {
 	struct ws_rx rx;
 	struct ws_tx tx;
 	struct ws_time time;
-	struct ws_config cfg;
+	struct ws_settings cfg;
 	struct ws_count info;
 	bool lingers;
 	u8 dead;
@@ -784,6 +836,7 @@ static inline gfp_t ws_tx_gfp(const struct ws_ctx *ctx)
 	return ctx->tls ? GFP_KERNEL : ctx->sk->sk_allocation;
 }
 
+bool ws_tx_enlarge(struct ws_tx *tx);
 int ws_tx_open(struct ws_ctx *ctx);
 void ws_tx_seal(struct ws_ctx *ctx, struct ws_hdr *hdr);
 void ws_tx_free(struct ws_tx *tx);
@@ -869,7 +922,7 @@ ssize_t ws_batch_send_array(struct ws_ctx *ctx, struct msghdr *msg,
 
 /* ws_ctrl.c */
 struct ws_pong {
-	struct list_head node;
+	struct ws_pong *next;
 	u8 len;
 	u8 data[];
 };
@@ -878,6 +931,7 @@ void ws_ctrl_ping(struct ws_ctx *ctx, const u8 *p, u8 len);
 void ws_ctrl_close(struct ws_ctx *ctx, u16 code);
 void ws_ctrl_answer(struct ws_ctx *ctx);
 void ws_ctrl_fin(struct ws_ctx *ctx);
+void ws_ctrl_pong_done(struct ws_tx *tx);
 void ws_ctrl_free(struct ws_ctx *ctx);
 bool ws_ctrl_pending(const struct ws_ctx *ctx);
 void ws_ctrl_kick(struct ws_ctx *ctx);
@@ -917,9 +971,10 @@ int ws_peek_len(struct socket *sock);
 int ws_set_rcvlowat(struct sock *sk, int val);
 
 /* ws_sockopt.c */
-void ws_config_default(struct ws_config *cfg);
+void ws_config_default(struct ws_ctx *ctx);
+void ws_config_set(struct ws_ctx *ctx, const struct ws_config *cfg);
 int ws_config_get(struct ws_config *cfg, sockptr_t optval, unsigned int optlen);
-int ws_config_set(struct ws_ctx *ctx, const struct ws_config *cfg);
+int ws_config_apply(struct ws_ctx *ctx, const struct ws_config *cfg);
 int ws_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 		  unsigned int optlen);
 int ws_getsockopt(struct sock *sk, int level, int optname, char __user *optval,

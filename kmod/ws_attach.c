@@ -50,7 +50,7 @@ static int attach_plain(struct sock *sk, const struct ws_config *cfg)
 	if (err || !cfg)
 		return err;
 	/* Another thread may already use it. */
-	return ws_config_set(ws_ctx_get(sk), cfg);
+	return ws_config_apply(ws_ctx_get(sk), cfg);
 }
 
 static int ws_attach(struct sock *sk, int optname, sockptr_t optval,

@@ -165,7 +165,6 @@ static int send_plain(struct ws_ctx *ctx, struct iov_iter *from, long timeo,
 		return 0;
 
 	get_page(pfrag->page);
-	tx->seg = &tx->one;
 	tx->one.bv_page = pfrag->page;
 	tx->one.bv_offset = pfrag->offset;
 	tx->one.bv_len = g->out;
@@ -394,7 +393,8 @@ out:
 /* One more run behind those that are built, of pages of @pfrag. */
 static int add_run(struct ws_tx *tx, struct page_frag *pfrag, u32 len)
 {
-	struct bio_vec *last = tx->nseg ? &tx->seg[tx->nseg - 1] : NULL;
+	struct bio_vec *seg = tx->frame->seg;
+	struct bio_vec *last = tx->nseg ? &seg[tx->nseg - 1] : NULL;
 
 	if (last && last->bv_page == pfrag->page &&
 	    last->bv_offset + last->bv_len == pfrag->offset) {
@@ -403,9 +403,9 @@ static int add_run(struct ws_tx *tx, struct page_frag *pfrag, u32 len)
 		if (tx->nseg == WS_FRAME_SEGS)
 			return -ENOMEM;
 		get_page(pfrag->page);
-		tx->seg[tx->nseg].bv_page = pfrag->page;
-		tx->seg[tx->nseg].bv_offset = pfrag->offset;
-		tx->seg[tx->nseg].bv_len = len;
+		seg[tx->nseg].bv_page = pfrag->page;
+		seg[tx->nseg].bv_offset = pfrag->offset;
+		seg[tx->nseg].bv_len = len;
 		tx->nseg++;
 	}
 	pfrag->offset += len;
@@ -523,14 +523,9 @@ static int build_array(struct ws_ctx *ctx, struct array *a,
 		       struct iov_iter *from, struct ws_request *last)
 {
 	struct ws_tx *tx = &ctx->tx;
-	int err = 0;
+	int err = ws_tx_enlarge(tx) ? 0 : -ENOMEM;
 	u32 i;
 
-	tx->seg = kmalloc_array(WS_FRAME_SEGS, sizeof(*tx->seg), GFP_KERNEL);
-	if (!tx->seg) {
-		tx->seg = &tx->one;
-		err = -ENOMEM;
-	}
 	for (i = 0; !err && i < a->n; i++) {
 		err = append_plain(ctx, a, i, from);
 		if (err < 0)

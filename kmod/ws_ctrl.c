@@ -8,6 +8,22 @@
 #include "ws.h"
 
 /**
+ * ws_ctrl_pong_done() - forget the oldest PONG that waits
+ * @tx: the sending direction, which has one
+ */
+void ws_ctrl_pong_done(struct ws_tx *tx)
+{
+	struct ws_pong *pong = tx->pong->next;
+
+	if (pong == tx->pong)
+		tx->pong = NULL;
+	else
+		tx->pong->next = pong->next;
+	tx->npong--;
+	kfree(pong);
+}
+
+/**
  * ws_ctrl_ping() - remember to answer a PING, RFC 6455 section 5.5.2
  * @ctx: the socket
  * @p: its payload, unmasked
@@ -32,13 +48,13 @@ void ws_ctrl_ping(struct ws_ctx *ctx, const u8 *p, u8 len)
 	}
 	pong->len = len;
 	memcpy(pong->data, p, len);
-	list_add_tail(&pong->node, &tx->pongs);
+	pong->next = tx->pong ? tx->pong->next : pong;
+	if (tx->pong)
+		tx->pong->next = pong;
+	tx->pong = pong;
 	if (++tx->npong <= WS_PONG_MAX)
 		return;
-	pong = list_first_entry(&tx->pongs, struct ws_pong, node);
-	list_del(&pong->node);
-	kfree(pong);
-	tx->npong--;
+	ws_ctrl_pong_done(tx);
 	ws_stats_inc(ctx, WS_MIB_PONG_DROPPED);
 }
 
@@ -63,7 +79,6 @@ void ws_ctrl_close(struct ws_ctx *ctx, u16 code)
 	tx->close = WS_CLOSE_WANTED;
 	tx->close_code = code;
 	ctx->info.state |= WS_STATE_CLOSE_SENT;
-	ctx->info.close_sent = code;
 	ctx->time.ping = WS_PING_NONE;
 }
 
@@ -99,12 +114,8 @@ void ws_ctrl_fin(struct ws_ctx *ctx)
  */
 void ws_ctrl_free(struct ws_ctx *ctx)
 {
-	struct ws_pong *pong, *next;
-
-	list_for_each_entry_safe(pong, next, &ctx->tx.pongs, node)
-		kfree(pong);
-	INIT_LIST_HEAD(&ctx->tx.pongs);
-	ctx->tx.npong = 0;
+	while (ctx->tx.pong)
+		ws_ctrl_pong_done(&ctx->tx);
 }
 
 /**

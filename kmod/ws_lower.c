@@ -153,11 +153,11 @@ const u8 *ws_lower_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
 		run->mapped = false;
 		run->len = 0;
 		if (before(seq, rx->base)) {
-			if (rx->base - seq > rx->prefix_len)
+			if (!rx->prefix || rx->base - seq > rx->prefix->len)
 				return NULL;
-			run->p = rx->prefix;
-			run->seq = rx->base - rx->prefix_len;
-			run->len = rx->prefix_len;
+			run->p = rx->prefix->bytes;
+			run->seq = rx->base - rx->prefix->len;
+			run->len = rx->prefix->len;
 		} else if (ctx->tls ? !ws_tls_run(ctx, run, seq) :
 				      !queue_run(ctx, run, seq)) {
 			return NULL;
@@ -297,7 +297,6 @@ void ws_lower_consume(struct ws_ctx *ctx, u32 seq)
 	if (rx->prefix && !before(seq, rx->base)) {
 		kfree(rx->prefix);
 		rx->prefix = NULL;
-		rx->prefix_len = 0;
 	}
 	if (before(from, rx->base))
 		from = rx->base;
@@ -351,24 +350,25 @@ int ws_lower_stash(struct ws_ctx *ctx, u32 end)
 	struct ws_rx *rx = &ctx->rx;
 	u32 from = rx->head.seq, len = end - from;
 	struct ws_run run = {};
-	u8 *bytes;
+	struct ws_prefix *prefix;
 	int err;
 
-	bytes = kmalloc(len, GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT);
-	if (!bytes) {
+	prefix = kmalloc(struct_size(prefix, bytes, len),
+			 GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT);
+	if (!prefix) {
 		ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
 		return -ENOMEM;
 	}
-	err = ws_lower_peek(ctx, &run, from, bytes, len);
+	err = ws_lower_peek(ctx, &run, from, prefix->bytes, len);
 	ws_lower_run_end(&run);
 	if (err) {
-		kfree(bytes);
+		kfree(prefix);
 		return err;
 	}
 
 	kfree(rx->prefix);
-	rx->prefix = bytes;
-	rx->prefix_len = len;
+	prefix->len = len;
+	rx->prefix = prefix;
 	if (before(from, rx->base))
 		from = rx->base;
 	rx->base = end;

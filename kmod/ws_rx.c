@@ -44,7 +44,8 @@ void ws_rx_fault(struct ws_ctx *ctx, enum ws_rule rule)
 	if (rx->stop != WS_STOP_NONE)
 		return;
 	rx->rule = rule;
-	rx->fault_offset = rx->scan.frame ? rx->frame_at : ws_rx_offset(ctx);
+	if (!rx->scan.frame)
+		rx->frame_at = ws_rx_offset(ctx);
 	WRITE_ONCE(rx->stop, WS_STOP_FAULT);
 	ws_stats_inc(ctx, WS_MIB_ERR + rule - 1);
 }
@@ -60,7 +61,6 @@ void ws_rx_closed(struct ws_ctx *ctx)
 	struct ws_rx *rx = &ctx->rx;
 
 	ctx->info.state |= WS_STATE_CLOSE_RECEIVED;
-	ctx->info.close_received = rx->close_code;
 	WRITE_ONCE(rx->payload, 0);
 	if (ctx->cfg.role == WS_ROLE_SERVER)
 		ws_ctrl_fin(ctx);

@@ -4,13 +4,56 @@
 
 #include "ws.h"
 
-void ws_config_default(struct ws_config *cfg)
+/**
+ * ws_config_default() - what a socket has until it is told
+ * @ctx: the socket
+ */
+void ws_config_default(struct ws_ctx *ctx)
 {
-	*cfg = (struct ws_config){
+	ctx->cfg = (struct ws_settings){
 		.role = WS_ROLE_SERVER,
 		.max_message = WS_MAX_MESSAGE_DEFAULT,
 		.send_opcode = WS_OP_BINARY,
 		.close_timeout = WS_CLOSE_TIMEOUT_DEFAULT,
+	};
+}
+
+/**
+ * ws_config_set() - tell a socket
+ * @ctx: the socket
+ * @cfg: what ws_config_get() filled in
+ *
+ * Process context, socket lock.
+ */
+void ws_config_set(struct ws_ctx *ctx, const struct ws_config *cfg)
+{
+	ctx->cfg = (struct ws_settings){
+		.max_message = cfg->max_message,
+		.ping_interval = cfg->ping_interval,
+		.ping_timeout = cfg->ping_timeout,
+		.assembly_timeout = cfg->assembly_timeout,
+		.close_timeout = cfg->close_timeout,
+		.role = cfg->role,
+		.flags = cfg->flags,
+		.send_opcode = cfg->send_opcode,
+		.rsv = cfg->rsv,
+	};
+}
+
+static void get_config(const struct ws_ctx *ctx, struct ws_config *cfg)
+{
+	const struct ws_settings *s = &ctx->cfg;
+
+	*cfg = (struct ws_config){
+		.role = s->role,
+		.flags = s->flags,
+		.max_message = s->max_message,
+		.send_opcode = s->send_opcode,
+		.rsv = s->rsv,
+		.ping_interval = s->ping_interval,
+		.ping_timeout = s->ping_timeout,
+		.assembly_timeout = s->assembly_timeout,
+		.close_timeout = s->close_timeout,
 	};
 }
 
@@ -89,7 +132,7 @@ int ws_config_get(struct ws_config *cfg, sockptr_t optval, unsigned int optlen)
 }
 
 /**
- * ws_config_set() - have settings take effect
+ * ws_config_apply() - have settings take effect
  * @ctx: the socket
  * @cfg: as ws_config_get() filled it
  *
@@ -97,7 +140,7 @@ int ws_config_get(struct ws_config *cfg, sockptr_t optval, unsigned int optlen)
  *
  * Return: 0, or -EBUSY and nothing has changed.
  */
-int ws_config_set(struct ws_ctx *ctx, const struct ws_config *cfg)
+int ws_config_apply(struct ws_ctx *ctx, const struct ws_config *cfg)
 {
 	int err = 0;
 
@@ -108,7 +151,7 @@ int ws_config_set(struct ws_ctx *ctx, const struct ws_config *cfg)
 	} else {
 		/* What came before is judged by what was in force. */
 		ws_rx_scan_rest(ctx);
-		ctx->cfg = *cfg;
+		ws_config_set(ctx, cfg);
 		if (ctx->rx.started)
 			ws_timer_start(ctx);
 	}
@@ -122,25 +165,27 @@ static int set_config(struct ws_ctx *ctx, sockptr_t optval,
 	struct ws_config cfg;
 	int err = ws_config_get(&cfg, optval, optlen);
 
-	return err ? err : ws_config_set(ctx, &cfg);
+	return err ? err : ws_config_apply(ctx, &cfg);
 }
 
 static int set_prefix(struct ws_ctx *ctx, sockptr_t optval,
 		      unsigned int optlen)
 {
 	struct ws_rx *rx = &ctx->rx;
-	u8 *bytes;
+	struct ws_prefix *prefix;
 	int err = 0;
 
 	if (!optlen)
 		return -EINVAL;
 	if (optlen > WS_RX_PREFIX_MAX)
 		return -EMSGSIZE;
-	bytes = kmalloc(optlen, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
-	if (!bytes)
+	prefix = kmalloc(struct_size(prefix, bytes, optlen),
+			 GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!prefix)
 		return -ENOMEM;
-	if (copy_from_sockptr(bytes, optval, optlen)) {
-		kfree(bytes);
+	prefix->len = optlen;
+	if (copy_from_sockptr(prefix->bytes, optval, optlen)) {
+		kfree(prefix);
 		return -EFAULT;
 	}
 
@@ -148,14 +193,13 @@ static int set_prefix(struct ws_ctx *ctx, sockptr_t optval,
 	if (rx->started || rx->prefix) {
 		err = -EBUSY;
 	} else {
-		rx->prefix = bytes;
-		rx->prefix_len = optlen;
+		rx->prefix = prefix;
 		rx->scan.seq = rx->base - optlen;
 		rx->head.seq = rx->scan.seq;
-		bytes = NULL;
+		prefix = NULL;
 	}
 	ws_unlock(ctx);
-	kfree(bytes);
+	kfree(prefix);
 	return err;
 }
 
@@ -214,6 +258,19 @@ static int get_struct(const void *value, int size, char __user *optval,
 	return 0;
 }
 
+static u64 fault_offset(const struct ws_ctx *ctx)
+{
+	switch (ctx->info.rule) {
+	case WS_RULE_NONE:
+		return 0;
+	case WS_RULE_PING_TIMEOUT:
+	case WS_RULE_CLOSE_TIMEOUT:
+		return ws_rx_offset(ctx);
+	default:
+		return ctx->rx.frame_at;
+	}
+}
+
 static void get_info(const struct ws_ctx *ctx, struct ws_info *info)
 {
 	const struct ws_count *count = &ctx->info;
@@ -222,9 +279,11 @@ static void get_info(const struct ws_ctx *ctx, struct ws_info *info)
 		.role = ctx->cfg.role,
 		.state = count->state,
 		.rule = count->rule,
-		.close_sent = count->close_sent,
-		.close_received = count->close_received,
-		.fault_offset = count->rule ? ctx->rx.fault_offset : 0,
+		.close_sent = count->state & WS_STATE_CLOSE_SENT ?
+			ctx->tx.close_code : 0,
+		.close_received = count->state & WS_STATE_CLOSE_RECEIVED ?
+			ctx->rx.close_code : 0,
+		.fault_offset = fault_offset(ctx),
 		.rx_messages = count->rx_messages,
 		.rx_bytes = count->rx_bytes,
 		.tx_messages = count->tx_messages,
@@ -262,7 +321,7 @@ int ws_getsockopt(struct sock *sk, int level, int optname, char __user *optval,
 	if (level == SOL_WS) {
 		ws_lock(ctx);
 		ws_rx_scan_rest(ctx);
-		cfg = ctx->cfg;
+		get_config(ctx, &cfg);
 		get_info(ctx, &info);
 		ws_unlock(ctx);
 		switch (optname) {

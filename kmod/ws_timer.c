@@ -137,7 +137,6 @@ static enum ws_rule expired(struct ws_ctx *ctx, enum ws_rule rule)
 {
 	ctx->info.state |= WS_STATE_FAILED;
 	ctx->info.rule = rule;
-	ctx->rx.fault_offset = ws_rx_offset(ctx);
 	ws_stats_inc(ctx, WS_MIB_ERR + rule - 1);
 	return rule;
 }
@@ -154,7 +153,7 @@ static enum ws_rule expired(struct ws_ctx *ctx, enum ws_rule rule)
  */
 enum ws_rule ws_timer_run(struct ws_ctx *ctx, u32 *next)
 {
-	const struct ws_config *cfg = &ctx->cfg;
+	const struct ws_settings *cfg = &ctx->cfg;
 	struct ws_rx *rx = &ctx->rx;
 	u32 left;
 

@@ -222,7 +222,7 @@ void ws_tls_fill(struct ws_ctx *ctx)
 		ws_tls_buf_free(ctx, buf);
 	if (tls->taken) {
 		/* He may be asleep, and leaves with the record if so. */
-		ctx->data_ready(ctx->sk);
+		ctx->slot->lower.data_ready(ctx->sk);
 		ws_sched_at(ctx, HZ / 10);
 	}
 }

@@ -36,8 +36,8 @@ int ws_tls_send(struct ws_ctx *ctx)
 	int i;
 
 	for (i = tx->cur; i < tx->nseg; i++)
-		len += tx->seg[i].bv_len;
-	iov_iter_bvec(&msg.msg_iter, WRITE, tx->seg + tx->cur,
+		len += ws_tx_runs(tx)[i].bv_len;
+	iov_iter_bvec(&msg.msg_iter, WRITE, ws_tx_runs(tx) + tx->cur,
 		      tx->nseg - tx->cur, len);
 	return lower_send(ctx, &msg, len);
 }

@@ -30,14 +30,13 @@ void ws_tx_free(struct ws_tx *tx)
 		tx->gather = 0;
 	}
 	while (frame_pending(tx))
-		put_page(tx->seg[tx->cur++].bv_page);
-	if (tx->seg != &tx->one)
-		kfree(tx->seg);
-	if (unlikely(tx->uarg)) {
-		net_zcopy_put(tx->uarg);
-		tx->uarg = NULL;
+		put_page(ws_tx_runs(tx)[tx->cur++].bv_page);
+	if (tx->large) {
+		if (tx->frame->uarg)
+			net_zcopy_put(tx->frame->uarg);
+		kfree(tx->frame);
+		tx->large = false;
 	}
-	tx->seg = NULL;
 	tx->cur = 0;
 	tx->shared = false;
 	tx->cut = false;
@@ -92,17 +91,24 @@ static int fill(struct ws_ctx *ctx, struct bio_vec *seg, int max, size_t want,
 	return 0;
 }
 
-/* Where the runs are noted; return: how many there can be. */
-static int alloc_runs(struct ws_tx *tx, size_t want)
+/**
+ * ws_tx_enlarge() - let a frame have WS_FRAME_SEGS runs
+ * @tx: the sending direction; no frame may be under way
+ *
+ * May sleep.
+ *
+ * Return: false if there is no memory.
+ */
+bool ws_tx_enlarge(struct ws_tx *tx)
 {
-	if (want > PAGE_SIZE) {
-		tx->seg = kmalloc_array(WS_FRAME_SEGS, sizeof(*tx->seg),
-					GFP_KERNEL);
-		if (tx->seg)
-			return WS_FRAME_SEGS;
-	}
-	tx->seg = &tx->one;
-	return 1;
+	struct ws_frame *frame = kmalloc(sizeof(*frame), GFP_KERNEL);
+
+	if (!frame)
+		return false;
+	frame->uarg = NULL;
+	tx->frame = frame;
+	tx->large = true;
+	return true;
 }
 
 /**
@@ -121,12 +127,12 @@ int ws_tx_open(struct ws_ctx *ctx)
 	int err;
 
 	ws_owned_by_me(ctx);
-	if (alloc_runs(tx, SIZE_MAX) < WS_FRAME_SEGS) {
+	if (!ws_tx_enlarge(tx)) {
 		ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
 		return -ENOMEM;
 	}
 	iov_iter_kvec(&none, WRITE, NULL, 0, 0);
-	err = fill(ctx, tx->seg, 1, 0, 0, &none);
+	err = fill(ctx, tx->frame->seg, 1, 0, 0, &none);
 	if (err)
 		ws_tx_free(tx);
 	return err;
@@ -140,21 +146,21 @@ int ws_tx_open(struct ws_ctx *ctx)
 void ws_tx_seal(struct ws_ctx *ctx, struct ws_hdr *hdr)
 {
 	struct ws_tx *tx = &ctx->tx;
+	struct bio_vec *seg = ws_tx_runs(tx);
 	size_t got = 0, size;
 	int i;
 
 	for (i = 0; i < tx->nseg; i++)
-		got += tx->seg[i].bv_len;
+		got += seg[i].bv_len;
 	got -= WS_HDR_MAX;
 	if (got < hdr->len)
 		hdr->fin = false;
 	hdr->len = got;
 	/* The header's length is known only now: it ends where data begins. */
 	size = ws_hdr_size(got, hdr->masked);
-	tx->seg[0].bv_offset += WS_HDR_MAX - size;
-	tx->seg[0].bv_len -= WS_HDR_MAX - size;
-	ws_hdr_build(page_address(tx->seg[0].bv_page) + tx->seg[0].bv_offset,
-		     hdr);
+	seg->bv_offset += WS_HDR_MAX - size;
+	seg->bv_len -= WS_HDR_MAX - size;
+	ws_hdr_build(page_address(seg->bv_page) + seg->bv_offset, hdr);
 }
 
 /*
@@ -188,7 +194,6 @@ static int build_small(struct ws_ctx *ctx, struct ws_hdr *hdr,
 	tx->one.bv_offset = pfrag->offset;
 	tx->one.bv_len = head + len;
 	pfrag->offset += head + len;
-	tx->seg = &tx->one;
 	WRITE_ONCE(tx->nseg, 1);
 	return 0;
 }
@@ -209,7 +214,7 @@ static int build_small(struct ws_ctx *ctx, struct ws_hdr *hdr,
 int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
 {
 	struct ws_tx *tx = &ctx->tx;
-	int max, err;
+	int err;
 
 	ws_owned_by_me(ctx);
 	hdr->masked = ctx->cfg.role == WS_ROLE_CLIENT;
@@ -217,8 +222,9 @@ int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
 	if (likely(hdr->len <= PAGE_SIZE - WS_HDR_MAX))
 		return build_small(ctx, hdr, from);
 
-	max = alloc_runs(tx, hdr->len + WS_HDR_MAX);
-	err = fill(ctx, tx->seg, max, hdr->len, hdr->key, from);
+	ws_tx_enlarge(tx);
+	err = fill(ctx, ws_tx_runs(tx), tx->large ? WS_FRAME_SEGS : 1, hdr->len,
+		   hdr->key, from);
 	if (err) {
 		ws_tx_free(tx);
 		return err;
@@ -231,28 +237,29 @@ int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
 static int push_runs(struct ws_ctx *ctx, bool more)
 {
 	struct ws_tx *tx = &ctx->tx;
-	struct bio_vec *bv = &tx->seg[tx->cur];
+	struct bio_vec *bv = &ws_tx_runs(tx)[tx->cur];
+	struct ubuf_info *uarg = ws_tx_uarg(tx);
 	unsigned int i, n = tx->nseg - tx->cur;
 	size_t len = 0;
 
 	if (ctx->tls)
 		return ws_tls_send(ctx);
 	/* Nobody waits for the header's page. */
-	if (unlikely(tx->uarg) && !tx->cur)
+	if (unlikely(uarg) && !tx->cur)
 		return ws_compat_tcp_send_pages(ctx->sk, bv, 1, bv->bv_len,
 						true, false);
 	for (i = 0; i < n; i++)
 		len += bv[i].bv_len;
-	if (unlikely(tx->uarg))
+	if (unlikely(uarg))
 		return ws_compat_tcp_send_zc(ctx->sk, bv, n, len, more,
-					     tx->uarg);
+					     uarg);
 	return ws_compat_tcp_send_pages(ctx->sk, bv, n, len, more, tx->shared);
 }
 
 static void runs_taken(struct ws_tx *tx, size_t len)
 {
 	while (len) {
-		struct bio_vec *bv = &tx->seg[tx->cur];
+		struct bio_vec *bv = &ws_tx_runs(tx)[tx->cur];
 		size_t n = min_t(size_t, len, bv->bv_len);
 
 		bv->bv_offset += n;
@@ -317,6 +324,7 @@ int ws_tx_push(struct ws_ctx *ctx, bool more)
 u32 ws_tx_end(const struct ws_ctx *ctx)
 {
 	const struct ws_tx *tx = &ctx->tx;
+	const struct bio_vec *seg = tx->large ? tx->frame->seg : &tx->one;
 	u32 end = tcp_sk(ctx->sk)->write_seq;
 	int i;
 
@@ -326,7 +334,7 @@ u32 ws_tx_end(const struct ws_ctx *ctx)
 		return end + WS_FRAME_MAX;
 	}
 	for (i = tx->cur; i < tx->nseg; i++)
-		end += tx->seg[i].bv_len;
+		end += seg[i].bv_len;
 	return end;
 }
 
@@ -349,16 +357,13 @@ static int push_control(struct ws_ctx *ctx, u8 opcode, void *data, u8 len)
 static int push_pong(struct ws_ctx *ctx)
 {
 	struct ws_tx *tx = &ctx->tx;
-	struct ws_pong *pong = list_first_entry(&tx->pongs, struct ws_pong,
-						node);
+	struct ws_pong *pong = tx->pong->next;
 	int err;
 
 	err = push_control(ctx, WS_OP_PONG, pong->data, pong->len);
 	if (err == -ENOMEM)
 		return -EAGAIN;
-	list_del(&pong->node);
-	kfree(pong);
-	tx->npong--;
+	ws_ctrl_pong_done(tx);
 	ctx->info.tx_pongs++;
 	ws_stats_inc(ctx, WS_MIB_TX_PONG);
 	return err;

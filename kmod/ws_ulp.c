@@ -170,11 +170,10 @@ static void init_ctx(struct ws_ctx *ctx, struct sock *sk,
 	ctx->slot = slot;
 	ctx->mibs = ws_stats_of(sk);
 	ws_sched_attach(ctx);
-	INIT_LIST_HEAD(&ctx->tx.pongs);
 	if (cfg)
-		ctx->cfg = *cfg;
+		ws_config_set(ctx, cfg);
 	else
-		ws_config_default(&ctx->cfg);
+		ws_config_default(ctx);
 
 	if (!ctx->tls)
 		rx->copied = tcp_sk(sk)->copied_seq;

@@ -153,7 +153,7 @@ static int take_pages(struct ws_tx *tx, struct iov_iter *from, size_t want)
 		for (i = 0; n; i++) {
 			size_t len = min_t(size_t, n, PAGE_SIZE - off);
 
-			tx->nseg = add_page(tx->seg, tx->nseg, pages[i], off,
+			tx->nseg = add_page(tx->frame->seg, tx->nseg, pages[i], off,
 					    len);
 			n -= len;
 			off = 0;
@@ -250,7 +250,7 @@ int ws_zc_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from,
 	}
 	if (zc->uarg && zc->pages) {
 		net_zcopy_get(zc->uarg);
-		tx->uarg = zc->uarg;
+		tx->frame->uarg = zc->uarg;
 	} else if (zc->uarg) {
 		ws_compat_zc_copied(zc->uarg);
 	}
@@ -276,7 +276,7 @@ static void grow(struct ws_ctx *ctx, struct page *page, int offset,
 	struct ws_tx *tx = &ctx->tx;
 
 	get_page(page);
-	tx->gather = add_page(tx->seg, tx->gather, page, offset, size);
+	tx->gather = add_page(tx->frame->seg, tx->gather, page, offset, size);
 	ctx->info.tx_bytes += size;
 	ws_stats_add(ctx, WS_MIB_TX_BYTES, size);
 	ws_stats_add(ctx, WS_MIB_TX_REFERENCED, size);
