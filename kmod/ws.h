@@ -917,6 +917,8 @@ void ws_splice_eof(struct socket *sock);
 /* ws_batch_send.c */
 ssize_t ws_batch_send_records(struct ws_ctx *ctx, struct msghdr *msg,
 			      long *timeo);
+
+/* ws_batch_array.c */
 ssize_t ws_batch_send_array(struct ws_ctx *ctx, struct msghdr *msg,
 			    const struct ws_msg *msgs, u32 n, long *timeo);
 

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Many messages in one sendmsg(), between the files that deal with them. */
+#ifndef _WS_GATHER_H
+#define _WS_GATHER_H
+
+#include "ws.h"
+
+/* Longer payloads get a run of their own, see ws_send_frame(). */
+#define WS_GATHER_MAX		4096
+/* What a frame takes at most, and how far copying by words may overshoot. */
+#define WS_GATHER_ROOM(n)	((n) + WS_HDR_MAX + 8)
+
+/**
+ * struct ws_gathered - what a run of frames has in it
+ * @len: payload bytes
+ * @messages: how many messages it ends
+ * @in: bytes of the writer's memory
+ * @out: bytes of frames
+ */
+struct ws_gathered {
+	u64 len;
+	u32 messages;
+	u32 in;
+	u32 out;
+};
+
+/* ws_gather.c */
+void ws_gather_records(u8 opcode, const u8 __user *from, const u8 __user *end,
+		       u8 *to, struct ws_gathered *g);
+void ws_gather_array(u8 opcode, const struct ws_msg *msgs, u32 count,
+		     const u8 __user *from, size_t in, u8 *to, const u8 *room,
+		     struct ws_gathered *g);
+
+/* ws_batch_send.c */
+void ws_batch_count(struct ws_ctx *ctx, const struct ws_gathered *g);
+int ws_batch_check(const struct ws_msg *m, struct ws_request *req);
+
+#endif /* _WS_GATHER_H */
