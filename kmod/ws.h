@@ -732,10 +732,12 @@ static inline bool ws_lower_done(const struct ws_ctx *ctx)
 }
 
 /* ws_rx.c */
+struct ws_taken;
+
 void ws_rx_start(struct ws_ctx *ctx);
 void ws_rx_scan(struct ws_ctx *ctx);
 void ws_rx_scan_rest(struct ws_ctx *ctx);
-void ws_rx_taken(struct ws_ctx *ctx, u32 seq, u32 messages, u32 payload);
+void ws_rx_taken(struct ws_ctx *ctx, const struct ws_taken *taken);
 void ws_rx_trim(struct ws_ctx *ctx);
 void ws_rx_relieve(struct ws_ctx *ctx);
 u64 ws_rx_offset(const struct ws_ctx *ctx);

@@ -80,7 +80,7 @@ static void take_plain_runs(struct ws_batch *b, struct ws_run *run,
 
 	if (!b->plain || cur->frame || cur->opcode)
 		return;
-	while (used && b->left && cur->seq != b->limit) {
+	while (used && (b->left || b->fresh) && cur->seq != b->limit) {
 		size_t room = INT_MAX;
 		u8 __user *user = ws_compat_iter_user(to, &room);
 		const u8 *p;
@@ -98,33 +98,31 @@ static void take_plain_runs(struct ws_batch *b, struct ws_run *run,
 	}
 }
 
-/* As far as the messages that nobody has looked at are alike. */
+/*
+ * With the first message that was looked at there are others that were not: if
+ * they are alike this one can be looked at again, with them.
+ */
 static void take_fresh(struct ws_batch *b, struct ws_run *run, struct iov_iter *to)
 {
-	u64 len = b->taken.len;
-	u32 n = b->n;
-
-	if (b->left || b->ctx->cfg.max_message < 125)
+	if (b->ctx->cfg.max_message < 125)
 		return;
-	b->left = U32_MAX;
 	b->limit = ws_lower_end(b->ctx);
 	b->fresh = true;
 	take_plain_runs(b, run, to);
 	b->fresh = false;
-	b->left = 0;
-	if (b->n != n)
-		ws_rx_taken(b->ctx, b->taken.cur.seq, b->n - n,
-			    b->taken.len - len);
+	if (b->n) {
+		b->left = 0;
+		ws_rx_taken(b->ctx, &b->taken);
+	}
+	b->limit = b->ctx->rx.scan.seq;
 }
 
-/* And whatever is behind them, for the scanner. */
-static void take_rest(struct ws_batch *b, struct ws_run *run, struct iov_iter *to)
+/* Whatever is behind the messages that are alike, for the scanner. */
+static void scan_rest(struct ws_batch *b)
 {
 	struct ws_rx *rx = &b->ctx->rx;
-	u32 complete;
+	u32 complete = rx->complete;
 
-	take_fresh(b, run, to);
-	complete = rx->complete;
 	ws_rx_scan(b->ctx);
 	b->left += rx->complete - complete;
 	b->limit = rx->scan.seq;
@@ -304,10 +302,12 @@ int ws_batch_recv(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		 ctx->rx.payload >= (u64)b.left * VECTOR_MEAN)
 		b.vector = ws_vector_pays(min_t(u64, ahead(ctx),
 						msg_data_left(msg)));
+	if (ctx->rx.lazy)
+		take_fresh(&b, &run, &msg->msg_iter);
 	do {
 		take_plain_runs(&b, &run, &msg->msg_iter);
 		if (ctx->rx.lazy)
-			take_rest(&b, &run, &msg->msg_iter);
+			scan_rest(&b);
 		else if (b.left || !b.n)
 			ret = take_any(&b, &msg->msg_iter);
 	} while (b.left && !ret);

@@ -18,7 +18,8 @@
  * @last: the last record of ws_plain_take()
  * @end: the last one of @n ends its message
  * @unsure: it says WS_MSG_MORE before anybody has looked
- * @fresh: nobody has looked at what ws_plain_take() gets
+ * @fresh: nobody has looked at what ws_plain_take() gets, or only at the first
+ *	of it
  * @plain: ws_plain_take() may be tried
  * @vector: unmask with vector registers
  */

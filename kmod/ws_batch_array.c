@@ -120,12 +120,12 @@ static int append_plain(struct ws_ctx *ctx, struct array *a, u32 i,
 	if (!WS_PLAIN || ctx->cfg.role != WS_ROLE_SERVER || a->opcode)
 		return 0;
 	user = ws_compat_iter_user(from, &in);
-	if (!user || !skb_page_frag_refill(WS_GATHER_ROOM(128), pfrag,
+	if (!user || !skb_page_frag_refill(128 + 2 * WS_HDR_MAX, pfrag,
 					   ws_tx_gfp(ctx)))
 		return 0;
 	to = page_address(pfrag->page) + pfrag->offset;
 	ws_gather_array(ctx->cfg.send_opcode, a->msgs + i, a->n - i, user, in,
-			to, to + pfrag->size - pfrag->offset, &g);
+			to, pfrag->size - pfrag->offset, &g);
 	if (!g.messages)
 		return 0;
 	iov_iter_advance(from, g.in);

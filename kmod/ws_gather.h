@@ -7,8 +7,6 @@
 
 /* Longer payloads get a run of their own, see ws_send_frame(). */
 #define WS_GATHER_MAX		4096
-/* What a frame takes at most, and how far copying by words may overshoot. */
-#define WS_GATHER_ROOM(n)	((n) + WS_HDR_MAX + 8)
 
 /**
  * struct ws_gathered - what a run of frames has in it
@@ -28,7 +26,7 @@ struct ws_gathered {
 void ws_gather_records(u8 opcode, const u8 __user *from, const u8 __user *end,
 		       u8 *to, struct ws_gathered *g);
 void ws_gather_array(u8 opcode, const struct ws_msg *msgs, u32 count,
-		     const u8 __user *from, size_t in, u8 *to, const u8 *room,
+		     const u8 __user *from, size_t in, u8 *to, size_t room,
 		     struct ws_gathered *g);
 
 /* ws_batch_send.c */

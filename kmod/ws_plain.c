@@ -12,6 +12,23 @@
 /* Longer payloads are for routines that are made for them, ws_copy.c. */
 #define PLAIN_MAX	4096
 
+/* A struct ws_msg as the loop writes it, less its length. */
+#define PLAIN_MSG(opcode)	((u64)(opcode) << 32 | \
+				 (u64)(WS_MSG_END | WS_MSG_MORE) << 40)
+#define PLAIN_FLAG(flag)	((u64)(flag) << 40)
+
+/**
+ * struct frame - one message of the loop
+ * @p: its payload
+ * @n: bytes of it
+ * @msg: its struct ws_msg, of little endian
+ */
+struct frame {
+	const u8 *p;
+	u64 n;
+	u64 msg;
+};
+
 /* 32 bytes, within a user-access section; false for a fault. */
 static __always_inline bool put_four(u8 __user *to, const u8 *p, u64 key)
 {
@@ -27,119 +44,173 @@ fault:
 }
 
 /*
+ * Less than 32 bytes that end at @behind; bytes from @begin on, and eight at
+ * least, can be read. A record is filled up with zeros.
+ */
+static __always_inline bool put_rest(u8 __user *to, const u8 *p, u32 n,
+				     u64 key, const u8 *behind,
+				     const u8 *begin, bool records)
+{
+	const u8 *at;
+	u64 w;
+
+	for (; n >= 8; n -= 8, p += 8, to += 8)
+		unsafe_put_user(ws_word(p) ^ key, (u64 __user *)to, fault);
+	if (!n)
+		return true;
+	/* Where eight bytes can be read that have them. */
+	at = max(behind - 8, begin);
+	w = ws_word(at) >> 8 * (p - at) ^ key;
+	w &= ~0ULL >> (64 - 8 * n);
+	if (records)
+		unsafe_put_user(w, (u64 __user *)to, fault);
+	for (; !records && n; n--, w >>= 8, to++)
+		unsafe_put_user((u8)w, to, fault);
+	return true;
+fault:
+	return false;
+}
+
+/* A payload; false for a fault. */
+static __always_inline bool put_payload(u8 __user *to, const u8 *p, u64 n,
+					const u8 *behind, const u8 *begin,
+					bool records, bool masked, bool vector)
+{
+	u64 key = ws_plain_key(p, masked);
+
+	if (vector && n >= 128) {
+		u32 rest = ws_avx2_unmask((__force void *)to, p, n, key);
+
+		if (rest >= 32)
+			return false;
+		p += n - rest;
+		to += n - rest;
+		n = rest;
+	}
+	key |= key << 32;
+	if (unlikely(n >= 64)) {
+		for (; n >= 32; n -= 32, p += 32, to += 32)
+			if (!put_four(to, p, key))
+				return false;
+	} else if (n & 32) {
+		if (!put_four(to, p, key))
+			return false;
+	}
+	return !(n & 31) || put_rest(to + (n & 32), p + (n & 32), n & 31, key,
+				     behind, begin, records);
+}
+
+/*
+ * A frame that is not like the first: of the other opcode, compressed or
+ * longer. False for what the loop does not take.
+ */
+static __always_inline bool other_frame(const struct ws_batch *b,
+					const u8 *q, u64 head, bool masked,
+					struct frame *f)
+{
+	u32 kind = ws_plain_kind(head, masked, b->fresh ? 0 : WS_RSV1,
+				 WS_OP_TEXT);
+
+	if (kind > 1 || (b->fresh && !kind))
+		return false;
+	f->n = head >> 8 & 0x7f;
+	f->p = q + (masked ? 6 : 2);
+	if (f->n > 125) {
+		f->n = ws_plain_len(head);
+		f->p += 2;
+		if (!f->n || f->n > PLAIN_MAX ||
+		    (b->fresh && f->n > b->ctx->cfg.max_message))
+			return false;
+	}
+	f->msg = PLAIN_MSG(WS_OP_TEXT + kind) + f->n;
+	if (head & WS_RSV1)
+		f->msg |= PLAIN_FLAG(WS_MSG_RSV1);
+	return true;
+}
+
+/*
  * Whole messages of one frame each, as long as header and payload lie in one
  * piece: one user-access section for all, in which no call may be made. It
  * stops at whatever is anything else, and leaves that to take_any(), which
- * judges. The bytes are from @q to @end, the reader's memory from @u to @uend.
+ * judges. With @b->fresh it judges itself, and text is something else, too.
  *
- * With @b->fresh it judges itself, and text is something else, too.
+ * That something follows is said of each, and taken back at the end. Most
+ * frames are like the first, so this is what is looked for: one comparison
+ * covers the first byte, the mask bit and the length.
  *
  * Return: how much of the reader's memory was used.
  */
 static __always_inline u32 take_plain(struct ws_batch *b, const u8 *q,
-				      const u8 *end, u8 __user *u,
-				      u8 __user *uend, bool records,
-				      bool masked, bool vector)
+				      u32 size, u8 __user *u, u32 room,
+				      bool records, bool masked, bool vector)
 {
-	const u32 max = min(b->left, b->max - b->n);
-	const bool unsure = b->ctx->rx.lazy;
-	/* What @left is at the message that nothing is behind of. */
-	const u32 final = unsure || ws_batch_more(b->ctx, b->left - max) ? 0 : 1;
-	const u32 rsv = b->fresh ? 0 : WS_RSV1, kinds = b->fresh ? 0 : 1;
-	const u32 least = b->fresh ? WS_OP_BINARY : WS_OP_TEXT;
-	const u64 what = (u64)least << 32 |
-			 (u64)(WS_MSG_END | WS_MSG_MORE) << 40;
-	const u32 longest = b->fresh ? min_t(u64, b->ctx->cfg.max_message,
-					     PLAIN_MAX) : PLAIN_MAX;
+	const u32 max = b->fresh ? b->max - b->n :
+				   min(b->left, b->max - b->n);
+	const u8 *begin = q, *end = q + size;
+	u8 __user *ubegin = u, *uend = u + room, *last = u;
 	struct ws_msg *desc = b->desc + b->n;
-	u8 __user *ubegin = u, *last = u;
-	const u8 *begin = q;
-	u32 left = max;
+	u32 opcode, first, left = max;
 	u64 len = 0;
 
-	if (!user_write_access_begin(u, uend - u))
+	if (size < 8 || !max || !user_write_access_begin(u, room))
 		return 0;
-	for (; left && q <= end - 8; left--) {
-		u64 head = ws_word(q), msg, key;
-		u32 kind = ws_plain_kind(head, masked, rsv, least);
-		u32 n = head >> 8 & 0x7f;
-		const u8 *p = q + (masked ? 6 : 2);
+	opcode = b->fresh || (*q & 0xf) != WS_OP_TEXT ? WS_OP_BINARY :
+							WS_OP_TEXT;
+	first = (masked ? 0x8080 : 0x80) + opcode;
+	do {
+		u64 head = ws_word(q);
+		struct frame f = {
+			.p = q + (masked ? 6 : 2),
+			.n = ror32((u32)(head & 0xffff) - first, 8),
+		};
 		u8 __user *to = u, *next;
+		const u8 *behind;
 
-		if (kind > kinds)
+		f.msg = PLAIN_MSG(opcode) + f.n;
+		if (unlikely(f.n > 125) &&
+		    !other_frame(b, q, head, masked, &f))
 			break;
-		if (unlikely(n > 125)) {
-			n = ws_plain_len(head);
-			p += 2;
-			if (!n || n > longest)
-				break;
-		}
-		next = u + (records ? WS_RECORD_SIZE(n) : n);
-		if (p + n > end || next > uend)
+		next = u + (records ? WS_RECORD_SIZE(f.n) : f.n);
+		behind = f.p + f.n;
+		if (behind > end || next > uend)
 			break;
-		msg = n + ((u64)kind << 32) + what;
-		if (unlikely(head & WS_RSV1))
-			msg += (u64)WS_MSG_RSV1 << 40;
-		if (unlikely(left == final))
-			msg -= (u64)WS_MSG_MORE << 40;
 		if (records) {
-			unsafe_put_user(msg, (u64 __user *)to, fault);
+			unsafe_put_user(f.msg, (u64 __user *)to, fault);
 			to += 8;
 		} else {
-			*(u64 *)desc++ = msg;
+			*(u64 *)desc++ = f.msg;
 		}
-		len += n;
-		q = p + n;
-		key = ws_plain_key(p, masked);
-		if (vector && n >= 128) {
-			u32 rest = ws_avx2_unmask((__force void *)to, p, n,
-						  key);
-
-			if (rest >= 32)
-				goto fault;
-			p += n - rest;
-			to += n - rest;
-			n = rest;
-		}
-		key |= key << 32;
-		for (; n >= 64; n -= 32, p += 32, to += 32)
-			if (!put_four(to, p, key))
-				goto fault;
-		if (n & 32 && !put_four(to, p, key))
-			goto fault;
-		if (n & 31) {
-			p += n & 32;
-			to += n & 32;
-			n &= 31;
-			for (; n >= 8; n -= 8, p += 8, to += 8)
-				unsafe_put_user(ws_word(p) ^ key,
-						(u64 __user *)to, fault);
-		}
-		if (n & 31) {
-			/* Where eight bytes can be read that have them. */
-			const u8 *at = max(q - 8, begin);
-			u64 w = ws_word(at) >> 8 * (p - at) ^ key;
-
-			w &= ~0ULL >> (64 - 8 * n);
-			if (records)
-				unsafe_put_user(w, (u64 __user *)to, fault);
-			for (; !records && n; n--, w >>= 8, to++)
-				unsafe_put_user((u8)w, to, fault);
-		}
+		len += f.n;
 		last = u;
 		u = next;
+		q = behind;
+		if (!put_payload(to, f.p, f.n, behind, begin, records, masked,
+				 vector))
+			goto fault;
+	} while (--left && q <= end - 8);
+
+	if (q == begin) {
+		user_write_access_end();
+		return 0;
+	}
+	b->unsure = true;
+	if (q == end && b->fresh && b->taken.cur.seq + size == b->limit) {
+		b->unsure = false;
+		if (records)
+			unsafe_put_user((u8)WS_MSG_END,
+					last + offsetof(struct ws_msg, flags),
+					fault);
+		else
+			desc[-1].flags = WS_MSG_END;
 	}
 	user_write_access_end();
-	if (q == begin)
-		return 0;
 	b->last = last;
-	b->unsure = unsure;
 	b->end = true;
 	b->n += max - left;
+	b->left -= b->fresh ? 0 : max - left;
 	b->taken.messages += max - left;
 	b->taken.len += len;
 	b->taken.cur.seq += q - begin;
-	b->left -= max - left;
 	return u - ubegin;
 fault:
 	/* What was written is not told of; take_any() does it again. */
@@ -155,25 +226,25 @@ fault:
 static noinline u32 take_masked_records(struct ws_batch *b, const u8 *q, u32 n,
 					u8 __user *u, u32 room)
 {
-	return take_plain(b, q, q + n, u, u + room, true, true, false);
+	return take_plain(b, q, n, u, room, true, true, false);
 }
 
 static noinline u32 take_bare_records(struct ws_batch *b, const u8 *q, u32 n,
 				      u8 __user *u, u32 room)
 {
-	return take_plain(b, q, q + n, u, u + room, true, false, false);
+	return take_plain(b, q, n, u, room, true, false, false);
 }
 
 static noinline u32 take_masked_array(struct ws_batch *b, const u8 *q, u32 n,
 				      u8 __user *u, u32 room)
 {
-	return take_plain(b, q, q + n, u, u + room, false, true, false);
+	return take_plain(b, q, n, u, room, false, true, false);
 }
 
 static noinline u32 take_bare_array(struct ws_batch *b, const u8 *q, u32 n,
 				    u8 __user *u, u32 room)
 {
-	return take_plain(b, q, q + n, u, u + room, false, false, false);
+	return take_plain(b, q, n, u, room, false, false, false);
 }
 
 /*
@@ -186,8 +257,8 @@ static noinline u32 take_vector_records(struct ws_batch *b, const u8 *q, u32 n,
 	u32 used;
 
 	ws_vector_begin();
-	used = take_plain(b, q, q + min_t(u32, n, WS_VECTOR_SECTION), u,
-			  u + room, true, true, true);
+	used = take_plain(b, q, min_t(u32, n, WS_VECTOR_SECTION), u, room,
+			  true, true, true);
 	ws_vector_end();
 	return used;
 }

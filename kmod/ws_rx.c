@@ -465,20 +465,21 @@ void ws_rx_scan_rest(struct ws_ctx *ctx)
 /**
  * ws_rx_taken() - the reader has looked at messages that ws_rx_scan() had not
  * @ctx: the socket, whose @rx.lazy is set
- * @seq: where the last of them ends; the first began at @ctx->rx.scan
- * @messages: how many, 1 or more
- * @payload: their payload bytes
+ * @taken: 1 or more whole messages of one frame each, from @ctx->rx.head on;
+ *	the first of them had been looked at
  *
  * Process context, socket lock.
  */
-void ws_rx_taken(struct ws_ctx *ctx, u32 seq, u32 messages, u32 payload)
+void ws_rx_taken(struct ws_ctx *ctx, const struct ws_taken *taken)
 {
 	struct ws_rx *rx = &ctx->rx;
 
 	rx->open = false;
-	rx->scan.seq = seq;
-	WRITE_ONCE(rx->payload, rx->payload + payload);
-	WRITE_ONCE(rx->complete, rx->complete + messages);
+	rx->scan.seq = taken->cur.seq;
+	WRITE_ONCE(rx->payload, taken->len);
+	WRITE_ONCE(rx->complete, taken->messages);
+	if (rx->scan.seq == ws_lower_end(ctx))
+		rx->lazy = false;
 }
 
 /*
