@@ -498,6 +498,18 @@ static inline void ws_unlock(struct ws_ctx *ctx)
 		release_sock(ctx->sk);
 }
 
+/*
+ * Is nothing under way to TCP, nor due? Mostly; else ws_ctrl_pending() knows
+ * whether there is something to do. For callers that have the lock.
+ */
+static inline bool ws_ctrl_quiet(const struct ws_ctx *ctx)
+{
+	const struct ws_tx *tx = &ctx->tx;
+
+	return likely(!(tx->nseg | tx->npong | tx->close | tx->fin |
+			ctx->time.ping | ctx->rx.cramped));
+}
+
 static inline void ws_owned_by_me(const struct ws_ctx *ctx)
 {
 	if (ctx->tls)
@@ -817,6 +829,10 @@ int ws_record_end(struct iov_iter *to, const struct ws_msg *msg, size_t rest);
 int ws_batch_recv(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		  struct ws_got *got);
 
+/* ws_plain.c */
+void ws_plain_one(const struct ws_ctx *ctx, const u8 *q, u32 size,
+		  u8 __user *to, size_t room, struct ws_piece *pc);
+
 /* ws_recv.c */
 int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	       int *addr_len);
@@ -838,11 +854,18 @@ static inline gfp_t ws_tx_gfp(const struct ws_ctx *ctx)
 	return ctx->tls ? GFP_KERNEL : ctx->sk->sk_allocation;
 }
 
+/* Payload of a frame that fits a page. */
+#define WS_TX_SMALL	(PAGE_SIZE - WS_HDR_MAX)
+
 bool ws_tx_enlarge(struct ws_tx *tx);
 int ws_tx_open(struct ws_ctx *ctx);
 void ws_tx_seal(struct ws_ctx *ctx, struct ws_hdr *hdr);
 void ws_tx_free(struct ws_tx *tx);
 int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from);
+int ws_tx_send_run(struct ws_ctx *ctx, struct page_frag *pfrag, u32 len,
+		   bool more);
+int ws_tx_send_small(struct ws_ctx *ctx, struct ws_hdr *hdr,
+		     struct iov_iter *from, bool more);
 int ws_tx_push(struct ws_ctx *ctx, bool more);
 int ws_tx_flush(struct ws_ctx *ctx);
 u32 ws_tx_end(const struct ws_ctx *ctx);

@@ -52,14 +52,9 @@ static int send_plain(struct ws_ctx *ctx, struct iov_iter *from, long timeo,
 	if (!g->messages)
 		return 0;
 
-	get_page(pfrag->page);
-	tx->one.bv_page = pfrag->page;
-	tx->one.bv_offset = pfrag->offset;
-	tx->one.bv_len = g->out;
-	tx->nseg = 1;
-	pfrag->offset += g->out;
 	ws_batch_count(ctx, g);
-	err = ws_tx_push(ctx, more || g->in < iov_iter_count(from));
+	err = ws_tx_send_run(ctx, pfrag, g->out,
+			     more || g->in < iov_iter_count(from));
 	if (err && err != -EAGAIN)
 		return err;
 	iov_iter_advance(from, g->in);

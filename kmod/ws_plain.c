@@ -12,6 +12,9 @@
 /* Longer payloads are for routines that are made for them, ws_copy.c. */
 #define PLAIN_MAX	4096
 
+/* One that is alone has the kernel's own or vectors, see ws_copy_unmask(). */
+#define PLAIN_ONE_MAX	1024
+
 /* A struct ws_msg as the loop writes it, less its length. */
 #define PLAIN_MSG(opcode)	((u64)(opcode) << 32 | \
 				 (u64)(WS_MSG_END | WS_MSG_MORE) << 40)
@@ -43,29 +46,47 @@ fault:
 	return false;
 }
 
+/* The last bytes of a payload, which end at @behind; false for a fault. */
+static __always_inline bool put_end(u8 __user *to, const u8 *p, u32 n,
+				    u64 key, const u8 *behind, const u8 *begin,
+				    bool records)
+{
+	/* Where eight bytes can be read that have them. */
+	const u8 *at = max(behind - 8, begin);
+	u64 w = ws_word(at) >> 8 * (p - at) ^ key;
+
+	if (records) {
+		/* With the zeros behind them. */
+		w &= ~0ULL >> (64 - 8 * n);
+		unsafe_put_user(w, (u64 __user *)to, fault);
+		return true;
+	}
+	for (; n; n--, w >>= 8, to++)
+		unsafe_put_user((u8)w, to, fault);
+	return true;
+fault:
+	return false;
+}
+
 /*
- * Less than 32 bytes that end at @behind; bytes from @begin on, and eight at
- * least, can be read. A record is filled up with zeros.
+ * Less than 32 bytes that end at @behind, with 32 or more before them if
+ * @before; what lies from @begin on can be read, and that is eight bytes at
+ * least.
  */
 static __always_inline bool put_rest(u8 __user *to, const u8 *p, u32 n,
 				     u64 key, const u8 *behind,
-				     const u8 *begin, bool records)
+				     const u8 *begin, bool records,
+				     bool before)
 {
-	const u8 *at;
-	u64 w;
-
-	for (; n >= 8; n -= 8, p += 8, to += 8)
+	for (; n >= 8; n -= 8, p += 8, to += 8, before = true)
 		unsafe_put_user(ws_word(p) ^ key, (u64 __user *)to, fault);
 	if (!n)
 		return true;
-	/* Where eight bytes can be read that have them. */
-	at = max(behind - 8, begin);
-	w = ws_word(at) >> 8 * (p - at) ^ key;
-	w &= ~0ULL >> (64 - 8 * n);
-	if (records)
-		unsafe_put_user(w, (u64 __user *)to, fault);
-	for (; !records && n; n--, w >>= 8, to++)
-		unsafe_put_user((u8)w, to, fault);
+	if (records || !before)
+		return put_end(to, p, n, key, behind, begin, records);
+	/* Once more those that are before them. */
+	unsafe_put_user(ws_word(behind - 8) ^ ror64(key, 8 * (n & 3)),
+			(u64 __user *)(to + n - 8), fault);
 	return true;
 fault:
 	return false;
@@ -77,6 +98,7 @@ static __always_inline bool put_payload(u8 __user *to, const u8 *p, u64 n,
 					bool records, bool masked, bool vector)
 {
 	u64 key = ws_plain_key(p, masked);
+	bool before = n >= 32;
 
 	if (vector && n >= 128) {
 		u32 rest = ws_avx2_unmask((__force void *)to, p, n, key);
@@ -97,7 +119,7 @@ static __always_inline bool put_payload(u8 __user *to, const u8 *p, u64 n,
 			return false;
 	}
 	return !(n & 31) || put_rest(to + (n & 32), p + (n & 32), n & 31, key,
-				     behind, begin, records);
+				     behind, begin, records, before);
 }
 
 /*
@@ -286,4 +308,58 @@ u32 ws_plain_take(struct ws_batch *b, const u8 *q, u32 n, u8 __user *u,
 				take_bare_array(b, q, n, u, room);
 	return masked ? take_masked_records(b, q, n, u, room) :
 			take_bare_records(b, q, n, u, room);
+}
+
+static __always_inline void plain_one(const u8 *q, u32 size, u8 __user *to,
+				      size_t room, bool masked,
+				      struct ws_piece *pc)
+{
+	const u8 *p = q + (masked ? 6 : 2);
+	u64 head = ws_word(q);
+	u32 kind = ws_plain_kind(head, masked, 0, WS_OP_TEXT);
+	u32 n = head >> 8 & 0x7f;
+	bool good;
+
+	if (kind > 1)
+		return;
+	if (n > 125) {
+		n = ws_plain_len(head);
+		p += 2;
+		if (!n || n >= PLAIN_ONE_MAX)
+			return;
+	}
+	if (p + n > q + size || n > room || !user_write_access_begin(to, n))
+		return;
+	good = put_payload(to, p, n, p + n, q, false, masked, false);
+	user_write_access_end();
+	if (!good)
+		return;
+	pc->cur.seq += p - q + n;
+	pc->len = n;
+	pc->copied = n;
+	pc->opcode = WS_OP_TEXT + kind;
+	pc->end = true;
+}
+
+/**
+ * ws_plain_one() - give the reader one message, if it is like most
+ * @ctx: the socket
+ * @q: where the message begins
+ * @size: how many bytes of the stream lie there in one piece
+ * @to: the reader's memory
+ * @room: bytes of it
+ * @pc: as ws_piece_walk() fills it; or left alone, and that must do it
+ *
+ * The message has been judged. Process context, socket lock; may sleep on user
+ * memory.
+ */
+void ws_plain_one(const struct ws_ctx *ctx, const u8 *q, u32 size,
+		  u8 __user *to, size_t room, struct ws_piece *pc)
+{
+	if (size < 8)
+		return;
+	if (ctx->cfg.role == WS_ROLE_SERVER)
+		plain_one(q, size, to, room, true, pc);
+	else
+		plain_one(q, size, to, room, false, pc);
 }

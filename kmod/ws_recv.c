@@ -22,6 +22,31 @@ static void put_msg(struct msghdr *msg, struct ws_got *got)
 		put_cmsg(msg, SOL_WS, WS_MSG, sizeof(got->msg), &got->msg);
 }
 
+/* The message at the front, if it is like most: whole, short, of one frame. */
+static bool recv_plain(struct ws_ctx *ctx, struct iov_iter *to,
+		       struct ws_piece *pc)
+{
+	const struct ws_rx *rx = &ctx->rx;
+	struct ws_run run = {};
+	size_t room = INT_MAX;
+	u8 __user *user;
+	const u8 *p;
+	u32 size;
+
+	if (!WS_PLAIN || !rx->complete || rx->head.frame || rx->head.opcode)
+		return false;
+	user = ws_compat_iter_user(to, &room);
+	p = user ? ws_lower_run(ctx, &run, rx->head.seq, &size) : NULL;
+	if (p)
+		ws_plain_one(ctx, p, min(size, rx->scan.seq - rx->head.seq),
+			     user, room, pc);
+	ws_lower_run_end(&run);
+	if (!pc->end)
+		return false;
+	iov_iter_advance(to, pc->len);
+	return true;
+}
+
 /*
  * One piece of the message at the front. Return: 0, -EFAULT, or -EAGAIN when
  * the stream turned out to be broken and the caller must look again.
@@ -36,7 +61,9 @@ static int recv_data(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 	bool broken;
 	int err;
 
-	err = ws_piece_walk(ctx, &msg->msg_iter, whole, &pc);
+	err = 0;
+	if (!recv_plain(ctx, &msg->msg_iter, &pc))
+		err = ws_piece_walk(ctx, &msg->msg_iter, whole, &pc);
 	if (err == -EFAULT)
 		return err;
 	if (ctx->rx.complete)	/* has an end, or is too large for the buffer */
@@ -181,7 +208,7 @@ static bool stream_ended(const struct sock *sk)
 }
 
 /* Return: 1 for something to read, 0 for the end, or a negated errno. */
-static int wait_readable(struct ws_ctx *ctx, long *timeo)
+static noinline int wait_readable(struct ws_ctx *ctx, long *timeo)
 {
 	struct sock *sk = ctx->sk;
 	bool last_look = ctx->tls;
@@ -249,8 +276,10 @@ static int recv_locked(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 	bool any = false;
 
 	for (;;) {
-		int ret = wait_readable(ctx, &timeo);
+		int ret = 1;
 
+		if (!rx->complete)
+			ret = wait_readable(ctx, &timeo);
 		if (ret <= 0)
 			return any ? 1 : ret;
 		/* Another reader took what comes next. */
@@ -316,7 +345,8 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 		return -EINVAL;
 
 	ws_lock(ctx);
-	ws_rx_start(ctx);
+	if (unlikely(!ctx->rx.started))
+		ws_rx_start(ctx);
 	ret = recv_locked(ctx, msg, flags,
 			  sock_rcvtimeo(sk, flags & MSG_DONTWAIT), &got);
 	if (ret > 0) {
@@ -331,7 +361,7 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	ws_tls_tell(ctx);
 	if (msg->msg_get_inq)
 		msg->msg_inq = ws_rx_readable(ctx);
-	if (ws_ctrl_pending(ctx)) {
+	if (!ws_ctrl_quiet(ctx) && ws_ctrl_pending(ctx)) {
 		ws_tx_flush(ctx);
 		ws_ctrl_kick(ctx);
 	}

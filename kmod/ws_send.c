@@ -139,8 +139,10 @@ int ws_send_wait(struct ws_ctx *ctx, bool *mine, long *timeo)
 		if (err)
 			return err;
 		if (!tx->busy || *mine) {
-			err = ws_ctrl_pending(ctx) || tx->gather ?
-				ws_tx_flush(ctx) : 0;
+			err = 0;
+			if (unlikely(!ws_ctrl_quiet(ctx) || tx->gather) &&
+			    (ws_ctrl_pending(ctx) || tx->gather))
+				err = ws_tx_flush(ctx);
 			if (!err && sk_stream_memory_free(ctx->sk))
 				return tx_state(ctx);
 			if (err && err != -EAGAIN)
@@ -198,6 +200,7 @@ ssize_t ws_send_frame(struct ws_ctx *ctx, struct msghdr *msg, size_t left,
 		      const struct ws_request *req, long timeo)
 {
 	struct ws_tx *tx = &ctx->tx;
+	bool small, more;
 	struct ws_hdr hdr = {
 		.len = ws_send_room(ctx, left, timeo),
 		.opcode = tx->opcode ? WS_OP_CONT : req->opcode,
@@ -206,11 +209,15 @@ ssize_t ws_send_frame(struct ws_ctx *ctx, struct msghdr *msg, size_t left,
 	int err;
 
 	hdr.fin = !req->more && hdr.len == left;
-	if (unlikely(req->zc))
+	more = !hdr.fin && req->more;
+	small = !req->zc && hdr.len <= WS_TX_SMALL;
+	if (likely(small))
+		err = ws_tx_send_small(ctx, &hdr, &msg->msg_iter, more);
+	else if (unlikely(req->zc))
 		err = ws_zc_build(ctx, &hdr, &msg->msg_iter, req->zc);
 	else
 		err = ws_tx_build(ctx, &hdr, &msg->msg_iter);
-	if (err)
+	if (err && !(small && err == -EAGAIN))
 		return err;
 
 	if (!tx->opcode) {
@@ -224,10 +231,10 @@ ssize_t ws_send_frame(struct ws_ctx *ctx, struct msghdr *msg, size_t left,
 	}
 	ctx->info.tx_bytes += hdr.len;
 	ws_stats_add(ctx, WS_MIB_TX_BYTES, hdr.len);
-	if (unlikely(tx->gather))
-		return hdr.len;
 	/* What TCP does not take now it takes later, before anything else. */
-	err = ws_tx_push(ctx, !hdr.fin && req->more);
+	if (small || unlikely(tx->gather))
+		return hdr.len;
+	err = ws_tx_push(ctx, more);
 	return err && err != -EAGAIN ? err : hdr.len;
 }
 
@@ -240,7 +247,6 @@ static void wait_sent(struct ws_ctx *ctx, long *timeo)
 	while (*timeo && ctx->tx.nseg && !tx_state(ctx) &&
 	       !tx_sleep(ctx, true, timeo))
 		ws_tx_flush(ctx);
-	ws_ctrl_kick(ctx);
 }
 
 /**
@@ -254,10 +260,11 @@ void ws_send_done(struct ws_ctx *ctx, bool mine, int err, long *timeo)
 {
 	if (mine)
 		not_busy(ctx);
+	if (ws_ctrl_quiet(ctx))
+		return;
 	if (!err)
 		wait_sent(ctx, timeo);
-	else
-		ws_ctrl_kick(ctx);
+	ws_ctrl_kick(ctx);
 }
 
 /**
@@ -450,7 +457,8 @@ int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 		return -EOPNOTSUPP;
 
 	ws_lock(ctx);
-	ws_rx_start(ctx);
+	if (unlikely(!ctx->rx.started))
+		ws_rx_start(ctx);
 	timeo = sock_sndtimeo(sk, flags & MSG_DONTWAIT);
 	if (unlikely(flags & WS_MSG_ZC)) {
 		ws_zc_begin(ctx, msg, len, &zc);

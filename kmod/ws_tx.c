@@ -167,14 +167,13 @@ void ws_tx_seal(struct ws_ctx *ctx, struct ws_hdr *hdr)
  * A frame that fits a page, which is what most are: its length is known before
  * and it is one run. The bounds are those of the page fragment, of which the
  * check in copy_from_iter() knows nothing, at a third of the copy's cost.
+ * Return: the frame's length, it is at @pfrag's offset; -EFAULT or -ENOMEM.
  */
-static int build_small(struct ws_ctx *ctx, struct ws_hdr *hdr,
-		       struct iov_iter *from)
+static int build_small(struct ws_ctx *ctx, struct page_frag *pfrag,
+		       struct ws_hdr *hdr, struct iov_iter *from)
 {
-	struct page_frag *pfrag = ws_tx_frag(ctx);
 	size_t head = ws_hdr_size(hdr->len, hdr->masked);
 	size_t len = hdr->len;
-	struct ws_tx *tx = &ctx->tx;
 	u8 *p;
 
 	if (unlikely(!skb_page_frag_refill(head + len, pfrag,
@@ -188,14 +187,22 @@ static int build_small(struct ws_ctx *ctx, struct ws_hdr *hdr,
 	ws_hdr_build(p, hdr);
 	if (hdr->key)
 		ws_mask_copy(p + head, p + head, len, hdr->key);
+	return head + len;
+}
 
-	get_page(pfrag->page);
-	tx->one.bv_page = pfrag->page;
-	tx->one.bv_offset = pfrag->offset;
-	tx->one.bv_len = head + len;
-	pfrag->offset += head + len;
+/* With a reference on the page. */
+static void one_run(struct ws_tx *tx, struct page *page, u32 offset, u32 len)
+{
+	tx->one.bv_page = page;
+	tx->one.bv_offset = offset;
+	tx->one.bv_len = len;
 	WRITE_ONCE(tx->nseg, 1);
-	return 0;
+}
+
+static void give_mask(const struct ws_ctx *ctx, struct ws_hdr *hdr)
+{
+	hdr->masked = ctx->cfg.role == WS_ROLE_CLIENT;
+	hdr->key = hdr->masked ? get_random_u32() : 0;
 }
 
 /**
@@ -213,14 +220,22 @@ static int build_small(struct ws_ctx *ctx, struct ws_hdr *hdr,
  */
 int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
 {
+	struct page_frag *pfrag = ws_tx_frag(ctx);
 	struct ws_tx *tx = &ctx->tx;
 	int err;
 
 	ws_owned_by_me(ctx);
-	hdr->masked = ctx->cfg.role == WS_ROLE_CLIENT;
-	hdr->key = hdr->masked ? get_random_u32() : 0;
-	if (likely(hdr->len <= PAGE_SIZE - WS_HDR_MAX))
-		return build_small(ctx, hdr, from);
+	give_mask(ctx, hdr);
+	if (likely(hdr->len <= WS_TX_SMALL)) {
+		int len = build_small(ctx, pfrag, hdr, from);
+
+		if (len < 0)
+			return len;
+		get_page(pfrag->page);
+		one_run(tx, pfrag->page, pfrag->offset, len);
+		pfrag->offset += len;
+		return 0;
+	}
 
 	ws_tx_enlarge(tx);
 	err = fill(ctx, ws_tx_runs(tx), tx->large ? WS_FRAME_SEGS : 1, hdr->len,
@@ -231,6 +246,20 @@ int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
 	}
 	ws_tx_seal(ctx, hdr);
 	return 0;
+}
+
+/* TCP would take sk_err from the reader or writer it is meant for. */
+static bool takes_bytes(const struct sock *sk)
+{
+	return likely(!sk->sk_err && !(sk->sk_shutdown & SEND_SHUTDOWN) &&
+		      ((1 << sk->sk_state) &
+		       (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)));
+}
+
+/* Is it to be tried again? */
+static bool is_full(int n)
+{
+	return n == -EAGAIN || n == -ENOMEM || n == -ENOBUFS || !n;
 }
 
 /* Hand TCP what can go in one call. Return: bytes, or a negated errno. */
@@ -285,22 +314,18 @@ static void runs_taken(struct ws_tx *tx, size_t len)
 int ws_tx_push(struct ws_ctx *ctx, bool more)
 {
 	struct ws_tx *tx = &ctx->tx;
-	struct sock *sk = ctx->sk;
 
 	ws_owned_by_me(ctx);
 	if (unlikely(tx->gather))
 		ws_zc_seal(ctx, false);
-	/* TCP would take sk_err from the reader or writer it is meant for. */
-	if (frame_pending(tx) &&
-	    (sk->sk_err || (sk->sk_shutdown & SEND_SHUTDOWN) ||
-	     !((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)))) {
+	if (frame_pending(tx) && !takes_bytes(ctx->sk)) {
 		ws_tx_free(tx);
 		return -EPIPE;
 	}
 	while (frame_pending(tx)) {
 		int n = push_runs(ctx, more);
 
-		if (n == -EAGAIN || n == -ENOMEM || n == -ENOBUFS || !n)
+		if (is_full(n))
 			return -EAGAIN;
 		if (n < 0) {
 			ws_tx_free(tx);
@@ -313,6 +338,66 @@ int ws_tx_push(struct ws_ctx *ctx, bool more)
 	if (ctx->tls)
 		ws_tls_sent(ctx);
 	return 0;
+}
+
+/**
+ * ws_tx_send_run() - send frames that lie in one piece, as they are built
+ * @ctx: the socket; no frame may be under way
+ * @pfrag: they are at its offset, which is moved on
+ * @len: bytes
+ * @more: another frame follows at once
+ *
+ * Return: as ws_tx_push().
+ */
+int ws_tx_send_run(struct ws_ctx *ctx, struct page_frag *pfrag, u32 len,
+		   bool more)
+{
+	struct bio_vec bv = {
+		.bv_page = pfrag->page,
+		.bv_offset = pfrag->offset,
+		.bv_len = len,
+	};
+	int n;
+
+	ws_owned_by_me(ctx);
+	/* TCP may use, and use up, the same page fragment. */
+	get_page(bv.bv_page);
+	pfrag->offset += len;
+	if (unlikely(ctx->tls)) {
+		one_run(&ctx->tx, bv.bv_page, bv.bv_offset, len);
+		return ws_tx_push(ctx, more);
+	}
+	n = -EPIPE;
+	if (takes_bytes(ctx->sk))
+		n = ws_compat_tcp_send_pages(ctx->sk, &bv, 1, len, more, false);
+	if (likely(n == len) || (n < 0 && !is_full(n))) {
+		put_page(bv.bv_page);
+		return min(n, 0);
+	}
+	n = max(n, 0);
+	one_run(&ctx->tx, bv.bv_page, bv.bv_offset + n, len - n);
+	ctx->tx.cut = n;
+	return ws_tx_push(ctx, more);
+}
+
+/**
+ * ws_tx_send_small() - build a frame and send it
+ * @ctx: the socket; no frame may be under way
+ * @hdr: as for ws_tx_build(), and at most WS_TX_SMALL in len
+ * @from: where the payload comes from; left after what was taken
+ * @more: another frame follows at once
+ *
+ * Return: as ws_tx_push(), or -EFAULT or -ENOMEM with nothing built.
+ */
+int ws_tx_send_small(struct ws_ctx *ctx, struct ws_hdr *hdr,
+		     struct iov_iter *from, bool more)
+{
+	struct page_frag *pfrag = ws_tx_frag(ctx);
+	int len;
+
+	give_mask(ctx, hdr);
+	len = build_small(ctx, pfrag, hdr, from);
+	return len < 0 ? len : ws_tx_send_run(ctx, pfrag, len, more);
 }
 
 /**
