@@ -585,6 +585,7 @@ u32 ws_lower_end(const struct ws_ctx *ctx);
 void ws_lower_seek(const struct ws_ctx *ctx, struct ws_run *run, u32 seq);
 const u8 *ws_lower_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
 		       u32 *len);
+const u8 *ws_lower_first(const struct ws_ctx *ctx, u32 seq, u32 *len);
 int ws_lower_peek(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
 		  u8 *buf, u32 n);
 int ws_lower_header(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
@@ -758,8 +759,26 @@ void ws_rx_closed(struct ws_ctx *ctx);
 void ws_rx_wake(struct ws_ctx *ctx);
 void ws_rx_arrived(struct ws_ctx *ctx);
 bool ws_rx_pressed(const struct ws_ctx *ctx);
-bool ws_rx_readable(const struct ws_ctx *ctx);
 void ws_rx_data_ready(struct sock *sk);
+
+/**
+ * ws_rx_readable() - would a reader get anything but EAGAIN?
+ * @ctx: the socket
+ *
+ * The end of TCP's stream is for the caller to see. Without the lock the
+ * answer is a hint.
+ */
+static inline bool ws_rx_readable(const struct ws_ctx *ctx)
+{
+	const struct ws_rx *rx = &ctx->rx;
+
+	if (READ_ONCE(rx->complete))
+		return true;
+	if (READ_ONCE(rx->stop) != WS_STOP_NONE)
+		return !ws_tls_awaits(ctx);
+	/* data_race(): poll() asks without the lock, and asks again when woken. */
+	return READ_ONCE(rx->payload) && data_race(ws_rx_pressed(ctx));
+}
 
 /* ws_copy.c */
 int ws_copy_unmask(struct iov_iter *to, const u8 *p, u32 n, u32 key,
@@ -802,9 +821,23 @@ struct ws_taken {
 int ws_piece_walk(const struct ws_ctx *ctx, struct iov_iter *to, bool whole,
 		  struct ws_piece *pc);
 void ws_piece_take(struct ws_taken *taken, const struct ws_piece *pc);
-bool ws_piece_sound(const struct ws_ctx *ctx, const struct ws_taken *taken);
 int ws_piece_broken(struct ws_ctx *ctx);
 void ws_piece_commit(struct ws_ctx *ctx, const struct ws_taken *taken);
+
+/**
+ * ws_piece_sound() - can this have come out of what was scanned?
+ * @ctx: the socket
+ * @taken: what this call would give
+ */
+static inline bool ws_piece_sound(const struct ws_ctx *ctx,
+				  const struct ws_taken *taken)
+{
+	const struct ws_rx *rx = &ctx->rx;
+
+	return taken->len <= rx->payload && taken->messages <= rx->complete &&
+	       (ctx->tls || tcp_sk(ctx->sk)->copied_seq == rx->copied);
+}
+
 
 /* ws_batch.c */
 
@@ -830,8 +863,24 @@ int ws_batch_recv(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		  struct ws_got *got);
 
 /* ws_plain.c */
-void ws_plain_one(const struct ws_ctx *ctx, const u8 *q, u32 size,
-		  u8 __user *to, size_t room, struct ws_piece *pc);
+
+/**
+ * struct ws_plain - a short message of one frame
+ * @size: bytes of the frame
+ * @len: bytes of its payload
+ * @opcode: WS_OP_TEXT or WS_OP_BINARY
+ */
+struct ws_plain {
+	u32 size;
+	u32 len;
+	u8 opcode;
+};
+
+bool ws_plain_judge(const struct ws_ctx *ctx, const u8 *q, u32 size,
+		    struct ws_plain *one);
+bool ws_plain_one(const struct ws_ctx *ctx, const u8 *q, u32 size,
+		  u8 __user *to, size_t room, bool record,
+		  struct ws_plain *one);
 
 /* ws_recv.c */
 int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,

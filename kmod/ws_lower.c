@@ -169,6 +169,32 @@ const u8 *ws_lower_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
 }
 
 /**
+ * ws_lower_first() - the same for what is at the front of TCP's queue
+ * @ctx: the socket
+ * @seq: which byte, not before @ctx->rx.head.seq
+ * @len: set to how many bytes are there
+ *
+ * For machines on which no page needs mapping. Any context that has the socket
+ * lock.
+ *
+ * Return: as ws_lower_run(), or NULL when that must look.
+ */
+const u8 *ws_lower_first(const struct ws_ctx *ctx, u32 seq, u32 *len)
+{
+	const struct sk_buff *skb = skb_peek(&ctx->sk->sk_receive_queue);
+	struct ws_run run;
+	u32 off;
+
+	if (!skb || ctx->tls || ctx->rx.prefix)
+		return NULL;
+	off = seq - TCP_SKB_CB(skb)->seq;
+	if (off >= skb->len || !skb_run(skb, &run, &off))
+		return NULL;
+	*len = run.len - off;
+	return run.p + off;
+}
+
+/**
  * ws_lower_peek() - copy a few bytes of the stream
  * @ctx: the socket
  * @run: as for ws_lower_run()

@@ -167,19 +167,6 @@ void ws_piece_take(struct ws_taken *taken, const struct ws_piece *pc)
 }
 
 /**
- * ws_piece_sound() - can this have come out of what was scanned?
- * @ctx: the socket
- * @taken: what this call would give
- */
-bool ws_piece_sound(const struct ws_ctx *ctx, const struct ws_taken *taken)
-{
-	const struct ws_rx *rx = &ctx->rx;
-
-	return taken->len <= rx->payload && taken->messages <= rx->complete &&
-	       (ctx->tls || tcp_sk(ctx->sk)->copied_seq == rx->copied);
-}
-
-/**
  * ws_piece_commit() - it has been given: the bytes go back to TCP
  * @ctx: the socket
  * @taken: what was given, and is sound
@@ -202,6 +189,12 @@ void ws_piece_commit(struct ws_ctx *ctx, const struct ws_taken *taken)
 		ws_timer_excuse(ctx);
 	ws_lower_consume(ctx, taken->cur.seq);
 	rx->head = taken->cur;
+	/* With nothing left there is nothing to trim or to relieve. */
+	if (likely(rx->head.seq == rx->scan.seq && !ctx->tls &&
+		   skb_queue_empty(&ctx->sk->sk_receive_queue))) {
+		rx->cramped = false;
+		return;
+	}
 	ws_rx_trim(ctx);
 	ws_rx_relieve(ctx);
 }

@@ -310,56 +310,103 @@ u32 ws_plain_take(struct ws_batch *b, const u8 *q, u32 n, u8 __user *u,
 			take_bare_records(b, q, n, u, room);
 }
 
-static __always_inline void plain_one(const u8 *q, u32 size, u8 __user *to,
-				      size_t room, bool masked,
-				      struct ws_piece *pc)
+/* A frame that is a message and lies here whole, of at most PLAIN_ONE_MAX. */
+static __always_inline bool parse(const u8 *q, u32 size, bool masked,
+				  struct ws_plain *one)
 {
-	const u8 *p = q + (masked ? 6 : 2);
-	u64 head = ws_word(q);
-	u32 kind = ws_plain_kind(head, masked, 0, WS_OP_TEXT);
-	u32 n = head >> 8 & 0x7f;
+	u32 before = masked ? 6 : 2, kind;
+	u64 head;
+
+	if (size < 8)
+		return false;
+	head = ws_word(q);
+	kind = ws_plain_kind(head, masked, 0, WS_OP_TEXT);
+	if (kind > 1)
+		return false;
+	one->opcode = WS_OP_TEXT + kind;
+	one->len = head >> 8 & 0x7f;
+	if (unlikely(one->len > 125)) {
+		one->len = ws_plain_len(head);
+		before += 2;
+		if (!one->len || one->len > PLAIN_ONE_MAX)
+			return false;
+	}
+	one->size = before + one->len;
+	return one->size <= size;
+}
+
+/**
+ * ws_plain_judge() - is there one whole message which is as it should be?
+ * @ctx: the socket
+ * @q: where it begins
+ * @size: how many bytes of the stream lie there in one piece
+ * @one: filled
+ *
+ * Return: false for anything else, which is to be looked at again.
+ */
+bool ws_plain_judge(const struct ws_ctx *ctx, const u8 *q, u32 size,
+		    struct ws_plain *one)
+{
+	bool masked = ctx->cfg.role == WS_ROLE_SERVER;
+	const u8 *p;
+
+	if (!parse(q, size, masked, one) || one->len > ctx->cfg.max_message)
+		return false;
+	if (one->opcode != WS_OP_TEXT)
+		return true;
+	p = q + one->size - one->len;
+	return ws_utf8(WS_UTF8_OK, p, one->len, ws_plain_key(p, masked)) ==
+	       WS_UTF8_OK;
+}
+
+static __always_inline bool put_one(const u8 *q, const struct ws_plain *one,
+				    u8 __user *to, bool masked, bool record)
+{
+	u32 room = record ? WS_RECORD_SIZE(one->len) : one->len;
+	const u8 *p = q + one->size - one->len;
+	u64 msg = PLAIN_MSG(one->opcode) - PLAIN_FLAG(WS_MSG_MORE) + one->len;
 	bool good;
 
-	if (kind > 1)
-		return;
-	if (n > 125) {
-		n = ws_plain_len(head);
-		p += 2;
-		if (!n || n >= PLAIN_ONE_MAX)
-			return;
+	if (!user_write_access_begin(to, room))
+		return false;
+	if (record) {
+		unsafe_put_user(msg, (u64 __user *)to, fault);
+		to += sizeof(msg);
 	}
-	if (p + n > q + size || n > room || !user_write_access_begin(to, n))
-		return;
-	good = put_payload(to, p, n, p + n, q, false, masked, false);
+	good = put_payload(to, p, one->len, p + one->len, q, record, masked,
+			   false);
 	user_write_access_end();
-	if (!good)
-		return;
-	pc->cur.seq += p - q + n;
-	pc->len = n;
-	pc->copied = n;
-	pc->opcode = WS_OP_TEXT + kind;
-	pc->end = true;
+	return good;
+fault:
+	user_write_access_end();
+	return false;
 }
 
 /**
  * ws_plain_one() - give the reader one message, if it is like most
  * @ctx: the socket
- * @q: where the message begins
+ * @q: where the message begins, which has been judged
  * @size: how many bytes of the stream lie there in one piece
  * @to: the reader's memory
  * @room: bytes of it
- * @pc: as ws_piece_walk() fills it; or left alone, and that must do it
+ * @record: write a record, with nothing behind it
+ * @one: filled
  *
- * The message has been judged. Process context, socket lock; may sleep on user
- * memory.
+ * Process context, socket lock; may sleep on user memory.
+ *
+ * Return: false for anything else, as for memory that cannot be written.
  */
-void ws_plain_one(const struct ws_ctx *ctx, const u8 *q, u32 size,
-		  u8 __user *to, size_t room, struct ws_piece *pc)
+bool ws_plain_one(const struct ws_ctx *ctx, const u8 *q, u32 size,
+		  u8 __user *to, size_t room, bool record, struct ws_plain *one)
 {
-	if (size < 8)
-		return;
-	if (ctx->cfg.role == WS_ROLE_SERVER)
-		plain_one(q, size, to, room, true, pc);
-	else
-		plain_one(q, size, to, room, false, pc);
+	bool masked = ctx->cfg.role == WS_ROLE_SERVER;
+
+	if (!parse(q, size, masked, one) ||
+	    (record ? WS_RECORD_SIZE(one->len) : one->len) > room)
+		return false;
+	if (record)
+		return masked ? put_one(q, one, to, true, true) :
+				put_one(q, one, to, false, true);
+	return masked ? put_one(q, one, to, true, false) :
+			put_one(q, one, to, false, false);
 }

@@ -22,6 +22,24 @@ static bool tx_blocked(struct ws_ctx *ctx)
 	return blocked;
 }
 
+/*
+ * Is this a socket of which TCP has only to say that there is room? As
+ * tcp_poll() finds it; what it says of readers does not matter.
+ */
+static bool is_ordinary(const struct ws_ctx *ctx)
+{
+	const struct sock *sk = ctx->sk;
+
+	if (ctx->tls || inet_sk_state_load(sk) != TCP_ESTABLISHED ||
+	    READ_ONCE(sk->sk_shutdown) || READ_ONCE(tcp_sk(sk)->urg_data) ||
+	    !__sk_stream_is_writeable(sk, 1))
+		return false;
+	/* As in tcp_poll(): errors are set before the state. */
+	smp_rmb();
+	return !READ_ONCE(sk->sk_err) &&
+	       skb_queue_empty_lockless(&sk->sk_error_queue);
+}
+
 /**
  * ws_poll() - proto_ops.poll of an attached socket
  * @file: as for proto_ops.poll
@@ -48,7 +66,11 @@ __poll_t ws_poll(struct file *file, struct socket *sock,
 		ws_rx_start(ctx);
 		ws_unlock(ctx);
 	}
-	mask = ctx->slot->lower.ops->poll(file, sock, wait);
+	sock_poll_wait(file, sock, wait);
+	if (likely(is_ordinary(ctx)))
+		mask = EPOLLOUT | EPOLLWRNORM;
+	else
+		mask = ctx->slot->lower.ops->poll(file, sock, NULL);
 
 	/* TCP says so for any byte; its FIN and its errors stay as they are. */
 	readable = ws_rx_readable(ctx);

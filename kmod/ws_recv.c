@@ -22,31 +22,6 @@ static void put_msg(struct msghdr *msg, struct ws_got *got)
 		put_cmsg(msg, SOL_WS, WS_MSG, sizeof(got->msg), &got->msg);
 }
 
-/* The message at the front, if it is like most: whole, short, of one frame. */
-static bool recv_plain(struct ws_ctx *ctx, struct iov_iter *to,
-		       struct ws_piece *pc)
-{
-	const struct ws_rx *rx = &ctx->rx;
-	struct ws_run run = {};
-	size_t room = INT_MAX;
-	u8 __user *user;
-	const u8 *p;
-	u32 size;
-
-	if (!WS_PLAIN || !rx->complete || rx->head.frame || rx->head.opcode)
-		return false;
-	user = ws_compat_iter_user(to, &room);
-	p = user ? ws_lower_run(ctx, &run, rx->head.seq, &size) : NULL;
-	if (p)
-		ws_plain_one(ctx, p, min(size, rx->scan.seq - rx->head.seq),
-			     user, room, pc);
-	ws_lower_run_end(&run);
-	if (!pc->end)
-		return false;
-	iov_iter_advance(to, pc->len);
-	return true;
-}
-
 /*
  * One piece of the message at the front. Return: 0, -EFAULT, or -EAGAIN when
  * the stream turned out to be broken and the caller must look again.
@@ -61,9 +36,7 @@ static int recv_data(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 	bool broken;
 	int err;
 
-	err = 0;
-	if (!recv_plain(ctx, &msg->msg_iter, &pc))
-		err = ws_piece_walk(ctx, &msg->msg_iter, whole, &pc);
+	err = ws_piece_walk(ctx, &msg->msg_iter, whole, &pc);
 	if (err == -EFAULT)
 		return err;
 	if (ctx->rx.complete)	/* has an end, or is too large for the buffer */
@@ -268,7 +241,7 @@ static noinline int wait_readable(struct ws_ctx *ctx, long *timeo)
 }
 
 /* Return: 1 with @got filled in, 0 for the end, or a negated errno. */
-static int recv_locked(struct ws_ctx *ctx, struct msghdr *msg, int flags,
+static noinline int recv_locked(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		       long timeo, struct ws_got *got)
 {
 	struct ws_rx *rx = &ctx->rx;
@@ -315,6 +288,51 @@ static int recv_locked(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 	}
 }
 
+/*
+ * The message at the front if it is like most, whole, short and of one frame,
+ * and all that this call can give. Return: false for anything else.
+ */
+static bool recv_one(struct ws_ctx *ctx, struct msghdr *msg, int flags,
+		     struct ws_got *got)
+{
+	const struct ws_rx *rx = &ctx->rx;
+	bool many = ctx->cfg.flags & (WS_F_RECORDS | WS_F_BATCH);
+	bool record = ctx->cfg.flags & WS_F_RECORDS;
+	struct ws_taken taken = {};
+	size_t room = INT_MAX;
+	struct ws_plain one;
+	u8 __user *user;
+	const u8 *q;
+	u32 size;
+
+	if (!WS_PLAIN || !rx->complete || rx->lazy || rx->head.frame ||
+	    rx->head.opcode ||
+	    (many && (rx->complete > 1 || rx->stop != WS_STOP_NONE)))
+		return false;
+	q = ws_lower_first(ctx, rx->head.seq, &size);
+	user = ws_compat_iter_user(&msg->msg_iter, &room);
+	if (!q || !user ||
+	    !ws_plain_one(ctx, q, min(size, rx->scan.seq - rx->head.seq),
+			  user, room, record, &one))
+		return false;
+	taken.cur.seq = rx->head.seq + one.size;
+	taken.len = one.len;
+	taken.messages = 1;
+	if (unlikely(!ws_piece_sound(ctx, &taken)))
+		return false;
+	if (!(flags & MSG_PEEK))
+		ws_piece_commit(ctx, &taken);
+
+	got->len = record ? WS_RECORD_SIZE(one.len) : one.len;
+	got->copied = got->len;
+	got->told = record;
+	got->msg.len = one.len;
+	got->msg.opcode = one.opcode;
+	got->msg.flags = WS_MSG_END;
+	iov_iter_advance(&msg->msg_iter, got->len);
+	return true;
+}
+
 /**
  * ws_recvmsg() - proto.recvmsg of an attached socket
  * @sk: the socket
@@ -347,8 +365,11 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	ws_lock(ctx);
 	if (unlikely(!ctx->rx.started))
 		ws_rx_start(ctx);
-	ret = recv_locked(ctx, msg, flags,
-			  sock_rcvtimeo(sk, flags & MSG_DONTWAIT), &got);
+	ret = 1;
+	if (!recv_one(ctx, msg, flags, &got))
+		ret = recv_locked(ctx, msg, flags,
+				  sock_rcvtimeo(sk, flags & MSG_DONTWAIT),
+				  &got);
 	if (ret > 0) {
 		if (!(flags & MSG_PEEK) && !ws_op_is_control(got.msg.opcode))
 			ctx->info.rx_calls++;

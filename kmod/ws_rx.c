@@ -535,25 +535,6 @@ void ws_rx_start(struct ws_ctx *ctx)
 }
 
 /**
- * ws_rx_readable() - would a reader get anything but EAGAIN?
- * @ctx: the socket
- *
- * The end of TCP's stream is for the caller to see. Without the lock the
- * answer is a hint.
- */
-bool ws_rx_readable(const struct ws_ctx *ctx)
-{
-	const struct ws_rx *rx = &ctx->rx;
-
-	if (READ_ONCE(rx->complete))
-		return true;
-	if (READ_ONCE(rx->stop) != WS_STOP_NONE)
-		return !ws_tls_awaits(ctx);
-	/* data_race(): poll() asks without the lock, and asks again when woken. */
-	return READ_ONCE(rx->payload) && data_race(ws_rx_pressed(ctx));
-}
-
-/**
  * ws_rx_wake() - tell the reader that there is something new
  * @ctx: the socket
  *
@@ -563,6 +544,34 @@ void ws_rx_wake(struct ws_ctx *ctx)
 {
 	ctx->info.wakeups++;
 	ctx->slot->lower.data_ready(ctx->sk);
+}
+
+/*
+ * One whole message and nothing else, as it comes from a peer that waits for
+ * an answer. Return: false when it must be scanned.
+ */
+static bool scan_one(struct ws_ctx *ctx)
+{
+	struct ws_rx *rx = &ctx->rx;
+	struct ws_plain one;
+	const u8 *q;
+	u32 size;
+
+	if (!WS_PLAIN || rx->complete || rx->stop != WS_STOP_NONE ||
+	    rx->scan.frame || rx->seq.opcode || rx->scan.seq != rx->head.seq ||
+	    ctx->tls || tcp_sk(ctx->sk)->copied_seq != rx->copied)
+		return false;
+	q = ws_lower_first(ctx, rx->scan.seq, &size);
+	if (!q || !ws_plain_judge(ctx, q, size, &one) ||
+	    rx->scan.seq + one.size != ws_lower_end(ctx))
+		return false;
+	rx->open = false;
+	rx->lazy = false;
+	rx->cramped = false;
+	rx->scan.seq += one.size;
+	WRITE_ONCE(rx->payload, one.len);
+	WRITE_ONCE(rx->complete, 1);
+	return true;
 }
 
 /**
@@ -579,6 +588,11 @@ void ws_rx_arrived(struct ws_ctx *ctx)
 	u32 complete = rx->complete;
 	u8 stop = rx->stop;
 
+	ws_owned_by_me(ctx);
+	if (scan_one(ctx)) {
+		ws_rx_wake(ctx);
+		return;
+	}
 	if (may_be_lazy(ctx))
 		scan_first(ctx);
 	else
@@ -608,5 +622,6 @@ void ws_rx_data_ready(struct sock *sk)
 	if (unlikely(ctx->rx.growing))
 		return;
 	ws_rx_arrived(ctx);
-	ws_ctrl_kick(ctx);
+	if (!ws_ctrl_quiet(ctx))
+		ws_ctrl_kick(ctx);
 }
