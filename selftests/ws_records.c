@@ -273,7 +273,7 @@ TEST_F(records, peek_and_flags)
 	EXPECT_NE(NULL, record(record(self->buf, WS_OP_TEXT, END | MORE,
 				      "a", 1), WS_OP_TEXT, END, "b", 1));
 	EXPECT_EQ(-EINVAL, set_flags(p->ws, WS_F_RECORDS | WS_F_BATCH));
-	EXPECT_EQ(-EINVAL, set_flags(p->ws, 4));
+	EXPECT_EQ(-EINVAL, set_flags(p->ws, 8));
 	/* A control message would say the same again. */
 	EXPECT_EQ(-EINVAL, ws_send(p->ws, WS_OP_TEXT, self->buf, 16, 0));
 }
