@@ -484,7 +484,7 @@ enum ws_tls_over {
 /* The socket lock, or what stands in for it. Process context; may sleep. */
 static inline void ws_lock(struct ws_ctx *ctx)
 {
-	if (ctx->tls)
+	if (unlikely(ctx->tls))
 		mutex_lock(&ctx->tls->lock);
 	else
 		lock_sock(ctx->sk);
@@ -492,7 +492,7 @@ static inline void ws_lock(struct ws_ctx *ctx)
 
 static inline void ws_unlock(struct ws_ctx *ctx)
 {
-	if (ctx->tls)
+	if (unlikely(ctx->tls))
 		mutex_unlock(&ctx->tls->lock);
 	else
 		release_sock(ctx->sk);
@@ -585,7 +585,7 @@ u32 ws_lower_end(const struct ws_ctx *ctx);
 void ws_lower_seek(const struct ws_ctx *ctx, struct ws_run *run, u32 seq);
 const u8 *ws_lower_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
 		       u32 *len);
-const u8 *ws_lower_first(const struct ws_ctx *ctx, u32 seq, u32 *len);
+const u8 *ws_lower_front(const struct ws_ctx *ctx, u32 seq, u32 *len);
 int ws_lower_peek(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
 		  u8 *buf, u32 n);
 int ws_lower_header(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
@@ -659,6 +659,54 @@ static __always_inline u32 ws_plain_len(u64 head)
 static __always_inline u32 ws_plain_key(const u8 *p, bool masked)
 {
 	return masked ? ((const struct ws_u32 *)(p - 4))->v : 0;
+}
+
+/* One that is longer and alone has ws_copy_unmask(), which knows vectors. */
+#define WS_PLAIN_ONE_MAX	1024
+
+/**
+ * struct ws_plain - a short message of one frame
+ * @size: bytes of the frame
+ * @len: bytes of its payload
+ * @opcode: WS_OP_TEXT or WS_OP_BINARY
+ */
+struct ws_plain {
+	u32 size;
+	u32 len;
+	u32 opcode;
+};
+
+/**
+ * ws_plain_parse() - look for such a message
+ * @q: where it begins
+ * @size: how many bytes of the stream lie there in one piece
+ * @masked: whether a mask is expected
+ * @one: filled
+ *
+ * Return: false for anything else.
+ */
+static __always_inline bool ws_plain_parse(const u8 *q, u32 size, bool masked,
+					   struct ws_plain *one)
+{
+	u32 before = masked ? 6 : 2, kind;
+	u64 head;
+
+	if (size < 8)
+		return false;
+	head = ws_word(q);
+	kind = ws_plain_kind(head, masked, 0, WS_OP_TEXT);
+	if (kind > 1)
+		return false;
+	one->opcode = WS_OP_TEXT + kind;
+	one->len = head >> 8 & 0x7f;
+	if (unlikely(one->len > 125)) {
+		one->len = ws_plain_len(head);
+		before += 2;
+		if (!one->len || one->len > WS_PLAIN_ONE_MAX)
+			return false;
+	}
+	one->size = before + one->len;
+	return one->size <= size;
 }
 
 /* ws_tls.c */
@@ -838,7 +886,6 @@ static inline bool ws_piece_sound(const struct ws_ctx *ctx,
 	       (ctx->tls || tcp_sk(ctx->sk)->copied_seq == rx->copied);
 }
 
-
 /* ws_batch.c */
 
 /**
@@ -863,21 +910,6 @@ int ws_batch_recv(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		  struct ws_got *got);
 
 /* ws_plain.c */
-
-/**
- * struct ws_plain - a short message of one frame
- * @size: bytes of the frame
- * @len: bytes of its payload
- * @opcode: WS_OP_TEXT or WS_OP_BINARY
- */
-struct ws_plain {
-	u32 size;
-	u32 len;
-	u8 opcode;
-};
-
-bool ws_plain_judge(const struct ws_ctx *ctx, const u8 *q, u32 size,
-		    struct ws_plain *one);
 bool ws_plain_one(const struct ws_ctx *ctx, const u8 *q, u32 size,
 		  u8 __user *to, size_t room, bool record,
 		  struct ws_plain *one);
@@ -975,7 +1007,27 @@ struct ws_request {
 
 int ws_request_check(const struct ws_request *req);
 int ws_send_wait(struct ws_ctx *ctx, bool *mine, long *timeo);
-size_t ws_send_room(const struct ws_ctx *ctx, size_t want, long timeo);
+
+/**
+ * ws_send_room() - how much can be sent in one frame or run of frames
+ * @ctx: the socket, after ws_send_wait()
+ * @want: how much there is to send
+ * @timeo: 0 when the caller does not wait
+ *
+ * Return: bytes, no more than @want.
+ */
+static inline size_t ws_send_room(const struct ws_ctx *ctx, size_t want,
+				  long timeo)
+{
+	int room;
+
+	if (likely(want <= WS_FRAME_MIN_NB))
+		return want;
+	room = clamp(sk_stream_wspace(ctx->sk),
+		     timeo ? WS_FRAME_MIN : WS_FRAME_MIN_NB, WS_FRAME_MAX);
+	return min_t(size_t, want, room);
+}
+
 ssize_t ws_send_frame(struct ws_ctx *ctx, struct msghdr *msg, size_t left,
 		      const struct ws_request *req, long timeo);
 void ws_send_done(struct ws_ctx *ctx, bool mine, int err, long *timeo);

@@ -8,15 +8,18 @@
 /* One more run behind those that are built, of pages of @pfrag. */
 static int add_run(struct ws_tx *tx, struct page_frag *pfrag, u32 len)
 {
-	struct bio_vec *seg = tx->frame->seg;
+	struct bio_vec *seg = ws_tx_runs(tx);
 	struct bio_vec *last = tx->nseg ? &seg[tx->nseg - 1] : NULL;
 
 	if (last && last->bv_page == pfrag->page &&
 	    last->bv_offset + last->bv_len == pfrag->offset) {
 		last->bv_len += len;
 	} else {
-		if (tx->nseg == WS_FRAME_SEGS)
+		/* One is what there is mostly, and that needs no memory. */
+		if (tx->nseg == WS_FRAME_SEGS ||
+		    (tx->nseg == 1 && !tx->large && !ws_tx_enlarge(tx)))
 			return -ENOMEM;
+		seg = ws_tx_runs(tx);
 		get_page(pfrag->page);
 		seg[tx->nseg].bv_page = pfrag->page;
 		seg[tx->nseg].bv_offset = pfrag->offset;
@@ -138,7 +141,7 @@ static int build_array(struct ws_ctx *ctx, struct array *a,
 		       struct iov_iter *from, struct ws_request *last)
 {
 	struct ws_tx *tx = &ctx->tx;
-	int err = ws_tx_enlarge(tx) ? 0 : -ENOMEM;
+	int err = 0;
 	u32 i;
 
 	for (i = 0; !err && i < a->n; i++) {
@@ -215,7 +218,7 @@ ssize_t ws_batch_send_array(struct ws_ctx *ctx, struct msghdr *msg,
 	if (!err) {
 		tx->opcode = a.opcode;
 		tx->rsv = a.rsv;
-		ws_batch_count(ctx, &a.sum);
+		ws_gathered_count(ctx, &a.sum);
 		if (last.opcode == WS_OP_CLOSE)
 			ws_send_closing(ctx, &last);
 		err = ws_tx_push(ctx, msg->msg_flags & MSG_MORE);

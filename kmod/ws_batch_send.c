@@ -7,19 +7,6 @@
 #include "ws.h"
 #include "ws_gather.h"
 
-/**
- * ws_batch_count() - messages are on their way
- * @ctx: the socket
- * @g: what they are
- */
-void ws_batch_count(struct ws_ctx *ctx, const struct ws_gathered *g)
-{
-	ctx->info.tx_messages += g->messages;
-	ws_stats_add(ctx, WS_MIB_TX_MESSAGES, g->messages);
-	ctx->info.tx_bytes += g->len;
-	ws_stats_add(ctx, WS_MIB_TX_BYTES, g->len);
-}
-
 /*
  * As many records as ws_gather_records() takes. Return: 0 and what was taken in
  * @g, maybe nothing, or with @from as it was the error of a dead connection.
@@ -52,7 +39,7 @@ static int send_plain(struct ws_ctx *ctx, struct iov_iter *from, long timeo,
 	if (!g->messages)
 		return 0;
 
-	ws_batch_count(ctx, g);
+	ws_gathered_count(ctx, g);
 	err = ws_tx_send_run(ctx, pfrag, g->out,
 			     more || g->in < iov_iter_count(from));
 	if (err && err != -EAGAIN)

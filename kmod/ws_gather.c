@@ -150,7 +150,7 @@ static __always_inline void put_header(u8 *to, u32 start, u32 n)
  * @end: its end; a multiple of 8 bytes, and 8 at least
  * @to: where the frames go; there is as much room, as none is longer than its
  *	record
- * @g: filled; nothing when memory cannot be read
+ * @g: filled; up to where memory cannot be read
  *
  * As long as they are short and lie in one piece; it stops at whatever is
  * anything else.
@@ -163,9 +163,9 @@ void ws_gather_records(u8 opcode, const u8 __user *from, const u8 __user *end,
 	u64 msg, kind, len = 0;
 	u8 *tobegin = to;
 
-	if (!user_read_access_begin(from, end - from))
+	if (!WS_PLAIN || !user_read_access_begin(from, end - from))
 		return;
-	unsafe_get_user(msg, (const u64 __user *)from, fault);
+	unsafe_get_user(msg, (const u64 __user *)from, out);
 	kind = kind_of(msg);
 	start = 0x80 + (opcode_of(msg) ?: opcode);
 	if (opcode_of(msg) > WS_OP_BINARY)
@@ -175,7 +175,7 @@ void ws_gather_records(u8 opcode, const u8 __user *from, const u8 __user *end,
 		u8 *q = to + 2;
 		u64 n;
 
-		unsafe_get_user(msg, (const u64 __user *)from, fault);
+		unsafe_get_user(msg, (const u64 __user *)from, out);
 		n = (msg & ~((u64)WS_MSG_MORE << 40)) - kind;
 		if (likely(n < 126)) {
 			put_header(to, start, n);
@@ -188,28 +188,25 @@ void ws_gather_records(u8 opcode, const u8 __user *from, const u8 __user *end,
 		next = p + ALIGN(n, 8);
 		if (next > end)
 			break;
+		if (unlikely(n >= COPY_MIN)) {
+			if (!get_long(q, p, n))
+				goto closed;
+		} else if (!get_padded(q, p, n, next)) {
+			/* The next frame would overwrite the padding. */
+			break;
+		}
 		to = q + n;
 		from = next;
 		len += n;
 		messages++;
-		if (unlikely(n >= COPY_MIN)) {
-			if (!get_long(q, p, n))
-				return;
-			continue;
-		}
-		/* The next frame overwrites the padding. */
-		if (!get_padded(q, p, n, next))
-			goto fault;
 	} while (from < end);
 out:
 	user_read_access_end();
+closed:
 	g->len = len;
 	g->messages = messages;
 	g->in = from - begin;
 	g->out = to - tobegin;
-	return;
-fault:
-	user_read_access_end();
 }
 
 /**
@@ -236,7 +233,7 @@ void ws_gather_array(u8 opcode, const struct ws_msg *msgs, u32 count,
 	u8 *tobegin = to, *toend = to + room - WS_HDR_MAX;
 	u64 kind = kind_of(*at);
 
-	if (room < WS_HDR_MAX || opcode_of(*at) > WS_OP_BINARY ||
+	if (!WS_PLAIN || room < WS_HDR_MAX || opcode_of(*at) > WS_OP_BINARY ||
 	    !user_read_access_begin(from, in))
 		return;
 	do {
@@ -256,22 +253,19 @@ void ws_gather_array(u8 opcode, const struct ws_msg *msgs, u32 count,
 		next = p + n;
 		if (next > end || q + n > toend)
 			break;
-		to = q + n;
-		from = next;
 		if (unlikely(n >= COPY_MIN)) {
 			if (!get_long(q, p, n))
-				return;
-			continue;
+				goto closed;
+		} else if (!get_exactly(q, p, n)) {
+			break;
 		}
-		if (!get_exactly(q, p, n))
-			goto fault;
+		to = q + n;
+		from = next;
 	} while (++at < atend);
 	user_read_access_end();
+closed:
 	g->len = from - begin;
 	g->messages = at - (const u64 *)msgs;
 	g->in = from - begin;
 	g->out = to - tobegin;
-	return;
-fault:
-	user_read_access_end();
 }

@@ -22,6 +22,20 @@ struct ws_gathered {
 	u32 out;
 };
 
+/**
+ * ws_gathered_count() - messages are on their way
+ * @ctx: the socket
+ * @g: what they are
+ */
+static inline void ws_gathered_count(struct ws_ctx *ctx,
+				     const struct ws_gathered *g)
+{
+	ctx->info.tx_messages += g->messages;
+	ws_stats_add(ctx, WS_MIB_TX_MESSAGES, g->messages);
+	ctx->info.tx_bytes += g->len;
+	ws_stats_add(ctx, WS_MIB_TX_BYTES, g->len);
+}
+
 /* ws_gather.c */
 void ws_gather_records(u8 opcode, const u8 __user *from, const u8 __user *end,
 		       u8 *to, struct ws_gathered *g);
@@ -30,7 +44,6 @@ void ws_gather_array(u8 opcode, const struct ws_msg *msgs, u32 count,
 		     struct ws_gathered *g);
 
 /* ws_batch_send.c */
-void ws_batch_count(struct ws_ctx *ctx, const struct ws_gathered *g);
 int ws_batch_check(const struct ws_msg *m, struct ws_request *req);
 
 #endif /* _WS_GATHER_H */

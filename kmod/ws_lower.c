@@ -169,29 +169,37 @@ const u8 *ws_lower_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
 }
 
 /**
- * ws_lower_first() - the same for what is at the front of TCP's queue
+ * ws_lower_front() - the same where all there is lies in one piece
  * @ctx: the socket
  * @seq: which byte, not before @ctx->rx.head.seq
- * @len: set to how many bytes are there
+ * @len: set to how many bytes are there; that is the end of the stream for now
  *
  * For machines on which no page needs mapping. Any context that has the socket
  * lock.
  *
  * Return: as ws_lower_run(), or NULL when that must look.
  */
-const u8 *ws_lower_first(const struct ws_ctx *ctx, u32 seq, u32 *len)
+const u8 *ws_lower_front(const struct ws_ctx *ctx, u32 seq, u32 *len)
 {
-	const struct sk_buff *skb = skb_peek(&ctx->sk->sk_receive_queue);
-	struct ws_run run;
-	u32 off;
+	const struct sk_buff_head *queue = &ctx->sk->sk_receive_queue;
+	const struct sk_buff *skb = skb_peek(queue);
+	u32 off, size, head;
 
-	if (!skb || ctx->tls || ctx->rx.prefix)
+	if (!skb || !skb_queue_is_last(queue, skb) || ctx->tls ||
+	    ctx->rx.prefix || !ws_compat_skb_readable(skb))
 		return NULL;
+	size = skb->len;
 	off = seq - TCP_SKB_CB(skb)->seq;
-	if (off >= skb->len || !skb_run(skb, &run, &off))
+	if (off >= size)
 		return NULL;
-	*len = run.len - off;
-	return run.p + off;
+	*len = size - off;
+	head = size - skb->data_len;
+	if (head == size)
+		return skb->data + off;
+	if (off < head || skb_shinfo(skb)->nr_frags != 1 ||
+	    size - head != skb_frag_size(skb_shinfo(skb)->frags))
+		return NULL;
+	return (const u8 *)skb_frag_address(skb_shinfo(skb)->frags) + off - head;
 }
 
 /**
@@ -258,7 +266,7 @@ int ws_lower_header(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
 	return ws_hdr_parse(buf, avail, hdr);
 }
 
-static void read_done(struct ws_ctx *ctx, u32 len)
+static __always_inline void read_done(struct ws_ctx *ctx, u32 len)
 {
 	struct tcp_sock *tp = tcp_sk(ctx->sk);
 

@@ -12,9 +12,6 @@
 /* Longer payloads are for routines that are made for them, ws_copy.c. */
 #define PLAIN_MAX	4096
 
-/* One that is alone has the kernel's own or vectors, see ws_copy_unmask(). */
-#define PLAIN_ONE_MAX	1024
-
 /* A struct ws_msg as the loop writes it, less its length. */
 #define PLAIN_MSG(opcode)	((u64)(opcode) << 32 | \
 				 (u64)(WS_MSG_END | WS_MSG_MORE) << 40)
@@ -310,55 +307,6 @@ u32 ws_plain_take(struct ws_batch *b, const u8 *q, u32 n, u8 __user *u,
 			take_bare_records(b, q, n, u, room);
 }
 
-/* A frame that is a message and lies here whole, of at most PLAIN_ONE_MAX. */
-static __always_inline bool parse(const u8 *q, u32 size, bool masked,
-				  struct ws_plain *one)
-{
-	u32 before = masked ? 6 : 2, kind;
-	u64 head;
-
-	if (size < 8)
-		return false;
-	head = ws_word(q);
-	kind = ws_plain_kind(head, masked, 0, WS_OP_TEXT);
-	if (kind > 1)
-		return false;
-	one->opcode = WS_OP_TEXT + kind;
-	one->len = head >> 8 & 0x7f;
-	if (unlikely(one->len > 125)) {
-		one->len = ws_plain_len(head);
-		before += 2;
-		if (!one->len || one->len > PLAIN_ONE_MAX)
-			return false;
-	}
-	one->size = before + one->len;
-	return one->size <= size;
-}
-
-/**
- * ws_plain_judge() - is there one whole message which is as it should be?
- * @ctx: the socket
- * @q: where it begins
- * @size: how many bytes of the stream lie there in one piece
- * @one: filled
- *
- * Return: false for anything else, which is to be looked at again.
- */
-bool ws_plain_judge(const struct ws_ctx *ctx, const u8 *q, u32 size,
-		    struct ws_plain *one)
-{
-	bool masked = ctx->cfg.role == WS_ROLE_SERVER;
-	const u8 *p;
-
-	if (!parse(q, size, masked, one) || one->len > ctx->cfg.max_message)
-		return false;
-	if (one->opcode != WS_OP_TEXT)
-		return true;
-	p = q + one->size - one->len;
-	return ws_utf8(WS_UTF8_OK, p, one->len, ws_plain_key(p, masked)) ==
-	       WS_UTF8_OK;
-}
-
 static __always_inline bool put_one(const u8 *q, const struct ws_plain *one,
 				    u8 __user *to, bool masked, bool record)
 {
@@ -401,7 +349,7 @@ bool ws_plain_one(const struct ws_ctx *ctx, const u8 *q, u32 size,
 {
 	bool masked = ctx->cfg.role == WS_ROLE_SERVER;
 
-	if (!parse(q, size, masked, one) ||
+	if (!ws_plain_parse(q, size, masked, one) ||
 	    (record ? WS_RECORD_SIZE(one->len) : one->len) > room)
 		return false;
 	if (record)

@@ -58,7 +58,7 @@ __poll_t ws_poll(struct file *file, struct socket *sock,
 	struct sock *sk = sock->sk;
 	struct ws_ctx *ctx = ws_ctx_get(sk);
 	const struct ws_rx *rx = &ctx->rx;
-	bool readable;
+	bool readable, ordinary;
 	__poll_t mask;
 
 	if (unlikely(!READ_ONCE(rx->started))) {
@@ -67,19 +67,19 @@ __poll_t ws_poll(struct file *file, struct socket *sock,
 		ws_unlock(ctx);
 	}
 	sock_poll_wait(file, sock, wait);
-	if (likely(is_ordinary(ctx)))
-		mask = EPOLLOUT | EPOLLWRNORM;
-	else
+	mask = EPOLLOUT | EPOLLWRNORM;
+	ordinary = is_ordinary(ctx);
+	if (unlikely(!ordinary))
 		mask = ctx->slot->lower.ops->poll(file, sock, NULL);
 
 	/* TCP says so for any byte; its FIN and its errors stay as they are. */
 	readable = ws_rx_readable(ctx);
 	if (readable)
 		mask |= EPOLLIN | EPOLLRDNORM;
-	else if (!(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN))
+	else if (!ordinary && !(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN))
 		mask &= ~(EPOLLIN | EPOLLRDNORM);
 	/* TLS can end when TCP has not. */
-	if (ctx->tls && ws_lower_done(ctx))
+	if (!ordinary && ctx->tls && ws_lower_done(ctx))
 		mask |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
 	if (READ_ONCE(rx->stop) != WS_STOP_NONE && !READ_ONCE(rx->complete))
 		mask |= EPOLLRDHUP;

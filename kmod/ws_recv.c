@@ -241,8 +241,8 @@ static noinline int wait_readable(struct ws_ctx *ctx, long *timeo)
 }
 
 /* Return: 1 with @got filled in, 0 for the end, or a negated errno. */
-static noinline int recv_locked(struct ws_ctx *ctx, struct msghdr *msg, int flags,
-		       long timeo, struct ws_got *got)
+static noinline int recv_locked(struct ws_ctx *ctx, struct msghdr *msg,
+				int flags, long timeo, struct ws_got *got)
 {
 	struct ws_rx *rx = &ctx->rx;
 	u64 at = 0;
@@ -309,7 +309,7 @@ static bool recv_one(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 	    rx->head.opcode ||
 	    (many && (rx->complete > 1 || rx->stop != WS_STOP_NONE)))
 		return false;
-	q = ws_lower_first(ctx, rx->head.seq, &size);
+	q = ws_lower_front(ctx, rx->head.seq, &size);
 	user = ws_compat_iter_user(&msg->msg_iter, &room);
 	if (!q || !user ||
 	    !ws_plain_one(ctx, q, min(size, rx->scan.seq - rx->head.seq),

@@ -553,17 +553,23 @@ void ws_rx_wake(struct ws_ctx *ctx)
 static bool scan_one(struct ws_ctx *ctx)
 {
 	struct ws_rx *rx = &ctx->rx;
+	bool masked = ctx->cfg.role == WS_ROLE_SERVER;
 	struct ws_plain one;
-	const u8 *q;
+	const u8 *p, *q;
 	u32 size;
 
 	if (!WS_PLAIN || rx->complete || rx->stop != WS_STOP_NONE ||
 	    rx->scan.frame || rx->seq.opcode || rx->scan.seq != rx->head.seq ||
 	    ctx->tls || tcp_sk(ctx->sk)->copied_seq != rx->copied)
 		return false;
-	q = ws_lower_first(ctx, rx->scan.seq, &size);
-	if (!q || !ws_plain_judge(ctx, q, size, &one) ||
-	    rx->scan.seq + one.size != ws_lower_end(ctx))
+	q = ws_lower_front(ctx, rx->scan.seq, &size);
+	if (!q || !ws_plain_parse(q, size, masked, &one) || one.size != size ||
+	    one.len > ctx->cfg.max_message)
+		return false;
+	p = q + size - one.len;
+	if (one.opcode == WS_OP_TEXT &&
+	    ws_utf8(WS_UTF8_OK, p, one.len, ws_plain_key(p, masked)) !=
+	    WS_UTF8_OK)
 		return false;
 	rx->open = false;
 	rx->lazy = false;

@@ -133,16 +133,18 @@ int ws_send_wait(struct ws_ctx *ctx, bool *mine, long *timeo)
 {
 	struct ws_tx *tx = &ctx->tx;
 
+	/* As it is mostly: see below. */
+	if (ws_ctrl_quiet(ctx) && likely(!tx->busy && !tx->gather) &&
+	    !tx_state(ctx) && sk_stream_memory_free(ctx->sk))
+		return 0;
 	for (;;) {
 		int err = tx_state(ctx);
 
 		if (err)
 			return err;
 		if (!tx->busy || *mine) {
-			err = 0;
-			if (unlikely(!ws_ctrl_quiet(ctx) || tx->gather) &&
-			    (ws_ctrl_pending(ctx) || tx->gather))
-				err = ws_tx_flush(ctx);
+			err = ws_ctrl_pending(ctx) || tx->gather ?
+				ws_tx_flush(ctx) : 0;
 			if (!err && sk_stream_memory_free(ctx->sk))
 				return tx_state(ctx);
 			if (err && err != -EAGAIN)
@@ -165,22 +167,6 @@ static void not_busy(struct ws_ctx *ctx)
 	if (ctx->tx.waiters)
 		wake_up_interruptible_all(sk_sleep(ctx->sk));
 	ws_tx_wake(ctx);
-}
-
-/**
- * ws_send_room() - how much can be sent in one frame or run of frames
- * @ctx: the socket, after ws_send_wait()
- * @want: how much there is to send
- * @timeo: 0 when the caller does not wait
- *
- * Return: bytes, no more than @want.
- */
-size_t ws_send_room(const struct ws_ctx *ctx, size_t want, long timeo)
-{
-	int room = clamp(sk_stream_wspace(ctx->sk),
-			 timeo ? WS_FRAME_MIN : WS_FRAME_MIN_NB, WS_FRAME_MAX);
-
-	return min_t(size_t, want, room);
 }
 
 /**

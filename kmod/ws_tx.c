@@ -93,7 +93,7 @@ static int fill(struct ws_ctx *ctx, struct bio_vec *seg, int max, size_t want,
 
 /**
  * ws_tx_enlarge() - let a frame have WS_FRAME_SEGS runs
- * @tx: the sending direction; no frame may be under way
+ * @tx: the sending direction; no frame may be under way, or one of one run
  *
  * May sleep.
  *
@@ -101,11 +101,13 @@ static int fill(struct ws_ctx *ctx, struct bio_vec *seg, int max, size_t want,
  */
 bool ws_tx_enlarge(struct ws_tx *tx)
 {
-	struct ws_frame *frame = kmalloc(sizeof(*frame), GFP_KERNEL);
+	struct ws_frame *frame = kmalloc(sizeof(*frame), GFP_KERNEL_ACCOUNT);
 
 	if (!frame)
 		return false;
 	frame->uarg = NULL;
+	if (tx->nseg)
+		frame->seg[0] = tx->one;
 	tx->frame = frame;
 	tx->large = true;
 	return true;
