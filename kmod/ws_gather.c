@@ -188,11 +188,11 @@ void ws_gather_records(u8 opcode, const u8 __user *from, const u8 __user *end,
 		next = p + ALIGN(n, 8);
 		if (next > end)
 			break;
+		/* The next frame overwrites the padding. */
 		if (unlikely(n >= COPY_MIN)) {
 			if (!get_long(q, p, n))
 				goto closed;
 		} else if (!get_padded(q, p, n, next)) {
-			/* The next frame would overwrite the padding. */
 			break;
 		}
 		to = q + n;

@@ -146,6 +146,31 @@ static void *many_fragments(void *arg)
 	return p;
 }
 
+/* Many whose time comes at about the same time; some go before it comes. */
+TEST_F_TIMEOUT(keepalive, pings_of_many, 90)
+{
+	long long sent = ws_stat("WsTxPing");
+	struct pair q[200];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(q); i++) {
+		ASSERT_TRUE(pair_open(&q[i], variant->family, variant->role));
+		ASSERT_TRUE(start_pings(&q[i], 1000, 60000));
+	}
+	for (i = 0; i < ARRAY_SIZE(q); i++) {
+		ASSERT_TRUE(expect_ping(&q[i], 0, 20000));
+		ASSERT_TRUE(raw_frame(&q[i], PONG, "", 0));
+	}
+	for (i = 0; i < ARRAY_SIZE(q); i += 2)
+		pair_close(&q[i]);
+	for (i = 1; i < ARRAY_SIZE(q); i += 2) {
+		ASSERT_TRUE(expect_ping(&q[i], 0, 20000));
+		EXPECT_EQ(0, ws_get_info(q[i].ws).wakeups);
+		pair_close(&q[i]);
+	}
+	EXPECT_LE(sent + 300, ws_stat("WsTxPing"));
+}
+
 /* Messages that begin at any moment do not put the next PING off for ever. */
 TEST_F_TIMEOUT(keepalive, pings_after_traffic, 60)
 {

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a socket has. Included by ws.h only. */
+#ifndef _WS_CTX_H
+#define _WS_CTX_H
+
+/*
+ * Unread bytes that are taken out of TCP's buffers rather than waited with: a
+ * page, with struct ws_prefix.
+ */
+#define WS_STASH_MAX	4092
+/* PONGs that wait to be sent, a connection; older ones make room. */
+#define WS_PONG_MAX	64
+/* Payload of one frame at most; a longer message goes out in fragments. */
+#define WS_FRAME_MAX	(256 * 1024)
+/* What a send may take although the send buffer has less room. */
+#define WS_FRAME_MIN	(64 * 1024)
+#define WS_FRAME_MIN_NB	4096
+/* Page runs of one frame; 64 KiB fit even where only single pages are left. */
+#define WS_FRAME_SEGS	18
+/* More jiffies than any limit has. */
+#define WS_TIME_NEVER	U32_MAX
+
+/**
+ * struct ws_cursor - a place in the received stream and what it is inside of
+ * @left: payload bytes of the frame at hand that lie beyond @seq
+ * @seq: TCP sequence number of the next byte
+ * @key: mask of the frame at hand, rotated to the byte at @seq
+ * @opcode: of the message at hand, 0 between messages
+ * @rsv: WS_RSV1 or 0, of the message at hand
+ * @frame: @seq is inside a data frame; else at a frame boundary
+ * @fin: the frame at hand is the message's last
+ */
+struct ws_cursor {
+	u64 left;
+	u32 seq;
+	u32 key;
+	u8 opcode;
+	u8 rsv;
+	bool frame;
+	bool fin;
+} __packed __aligned(4);
+
+/**
+ * struct ws_prefix - bytes that come before those in TCP's queue
+ * @len: how many
+ * @bytes: they
+ */
+struct ws_prefix {
+	u32 len;
+	u8 bytes[];
+};
+
+/* Why the received stream ends at ws_rx::scan. */
+enum ws_stop {
+	WS_STOP_NONE,
+	WS_STOP_CLOSE,
+	WS_STOP_FAULT,
+	/* The reader has been told; whatever else arrives is thrown away. */
+	WS_STOP_OVER,
+};
+
+/**
+ * struct ws_rx - the receiving direction
+ * @scan: how far the stream has been looked at
+ * @head: how far it has been given to the reader; never beyond @scan
+ * @seq: the rules' state at @scan
+ * @consumed: bytes of the stream before @head.seq
+ * @frame_at: where in the stream the data frame at @scan begins; once there is
+ *	WS_STOP_FAULT, where what broke the rule does
+ * @close_key: the Close frame that ends at @scan, for WS_STOP_CLOSE: mask of
+ *	its reason
+ * @close_code: its status code
+ * @close_len: length of its reason
+ * @prefix: bytes that come before those in the queue, from WS_RX_PREFIX or
+ *	ws_lower_stash(), or NULL; they end at sequence number @base
+ * @base: first sequence number that is in TCP's queue
+ * @copied: what tcp_sock::copied_seq must be, unless somebody else reads
+ * @complete: whole messages between @head and @scan
+ * @payload: payload bytes of data frames between @head and @scan
+ * @utf8: ws_utf8() state of the text message open at @scan
+ * @stop: &enum ws_stop
+ * @rule: &enum ws_rule for WS_STOP_FAULT
+ * @grown: the receive buffer was made large enough for so many bytes
+ * @growing: ws_lower_grow() is at work
+ * @cramped: ws_rx_relieve() found no memory and must be tried again
+ * @started: the parser runs; before that the role may still change
+ * @open: a frame or a message has begun and is not complete
+ * @lazy: what lies beyond @scan has not been looked at, see ws_rx_data_ready();
+ *	only with a message @complete
+ */
+struct ws_rx {
+	struct ws_cursor scan;
+	struct ws_cursor head;
+	struct ws_seq seq;
+	u64 consumed;
+	union {
+		u64 frame_at;
+		struct {
+			u32 close_key;
+			u16 close_code;
+			u8 close_len;
+		};
+	};
+	struct ws_prefix *prefix;
+	u32 base;
+	u32 copied;
+	u32 complete;
+	u32 payload;
+	u32 grown;
+	u8 utf8;
+	u8 stop;
+	u8 rule;
+	bool growing;
+	bool cramped;
+	bool started;
+	bool open;
+	bool lazy;
+};
+
+/**
+ * struct ws_frame - a frame of several page runs, on its way into TCP
+ * @uarg: who is told when the payload's pages are not needed any more, or NULL
+ * @seg: the runs
+ */
+struct ws_frame {
+	struct ubuf_info *uarg;
+	struct bio_vec seg[WS_FRAME_SEGS];
+};
+
+struct ws_pong;
+
+/**
+ * struct ws_tx - the sending direction
+ * @one: the page run of the frame on its way into TCP, when it needs only one
+ * @frame: more about it, when it is @large
+ * @nseg: how many runs, 0 when no frame is under way
+ * @cur: the run that TCP takes next; its offset and length are what is left
+ * @opcode: of the message that MSG_MORE left open, or 0
+ * @rsv: WS_RSV1 or 0, of that message
+ * @rec_left: payload bytes to come of the record that was written in part
+ * @rec_pad: bytes to come behind them
+ * @rec_end: it ends its message
+ * @npong: how many PONGs are to be sent
+ * @pong: the last of them, or NULL; the first is next to it
+ * @close_code: of the Close to send
+ * @close: WS_CLOSE_*
+ * @fin: WS_FIN_*
+ * @busy: a sendmsg() sleeps that must be the next to send: it waits for room,
+ *	or is between two frames of its message
+ * @waiters: how many wait for @busy to end
+ * @large: see @frame
+ * @shared: the payload's pages may change, as their owner likes
+ * @gather: how many runs a frame has that is still to grow, see
+ *	ws_zc_sendpage(); it has no header yet, and is not under way
+ * @gather_op: its opcode
+ * @cut: TCP has some of the frame under way, but not all
+ */
+struct ws_tx {
+	union {
+		struct bio_vec one;
+		struct ws_frame *frame;
+	};
+	struct ws_pong *pong;
+	unsigned int waiters;
+	u32 rec_left;
+	u16 close_code;
+	u8 nseg;
+	u8 cur;
+	u8 opcode;
+	u8 rsv;
+	u8 rec_pad;
+	bool rec_end;
+	u8 npong;
+	u8 close;
+	u8 fin;
+	u8 gather;
+	u8 gather_op;
+	bool large;
+	bool shared;
+	bool busy;
+	bool cut;
+};
+
+/* The page runs of the frame on its way into TCP. */
+static inline struct bio_vec *ws_tx_runs(struct ws_tx *tx)
+{
+	return tx->large ? tx->frame->seg : &tx->one;
+}
+
+/* Who is told when its payload's pages are not needed any more, or NULL. */
+static inline struct ubuf_info *ws_tx_uarg(const struct ws_tx *tx)
+{
+	return unlikely(tx->large) ? tx->frame->uarg : NULL;
+}
+
+enum {
+	WS_CLOSE_NONE,
+	/* Asked for; goes out once the frame under way is in TCP's hands. */
+	WS_CLOSE_WANTED,
+	/* In TCP's hands, or given up. */
+	WS_CLOSE_SENT,
+};
+
+enum {
+	WS_FIN_NONE,
+	/* TCP's sending direction ends behind the Close. */
+	WS_FIN_WANTED,
+	WS_FIN_SENT,
+};
+
+/**
+ * struct ws_time - what ws_timer.c goes by, in tcp_jiffies32
+ * @base: nothing that came before this tells that the peer lives
+ * @interval: milliseconds of silence until the next PING
+ * @asked: since when an answer to our PING, or else to our Close, is due;
+ *	since when the socket lingers
+ * @una: what TCP's peer had acknowledged when that was last looked at
+ * @end: sequence number behind the PING or Close
+ * @open: since when ws_rx::open is set
+ * @ping: WS_PING_*
+ * @behind: the PING or Close waited behind other bytes at the last look
+ */
+struct ws_time {
+	u32 base;
+	u32 interval;
+	u32 asked;
+	u32 una;
+	u32 end;
+	u32 open;
+	u8 ping;
+	bool behind;
+};
+
+enum {
+	WS_PING_NONE,
+	WS_PING_WANTED,
+	/* In TCP's hands. */
+	WS_PING_SENT,
+};
+
+enum ws_mib {
+	WS_MIB_CURR,
+	WS_MIB_CURR_TLS_PAGES,
+	WS_MIB_ATTACHED,
+	WS_MIB_ATTACHED_TLS,
+	WS_MIB_TLS_ERROR,
+	WS_MIB_RX_MESSAGES,
+	WS_MIB_RX_BYTES,
+	WS_MIB_RX_PIECES,
+	WS_MIB_RX_PING,
+	WS_MIB_RX_PONG,
+	WS_MIB_RX_CLOSE,
+	WS_MIB_TX_MESSAGES,
+	WS_MIB_TX_BYTES,
+	WS_MIB_TX_REFERENCED,
+	WS_MIB_TX_PING,
+	WS_MIB_TX_PONG,
+	WS_MIB_TX_CLOSE,
+	WS_MIB_PONG_DROPPED,
+	WS_MIB_NO_MEMORY,
+	WS_MIB_LINGER,
+	WS_MIB_LINGER_DROPPED,
+	/* One for each rule, in the order of &enum ws_rule from 1 on. */
+	WS_MIB_ERR,
+	WS_MIB_MAX = WS_MIB_ERR + WS_RULE_MAX - 1
+};
+
+struct ws_mibs {
+	unsigned long v[WS_MIB_MAX];
+};
+
+/* WS_CONFIG, in less space. */
+struct ws_settings {
+	u64 max_message;
+	u32 ping_interval;
+	u32 ping_timeout;
+	u32 assembly_timeout;
+	u32 close_timeout;
+	u8 role;
+	u8 flags;
+	u8 send_opcode;
+	u8 rsv;
+} __packed __aligned(4);
+
+/* What WS_INFO is made from, by the names of struct ws_info. */
+struct ws_count {
+	u64 rx_messages;
+	u64 rx_bytes;
+	u64 tx_messages;
+	u64 tx_bytes;
+	u64 rx_calls;
+	u64 tx_calls;
+	u32 rx_pings;
+	u32 tx_pongs;
+	u32 rx_pongs;
+	u32 wakeups;
+	u32 tx_pings;
+	u8 state;
+	u8 rule;
+};
+
+/* Must TCP be ended with ETIMEDOUT, and is that under way? */
+enum ws_dead {
+	WS_DEAD_NOT,
+	WS_DEAD,
+	WS_DEAD_RESET,
+};
+
+/**
+ * struct ws_ctx - one attached socket
+ * @sk: the socket; it does not outlive this structure's callbacks
+ * @slot: the protocol tables in use and those below them
+ * @tls: what is needed on top of kTLS, NULL on top of TCP
+ * @mibs: counters of the network namespace
+ * @sched: when ws_ctrl_run() sends what softirq context must not, and looks at
+ *	the time
+ * @rx: the receiving direction
+ * @tx: the sending direction
+ * @time: keepalive and limits
+ * @cfg: WS_CONFIG, defaults filled in
+ * @info: WS_INFO, as far as it is counted
+ * @lingers: nobody reads any more but ws_linger.c; when there is no file any
+ *	more either, ws_ctrl_run() is to close it
+ * @dead: &enum ws_dead
+ *
+ * Found through sk_user_data, which changes under sk_callback_lock and the
+ * socket lock both. Who writes what, and under which lock:
+ *
+ *  ==================  =========================  ========================
+ *  field               written                    read
+ *  ==================  =========================  ========================
+ *  sk, slot, tls,      at attach                  freely
+ *  mibs
+ *  rx, tx, time, cfg,  the socket lock: by its    the same; poll() reads
+ *  info, lingers       owner, or in softirq with  rx.complete, rx.stop,
+ *                      bh_lock_sock() and no      rx.payload, rx.started,
+ *                      owner                      tx.nseg and tx.busy
+ *                                                 without, as hints
+ *  dead                ws_ctrl_run(), with the    the same; close() with the
+ *                      socket lock                socket lock
+ *  sched               its own lock, the          the same
+ *                      innermost
+ *  ==================  =========================  ========================
+ *
+ * On top of kTLS, whose calls take the socket lock themselves, a mutex stands
+ * in for it, see ws_tls.c and ws_lock(). A frame is
+ * built whole before the first of its bytes reaches TCP, and what TCP does not
+ * take stays in @tx and goes before anything else, so frames stay whole
+ * although the lock is dropped while a sender waits.
+ */
+struct ws_ctx {
+	struct sock *sk;
+	const struct ws_slot *slot;
+	struct ws_tls *tls;
+	struct ws_mibs __percpu *mibs;
+	struct ws_sched sched;
+	struct ws_rx rx;
+	struct ws_tx tx;
+	struct ws_time time;
+	struct ws_settings cfg;
+	struct ws_count info;
+	bool lingers;
+	u8 dead;
+};
+
+/**
+ * struct ws_lower - what an attached socket had before
+ * @prot: TCP's or kTLS's
+ * @ops: TCP's or kTLS's
+ * @data_ready: the callback that wakes the reader; kTLS has a place for it
+ * @write_space: the callback that wakes the writer
+ * @state_change: the callback for the end of the connection
+ * @tls: kTLS, if that is below, or NULL
+ */
+struct ws_lower {
+	struct proto *prot;
+	const struct proto_ops *ops;
+	void (*data_ready)(struct sock *sk);
+	void (*write_space)(struct sock *sk);
+	void (*state_change)(struct sock *sk);
+	const struct tcp_ulp_ops *tls;
+};
+
+/**
+ * struct ws_slot - for all sockets that had the same before
+ * @lower: what they had
+ * @prot: a copy of its table with our entries in it
+ * @ops: a copy of its table with our entries in it
+ */
+struct ws_slot {
+	struct ws_lower lower;
+	struct proto prot;
+	struct proto_ops ops;
+};
+
+/* For callers that hold a reference on the file, or the socket lock. */
+static inline struct ws_ctx *ws_ctx_get(const struct sock *sk)
+{
+	return (struct ws_ctx *)((uintptr_t)READ_ONCE(sk->sk_user_data) &
+				 SK_USER_DATA_PTRMASK);
+}
+
+#endif /* _WS_CTX_H */

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* kTLS below. Included by ws.h only. */
+#ifndef _WS_TLS_H
+#define _WS_TLS_H
+
+/**
+ * struct ws_tls - an attached socket that has kTLS below
+ * @ctx: whose it is
+ * @lock: stands in for the socket lock, and is taken before it: process
+ *	context only
+ * @ref: one for the context, one for who unlocks @lock after that may go
+ * @work: ws_ctrl_run()
+ * @memcg: who is charged for @bufs: who attached; or NULL
+ * @bufs: decrypted bytes, &struct ws_tls_buf, in the order of the stream
+ * @end: sequence number behind the last of them
+ * @limit: so many bytes are read ahead of the reader
+ * @sleepers: readers that sleep; they look for records themselves
+ * @skip: bytes of a handshake message that are still to come
+ * @head: the beginning of one's header
+ * @head_len: how much of it is there
+ * @over: &enum ws_tls_over
+ * @notified: close_notify has been sent
+ * @heard: the peer's close_notify has come
+ * @handed: the TLS library has sent its own, and asks for the peer's
+ * @mark: ws_time::end is to be set when the frame under way is out
+ * @taken: somebody who began before the attach is reading the records
+ * @news: something to read has come of which only a caller knows
+ *
+ * @sleepers is read in softirq context, @over and @handed by poll(); all else
+ * needs @lock.
+ */
+struct ws_tls {
+	struct ws_ctx *ctx;
+	struct mutex lock;	/* see above */
+	refcount_t ref;
+	struct work_struct work;
+	struct mem_cgroup *memcg;
+	struct list_head bufs;
+	u32 end;
+	u32 limit;
+	u32 sleepers;
+	u32 skip;
+	u8 head[4];
+	u8 head_len;
+	u8 over;
+	bool notified;
+	bool heard;
+	bool handed;
+	bool mark;
+	bool taken;
+	bool news;
+};
+
+/* Types of records, RFC 8446 section 5.1. */
+#define WS_TLS_ALERT		21
+#define WS_TLS_HANDSHAKE	22
+#define WS_TLS_DATA		23
+
+/* The alert that says that nothing follows. */
+#define WS_TLS_CLOSE_NOTIFY	0
+
+/* How the received stream of kTLS has ended. */
+enum ws_tls_over {
+	WS_TLS_OPEN,
+	/* By TCP's FIN or by close_notify. */
+	WS_TLS_EOF,
+	/* By an error, which was left in sk_err. */
+	WS_TLS_BROKEN,
+};
+
+/* ws_tls.c */
+
+/**
+ * struct ws_tls_buf - bytes of the stream
+ * @node: in ws_tls::bufs
+ * @page: where they are
+ * @order: of @page
+ * @seq: of the first
+ * @len: how many
+ */
+struct ws_tls_buf {
+	struct list_head node;
+	struct page *page;
+	unsigned int order;
+	u32 seq;
+	u32 len;
+};
+
+static inline u32 ws_tls_buf_room(const struct ws_tls_buf *buf)
+{
+	return (PAGE_SIZE << buf->order) - buf->len;
+}
+
+static inline u8 *ws_tls_buf_data(const struct ws_tls_buf *buf)
+{
+	return page_address(buf->page);
+}
+
+struct ws_tls *ws_tls_create(struct ws_ctx *ctx);
+void ws_tls_put(struct ws_tls *tls);
+void ws_tls_lower(const struct sock *sk, struct ws_lower *lower);
+void ws_tls_hook(struct ws_ctx *ctx);
+void ws_tls_unhook(struct ws_ctx *ctx);
+u16 ws_tls_version(const struct ws_ctx *ctx);
+bool ws_tls_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq);
+void ws_tls_consume(struct ws_ctx *ctx, u32 seq);
+void ws_tls_grow(struct ws_ctx *ctx, u64 len);
+struct ws_tls_buf *ws_tls_buf_get(struct ws_ctx *ctx);
+void ws_tls_buf_free(const struct ws_ctx *ctx, struct ws_tls_buf *buf);
+void ws_tls_purge(struct ws_ctx *ctx);
+void ws_tls_sleep(struct ws_ctx *ctx, bool begin);
+bool ws_tls_ready(const struct ws_ctx *ctx);
+bool ws_tls_full(const struct ws_ctx *ctx);
+bool ws_tls_sending(const struct ws_ctx *ctx);
+
+/* ws_tls_rx.c */
+void ws_tls_fill(struct ws_ctx *ctx);
+void ws_tls_pull(struct ws_ctx *ctx);
+void ws_tls_tell(struct ws_ctx *ctx);
+
+/* ws_tls_tx.c */
+struct ws_got;
+
+int ws_tls_send(struct ws_ctx *ctx);
+void ws_tls_sent(struct ws_ctx *ctx);
+int ws_tls_end(struct ws_ctx *ctx);
+int ws_tls_alert(struct ws_ctx *ctx, struct msghdr *msg, size_t len);
+int ws_tls_recv_alert(struct ws_ctx *ctx, struct msghdr *msg, int flags,
+		      struct ws_got *got);
+
+/* Is the WebSocket over, and the library to wait for the end of TLS? */
+static inline bool ws_tls_awaits(const struct ws_ctx *ctx)
+{
+	return ctx->tls && READ_ONCE(ctx->tls->handed) &&
+	       READ_ONCE(ctx->tls->over) == WS_TLS_OPEN &&
+	       READ_ONCE(ctx->rx.stop) == WS_STOP_OVER;
+}
+
+/* Is there more below that could be read ahead? */
+static inline bool ws_lower_more(const struct ws_ctx *ctx)
+{
+	return ctx->tls && READ_ONCE(ctx->tls->over) == WS_TLS_OPEN &&
+	       !ctx->rx.cramped && !READ_ONCE(ctx->tls->taken) &&
+	       !ws_tls_full(ctx) && ws_tls_ready(ctx);
+}
+
+/* Has the peer ended the stream, and has all before that been read? */
+static inline bool ws_lower_done(const struct ws_ctx *ctx)
+{
+	return ctx->tls ? READ_ONCE(ctx->tls->over) != WS_TLS_OPEN :
+			  sock_flag(ctx->sk, SOCK_DONE);
+}
+
+#endif /* _WS_TLS_H */
