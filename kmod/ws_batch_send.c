@@ -40,8 +40,8 @@ static int send_plain(struct ws_ctx *ctx, struct iov_iter *from, long timeo,
 		return 0;
 
 	ws_gathered_count(ctx, g);
-	err = ws_tx_send_run(ctx, pfrag, g->out,
-			     more || g->in < iov_iter_count(from));
+	/* Not because there are more of them: the rest may find no room. */
+	err = ws_tx_send_run(ctx, pfrag, g->out, more);
 	if (err && err != -EAGAIN)
 		return err;
 	iov_iter_advance(from, g->in);

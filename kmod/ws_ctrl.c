@@ -196,6 +196,7 @@ static void reset_work(struct work_struct *work)
 	struct reset *reset = container_of(to_delayed_work(work),
 					   struct reset, work);
 
+	/* data_race(): a hint; who has it at the next moment is waited for. */
 	if (data_race(sock_owned_by_user_nocheck(reset->sk))) {
 		ws_sched_sleeper(&reset->work, LOCKED_AGAIN);
 		return;

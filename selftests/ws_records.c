@@ -3,6 +3,7 @@
 #include "kselftest_harness.h"
 #include "ws_test.h"
 
+
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -608,6 +609,58 @@ TEST_F_TIMEOUT(records, chance, 120)
 		ASSERT_EQ(messages, ended);
 		bytes_free(&b);
 	}
+	free(all);
+}
+
+static void *reads_all(void *arg)
+{
+	static char skip[65536];
+	const struct pair *p = arg;
+	ssize_t n;
+
+	do {
+		n = recv(p->raw, skip, sizeof(skip), 0);
+	} while (n > 0 || (n < 0 && errno == EAGAIN));
+	return NULL;
+}
+
+/* What fits goes at once, though there is more that has to wait for room. */
+TEST_F_TIMEOUT(records, little_room, 60)
+{
+	struct pair *p = &self->p;
+	size_t len = 0, sent = 0;
+	uint64_t begin;
+	pthread_t thread;
+	int room = 2048;
+	char *all;
+
+	ASSERT_EQ(0, setsockopt(p->ws, SOL_SOCKET, SO_SNDBUF, &room,
+				sizeof(room)));
+	all = malloc(256 * 1024);
+	while (len < 256 * 1024 - 112) {
+		const struct ws_msg m = { .len = 100, .opcode = WS_OP_BINARY,
+					  .flags = WS_MSG_END };
+
+		memcpy(all + len, &m, sizeof(m));
+		memset(all + len + 8, 'x', 104);
+		len += WS_RECORD_SIZE(100);
+	}
+	ASSERT_EQ(0, pthread_create(&thread, NULL, reads_all, p));
+	begin = now_ms();
+	while (sent < len) {
+		ssize_t n = send(p->ws, all + sent, len - sent, MSG_DONTWAIT);
+
+		if (n < 0 && errno == EAGAIN)
+			n = 0;
+		ASSERT_LE(0, n);
+		if (!n)
+			ASSERT_EQ(POLLOUT, poll_for(p->ws, POLLOUT, 5000));
+		sent += n;
+	}
+	/* It took 200 ms of waiting for each 4592 bytes. */
+	EXPECT_GT(5000, now_ms() - begin);
+	shutdown(p->raw, SHUT_RDWR);
+	pthread_join(thread, NULL);
 	free(all);
 }
 
