@@ -3,7 +3,6 @@
 #include "kselftest_harness.h"
 #include "ws_test.h"
 
-
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
