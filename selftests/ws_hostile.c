@@ -287,11 +287,14 @@ TEST_F_TIMEOUT(hostile, never_reads, 60)
 	struct ws_config cfg = { .role = variant->role, .close_timeout = 300 };
 	struct timeval tv = { .tv_usec = 200000 };
 	struct pair *p = &self->p;
+	int room = 200000, i;
 	uint64_t begin;
 	ssize_t n;
-	int i;
 
 	ASSERT_EQ(0, ws_set(p->ws, WS_CONFIG, &cfg, sizeof(cfg)));
+	/* So that TCP does not find that there could be more. */
+	ASSERT_EQ(0, setsockopt(p->ws, SOL_SOCKET, SO_SNDBUF, &room,
+				sizeof(room)));
 	do {
 		n = ws_send(p->ws, WS_OP_BINARY, pattern(0, 50000), 50000,
 			    MSG_DONTWAIT);
