@@ -182,11 +182,15 @@ const u8 *ws_lower_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
 const u8 *ws_lower_front(const struct ws_ctx *ctx, u32 seq, u32 *len)
 {
 	const struct sk_buff_head *queue = &ctx->sk->sk_receive_queue;
-	const struct sk_buff *skb = skb_peek(queue);
+	const struct sk_buff *skb;
 	u32 off, size, head;
 
-	if (!skb || !skb_queue_is_last(queue, skb) || ctx->tls ||
-	    ctx->rx.prefix || !ws_compat_skb_readable(skb))
+	/* With kTLS the queue is not ours to look at, nor is its lock held. */
+	if (ctx->tls || ctx->rx.prefix)
+		return NULL;
+	skb = skb_peek(queue);
+	if (!skb || !skb_queue_is_last(queue, skb) ||
+	    !ws_compat_skb_readable(skb))
 		return NULL;
 	size = skb->len;
 	off = seq - TCP_SKB_CB(skb)->seq;

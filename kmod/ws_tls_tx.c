@@ -10,12 +10,8 @@
 /* Return: bytes taken, or a negated errno. */
 static int lower_send(struct ws_ctx *ctx, struct msghdr *msg, size_t len)
 {
-	int n;
+	int n = ctx->slot->lower.prot->sendmsg(ctx->sk, msg, len);
 
-	/* Since before the attach; would keep us waiting whatever the flags. */
-	if (unlikely(ws_tls_sending(ctx)))
-		return -EAGAIN;
-	n = ctx->slot->lower.prot->sendmsg(ctx->sk, msg, len);
 	/* A signal kept it from a lock: the work will go on. */
 	return n == -EINTR || n == -ERESTARTSYS ? -EAGAIN : n;
 }
