@@ -250,7 +250,7 @@ static void run_locked(struct ws_ctx *ctx, u32 next)
 	/* When it is memory that lacks, not room, no ACK will call us. */
 	if ((ws_tx_flush(ctx) == -EAGAIN && sk_stream_memory_free(ctx->sk)) ||
 	    ctx->rx.cramped)
-		ws_sched_at(ctx, min_t(u32, next, HZ / 10));
+		ws_sched_by(ctx, HZ / 10);
 	/* It may have lingered for nothing else. */
 	if (ctx->lingers && owed && !ws_tx_owes(ctx))
 		ctx->sk->sk_state_change(ctx->sk);

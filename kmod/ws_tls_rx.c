@@ -223,7 +223,7 @@ void ws_tls_fill(struct ws_ctx *ctx)
 	if (tls->taken) {
 		/* He may be asleep, and leaves with the record if so. */
 		ctx->slot->lower.data_ready(ctx->sk);
-		ws_sched_at(ctx, HZ / 10);
+		ws_sched_by(ctx, HZ / 10);
 	}
 }
 
