@@ -388,7 +388,7 @@ void ws_sched_exit(void)
 	unsigned int i;
 
 	for (i = 0; i < nshards; i++)
-		timer_delete_sync(&shards[i].timer);
+		ws_compat_timer_stop(&shards[i].timer);
 	destroy_workqueue(shard_wq);
 	destroy_workqueue(sleeper_wq);
 	kvfree(shards);

@@ -260,6 +260,16 @@ static inline void ws_compat_frag_unmap(const u8 *p)
 	kunmap_local(p);
 }
 
+/* Stop a timer, and wait until it does not run. */
+static inline void ws_compat_timer_stop(struct timer_list *timer)
+{
+#ifdef WS_HAVE_TIMER_DELETE
+	timer_delete_sync(timer);
+#else
+	del_timer_sync(timer);
+#endif
+}
+
 /* False for device memory, which no copy can read. */
 static inline bool ws_compat_skb_readable(const struct sk_buff *skb)
 {
