@@ -10,6 +10,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/net.h>
+#include <linux/random.h>
 #include <linux/refcount.h>
 #include <linux/workqueue.h>
 #include <net/sock.h>

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Many messages in one sendmsg() with WS_F_BATCH: a run of frames. */
-#include <linux/random.h>
-
 #include "ws.h"
 #include "ws_gather.h"
 
@@ -37,8 +35,7 @@ static int append(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
 	struct ws_tx *tx = &ctx->tx;
 	size_t head, want = hdr->len;
 
-	hdr->masked = ctx->cfg.role == WS_ROLE_CLIENT;
-	hdr->key = hdr->masked ? get_random_u32() : 0;
+	ws_tx_mask(ctx, hdr);
 	head = ws_hdr_size(hdr->len, hdr->masked);
 	do {
 		size_t n;

@@ -343,10 +343,10 @@ enum ws_dead {
  *  ==================  =========================  ========================
  *
  * On top of kTLS, whose calls take the socket lock themselves, a mutex stands
- * in for it, see ws_tls.c and ws_lock(). A frame is
- * built whole before the first of its bytes reaches TCP, and what TCP does not
- * take stays in @tx and goes before anything else, so frames stay whole
- * although the lock is dropped while a sender waits.
+ * in for it, see ws_tls.c and ws_lock(). A frame is built whole before the
+ * first of its bytes reaches TCP, and what TCP does not take stays in @tx and
+ * goes before anything else, so frames stay whole although the lock is dropped
+ * while a sender waits.
  */
 struct ws_ctx {
 	struct sock *sk;

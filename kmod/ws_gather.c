@@ -34,9 +34,8 @@ static __always_inline bool get_four(u8 *q, const u8 __user *p)
 	       get_one(q + 16, p + 16) && get_one(q + 24, p + 24);
 }
 
-/* All of it, and what it takes to fill a word behind it, up to @end. */
-static __always_inline bool get_padded(u8 *q, const u8 __user *p, u64 n,
-				       const u8 __user *end)
+/* As many times 32 bytes as there are: mostly none, or one. */
+static __always_inline bool get_fours(u8 *q, const u8 __user *p, u64 n)
 {
 	if (unlikely(n >= 64)) {
 		for (; n >= 32; n -= 32, p += 32, q += 32)
@@ -46,9 +45,20 @@ static __always_inline bool get_padded(u8 *q, const u8 __user *p, u64 n,
 		if (!get_four(q, p))
 			return false;
 	}
+	return true;
+}
+
+/* All of it, and what it takes to fill a word behind it, up to @end. */
+static __always_inline bool get_padded(u8 *q, const u8 __user *p, u64 n,
+				       const u8 __user *end)
+{
+	u64 done = n & ~31ULL;
+
+	if (!get_fours(q, p, n))
+		return false;
 	if (!(n & 31))
 		return true;
-	for (p += n & 32, q += n & 32; p < end; p += 8, q += 8)
+	for (p += done, q += done; p < end; p += 8, q += 8)
 		if (!get_one(q, p))
 			return false;
 	return true;
@@ -75,18 +85,10 @@ fault:
 /* All of it and no more. */
 static __always_inline bool get_exactly(u8 *q, const u8 __user *p, u64 n)
 {
-	bool before = n >= 32;
+	u64 done = n & ~31ULL;
 
-	if (unlikely(n >= 64)) {
-		for (; n >= 32; n -= 32, p += 32, q += 32)
-			if (!get_four(q, p))
-				return false;
-	} else if (n & 32) {
-		if (!get_four(q, p))
-			return false;
-	}
-	return !(n & 31) ||
-	       get_rest(q + (n & 32), p + (n & 32), n & 31, before);
+	return get_fours(q, p, n) &&
+	       (!(n & 31) || get_rest(q + done, p + done, n & 31, done));
 }
 
 /*

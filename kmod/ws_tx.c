@@ -8,8 +8,6 @@
  *
  * All of it in process context with the socket lock.
  */
-#include <linux/random.h>
-
 #include "ws.h"
 
 static bool frame_pending(const struct ws_tx *tx)
@@ -201,12 +199,6 @@ static void one_run(struct ws_tx *tx, struct page *page, u32 offset, u32 len)
 	WRITE_ONCE(tx->nseg, 1);
 }
 
-static void give_mask(const struct ws_ctx *ctx, struct ws_hdr *hdr)
-{
-	hdr->masked = ctx->cfg.role == WS_ROLE_CLIENT;
-	hdr->key = hdr->masked ? get_random_u32() : 0;
-}
-
 /**
  * ws_tx_build() - make a frame ready for ws_tx_push()
  * @ctx: the socket; no frame may be under way
@@ -227,7 +219,7 @@ int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
 	int err;
 
 	ws_owned_by_me(ctx);
-	give_mask(ctx, hdr);
+	ws_tx_mask(ctx, hdr);
 	if (likely(hdr->len <= WS_TX_SMALL)) {
 		int len = build_small(ctx, pfrag, hdr, from);
 
@@ -397,7 +389,7 @@ int ws_tx_send_small(struct ws_ctx *ctx, struct ws_hdr *hdr,
 	struct page_frag *pfrag = ws_tx_frag(ctx);
 	int len;
 
-	give_mask(ctx, hdr);
+	ws_tx_mask(ctx, hdr);
 	len = build_small(ctx, pfrag, hdr, from);
 	return len < 0 ? len : ws_tx_send_run(ctx, pfrag, len, more);
 }

@@ -19,6 +19,13 @@ static inline gfp_t ws_tx_gfp(const struct ws_ctx *ctx)
 	return ctx->tls ? GFP_KERNEL : ctx->sk->sk_allocation;
 }
 
+/* A client's frame has a fresh mask, RFC 6455 section 5.3. */
+static inline void ws_tx_mask(const struct ws_ctx *ctx, struct ws_hdr *hdr)
+{
+	hdr->masked = ctx->cfg.role == WS_ROLE_CLIENT;
+	hdr->key = hdr->masked ? get_random_u32() : 0;
+}
+
 /* Payload of a frame that fits a page. */
 #define WS_TX_SMALL	(PAGE_SIZE - WS_HDR_MAX)
 
