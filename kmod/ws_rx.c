@@ -286,79 +286,6 @@ static void scan_plain(struct ws_ctx *ctx, struct ws_run *run, u32 end,
 		scan_run(ctx, p, p + n, max, false);
 }
 
-/**
- * ws_rx_trim() - drop what no reader will ask for
- * @ctx: the socket
- *
- * With nothing to deliver, what lies before the scanner is control frames and
- * headers. On an idle connection this keeps PINGs from filling the queue.
- */
-void ws_rx_trim(struct ws_ctx *ctx)
-{
-	struct ws_rx *rx = &ctx->rx;
-
-	if (rx->complete || rx->payload || rx->stop != WS_STOP_NONE ||
-	    rx->head.seq == rx->scan.seq)
-		return;
-	ws_lower_consume(ctx, rx->scan.seq);
-	rx->head = rx->scan;
-}
-
-/**
- * ws_rx_pressed() - is the window too small for the peer to go on?
- * @ctx: the socket
- *
- * Without the lock the answer is a hint.
- *
- * A message that the receive buffer cannot hold whole must be read in pieces,
- * or the peer's window stays shut for ever: so pieces it is when the buffer is
- * nearly full, or the window too small for the peer to go on.
- *
- * A peer waits until it can send a full segment, or half of the largest window
- * it has been offered (RFC 9293 section 3.8.6.2.1); the timer that would break
- * the tie starts anew with every ACK. The window that the next ACK offers is
- * the one it has unless a full segment can be added (section 3.8.6.2.2).
- */
-bool ws_rx_pressed(const struct ws_ctx *ctx)
-{
-	const struct sock *sk = ctx->sk;
-	const struct tcp_sock *tp = tcp_sk(sk);
-	u32 window, space;
-
-	if (ctx->tls)
-		return ws_tls_full(ctx);
-	window = tcp_receive_window(tp);
-	space = max(tcp_space(sk), 0);
-	if (tcp_rmem_pressure(sk))
-		return true;
-	if (window + inet_csk(sk)->icsk_ack.rcv_mss <= space)
-		window = max(window, min(space, tp->rcv_ssthresh));
-	return window < min_t(u32, tp->advmss, tp->rcv_ssthresh / 2);
-}
-
-/**
- * ws_rx_relieve() - keep a few unread bytes from shutting the window
- * @ctx: the socket
- *
- * See ws_lower_stash(). More than a few are given to the reader in pieces.
- * Any context that has the socket lock.
- */
-void ws_rx_relieve(struct ws_ctx *ctx)
-{
-	struct ws_rx *rx = &ctx->rx;
-	u32 end = ws_lower_end(ctx);
-
-	if (ctx->tls)
-		return;
-	rx->cramped = false;
-	if (rx->complete || rx->stop != WS_STOP_NONE || end == rx->base ||
-	    end == rx->head.seq || end - rx->head.seq > WS_STASH_MAX ||
-	    !ws_rx_pressed(ctx))
-		return;
-	if (ws_lower_stash(ctx, end) == -ENOMEM)
-		rx->cramped = true;
-}
-
 /* After the end nothing is of interest, but the window must stay open. */
 static void drain(struct ws_ctx *ctx)
 {
@@ -482,11 +409,14 @@ void ws_rx_taken(struct ws_ctx *ctx, const struct ws_taken *taken)
 		rx->lazy = false;
 }
 
-/*
- * Only as far as the first message. Nobody must need to know what is behind
- * it: no limit in time, no end of the stream.
+/**
+ * ws_rx_scan_first() - look only as far as the first message
+ * @ctx: the socket
+ *
+ * Nobody must need to know what is behind it: no limit in time, no end of the
+ * stream. Any context that has the socket lock.
  */
-static void scan_first(struct ws_ctx *ctx)
+void ws_rx_scan_first(struct ws_ctx *ctx)
 {
 	struct ws_rx *rx = &ctx->rx;
 	u32 end;
@@ -502,132 +432,4 @@ static void scan_first(struct ws_ctx *ctx)
 	rx->lazy = true;
 	/* A PING must be answered though nobody reads. */
 	ws_sched_by(ctx, HZ / 10);
-}
-
-static bool may_be_lazy(const struct ws_ctx *ctx)
-{
-	const struct ws_rx *rx = &ctx->rx;
-
-	return WS_PLAIN && ctx->cfg.flags & (WS_F_RECORDS | WS_F_BATCH) &&
-	       !rx->complete && !ctx->lingers && !ctx->tls &&
-	       !sock_flag(ctx->sk, SOCK_DONE) && !ws_timer_watches(ctx);
-}
-
-/**
- * ws_rx_start() - begin to look at the stream
- * @ctx: the socket
- *
- * Put off from the attach to the first I/O so that WS_CONFIG can choose the
- * role and WS_RX_PREFIX add bytes before any of them is judged.
- */
-void ws_rx_start(struct ws_ctx *ctx)
-{
-	struct ws_rx *rx = &ctx->rx;
-
-	ws_owned_by_me(ctx);
-	if (rx->started)
-		return;
-	WRITE_ONCE(rx->started, true);
-	ws_timer_start(ctx);
-	ws_rx_scan(ctx);
-	ws_tls_tell(ctx);
-	ws_ctrl_kick(ctx);
-}
-
-/**
- * ws_rx_wake() - tell the reader that there is something new
- * @ctx: the socket
- *
- * Any context that has the socket lock.
- */
-void ws_rx_wake(struct ws_ctx *ctx)
-{
-	ctx->info.wakeups++;
-	ctx->slot->lower.data_ready(ctx->sk);
-}
-
-/*
- * One whole message and nothing else, as it comes from a peer that waits for
- * an answer. Return: false when it must be scanned.
- */
-static bool scan_one(struct ws_ctx *ctx)
-{
-	struct ws_rx *rx = &ctx->rx;
-	bool masked = ctx->cfg.role == WS_ROLE_SERVER;
-	struct ws_plain one;
-	const u8 *p, *q;
-	u32 size;
-
-	if (!WS_PLAIN || rx->complete || rx->stop != WS_STOP_NONE ||
-	    rx->scan.frame || rx->seq.opcode || rx->scan.seq != rx->head.seq ||
-	    ctx->tls || tcp_sk(ctx->sk)->copied_seq != rx->copied)
-		return false;
-	q = ws_lower_front(ctx, rx->scan.seq, &size);
-	if (!q || !ws_plain_parse(q, size, masked, &one) || one.size != size ||
-	    one.len > ctx->cfg.max_message)
-		return false;
-	p = q + size - one.len;
-	if (one.opcode == WS_OP_TEXT &&
-	    ws_utf8(WS_UTF8_OK, p, one.len, ws_plain_key(p, masked)) !=
-	    WS_UTF8_OK)
-		return false;
-	rx->open = false;
-	rx->lazy = false;
-	rx->cramped = false;
-	rx->scan.seq += one.size;
-	WRITE_ONCE(rx->payload, one.len);
-	WRITE_ONCE(rx->complete, 1);
-	return true;
-}
-
-/**
- * ws_rx_arrived() - something new may have come
- * @ctx: the socket
- *
- * The reader hears of it only when it can get something it could not before.
- * Any context that has the socket lock.
- */
-void ws_rx_arrived(struct ws_ctx *ctx)
-{
-	struct ws_rx *rx = &ctx->rx;
-	bool news = ctx->tls && ctx->tls->news;
-	u32 complete = rx->complete;
-	u8 stop = rx->stop;
-
-	ws_owned_by_me(ctx);
-	if (scan_one(ctx)) {
-		ws_rx_wake(ctx);
-		return;
-	}
-	if (may_be_lazy(ctx))
-		scan_first(ctx);
-	else
-		ws_rx_scan(ctx);
-	if (ctx->tls)
-		ctx->tls->news = false;
-	if (rx->complete != complete || rx->stop != stop || news ||
-	    ws_lower_done(ctx) ||
-	    (!complete && stop == WS_STOP_NONE && ws_rx_readable(ctx)))
-		ws_rx_wake(ctx);
-}
-
-/**
- * ws_rx_data_ready() - sk_data_ready of an attached socket
- * @sk: the socket
- *
- * Softirq context with the socket lock, or the owner's.
- */
-void ws_rx_data_ready(struct sock *sk)
-{
-	struct ws_ctx *ctx = ws_ctx_get(sk);
-
-	if (unlikely(!ctx->rx.started)) {
-		ctx->slot->lower.data_ready(sk);
-		return;
-	}
-	if (unlikely(ctx->rx.growing))
-		return;
-	ws_rx_arrived(ctx);
-	if (!ws_ctrl_quiet(ctx))
-		ws_ctrl_kick(ctx);
 }

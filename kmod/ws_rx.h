@@ -6,18 +6,23 @@
 /* ws_rx.c */
 struct ws_taken;
 
-void ws_rx_start(struct ws_ctx *ctx);
 void ws_rx_scan(struct ws_ctx *ctx);
+void ws_rx_scan_first(struct ws_ctx *ctx);
 void ws_rx_scan_rest(struct ws_ctx *ctx);
 void ws_rx_taken(struct ws_ctx *ctx, const struct ws_taken *taken);
-void ws_rx_trim(struct ws_ctx *ctx);
-void ws_rx_relieve(struct ws_ctx *ctx);
 u64 ws_rx_offset(const struct ws_ctx *ctx);
 void ws_rx_fault(struct ws_ctx *ctx, enum ws_rule rule);
 void ws_rx_closed(struct ws_ctx *ctx);
+
+/* ws_rx_room.c */
+void ws_rx_trim(struct ws_ctx *ctx);
+bool ws_rx_pressed(const struct ws_ctx *ctx);
+void ws_rx_relieve(struct ws_ctx *ctx);
+
+/* ws_rx_ready.c */
+void ws_rx_start(struct ws_ctx *ctx);
 void ws_rx_wake(struct ws_ctx *ctx);
 void ws_rx_arrived(struct ws_ctx *ctx);
-bool ws_rx_pressed(const struct ws_ctx *ctx);
 void ws_rx_data_ready(struct sock *sk);
 
 /**

@@ -10,11 +10,6 @@
  */
 #include "ws.h"
 
-static bool frame_pending(const struct ws_tx *tx)
-{
-	return tx->cur < tx->nseg;
-}
-
 /**
  * ws_tx_free() - forget the frame that is being built or under way
  * @tx: the sending direction
@@ -27,7 +22,7 @@ void ws_tx_free(struct ws_tx *tx)
 		tx->nseg = tx->gather;
 		tx->gather = 0;
 	}
-	while (frame_pending(tx))
+	while (ws_tx_pending(tx))
 		put_page(ws_tx_runs(tx)[tx->cur++].bv_page);
 	if (tx->large) {
 		if (tx->frame->uarg)
@@ -312,11 +307,11 @@ int ws_tx_push(struct ws_ctx *ctx, bool more)
 	ws_owned_by_me(ctx);
 	if (unlikely(tx->gather))
 		ws_zc_seal(ctx, false);
-	if (frame_pending(tx) && !takes_bytes(ctx->sk)) {
+	if (ws_tx_pending(tx) && !takes_bytes(ctx->sk)) {
 		ws_tx_free(tx);
 		return -EPIPE;
 	}
-	while (frame_pending(tx)) {
+	while (ws_tx_pending(tx)) {
 		int n = push_runs(ctx, more);
 
 		if (is_full(n))
@@ -415,156 +410,4 @@ u32 ws_tx_end(const struct ws_ctx *ctx)
 	for (i = tx->cur; i < tx->nseg; i++)
 		end += seg[i].bv_len;
 	return end;
-}
-
-static int push_control(struct ws_ctx *ctx, u8 opcode, void *data, u8 len)
-{
-	struct ws_hdr hdr = { .opcode = opcode, .fin = true, .len = len };
-	struct kvec kv = { .iov_base = data, .iov_len = len };
-	struct iov_iter from;
-	int err;
-
-	iov_iter_kvec(&from, WRITE, &kv, 1, len);
-	err = ws_tx_build(ctx, &hdr, &from);
-	if (err)
-		return err;
-	if (opcode != WS_OP_PONG)
-		ctx->time.end = ws_tx_end(ctx);
-	return ws_tx_push(ctx, false);
-}
-
-static int push_pong(struct ws_ctx *ctx)
-{
-	struct ws_tx *tx = &ctx->tx;
-	struct ws_pong *pong = tx->pong->next;
-	int err;
-
-	err = push_control(ctx, WS_OP_PONG, pong->data, pong->len);
-	if (err == -ENOMEM)
-		return -EAGAIN;
-	ws_ctrl_pong_done(tx);
-	ctx->info.tx_pongs++;
-	ws_stats_inc(ctx, WS_MIB_TX_PONG);
-	return err;
-}
-
-static int push_ping(struct ws_ctx *ctx)
-{
-	int err = push_control(ctx, WS_OP_PING, NULL, 0);
-
-	if (err == -ENOMEM)
-		return -EAGAIN;
-	ctx->time.ping = WS_PING_SENT;
-	ctx->info.tx_pings++;
-	ws_stats_inc(ctx, WS_MIB_TX_PING);
-	return err;
-}
-
-static int push_close(struct ws_ctx *ctx)
-{
-	struct ws_tx *tx = &ctx->tx;
-	u8 body[2] = { tx->close_code >> 8, tx->close_code };
-	int err;
-
-	err = push_control(ctx, WS_OP_CLOSE, body,
-			   tx->close_code == 1005 ? 0 : sizeof(body));
-	if (err == -ENOMEM)
-		return -EAGAIN;
-	tx->close = WS_CLOSE_SENT;
-	ws_stats_inc(ctx, WS_MIB_TX_CLOSE);
-	return err;
-}
-
-/**
- * ws_tx_owes() - is there anything that must go out before TCP's end?
- * @ctx: the socket
- *
- * Any context that has the socket lock.
- */
-bool ws_tx_owes(const struct ws_ctx *ctx)
-{
-	const struct ws_tx *tx = &ctx->tx;
-
-	return frame_pending(tx) || tx->npong || tx->close == WS_CLOSE_WANTED;
-}
-
-/**
- * ws_tx_wake() - tell writers that what kept them may be gone
- * @ctx: the socket
- *
- * poll() has not asked TCP for a call while it was us who were busy; with
- * SOCK_NOSPACE set the call comes now or when TCP has room.
- */
-void ws_tx_wake(struct ws_ctx *ctx)
-{
-	struct socket *sock = ctx->sk->sk_socket;
-
-	if (!sock)
-		return;
-	set_bit(SOCK_NOSPACE, &sock->flags);
-	if (ctx->tls)
-		lock_sock(ctx->sk);
-	ctx->slot->lower.write_space(ctx->sk);
-	if (ctx->tls)
-		release_sock(ctx->sk);
-}
-
-/**
- * ws_tx_flush() - send what waits: rest of a frame, PONGs, PING, Close, FIN
- * @ctx: the socket
- *
- * Does not wait for room in the send buffer; what is left goes with the next
- * call, at the latest from ws_ctrl_run().
- *
- * Return: 0 when nothing is left, -EAGAIN, or the error of a dead connection.
- */
-int ws_tx_flush(struct ws_ctx *ctx)
-{
-	struct ws_tx *tx = &ctx->tx;
-	bool held = frame_pending(tx);
-	int err;
-
-	ws_owned_by_me(ctx);
-	for (;;) {
-		err = ws_tx_push(ctx, false);
-		if (err)
-			break;
-		if (tx->npong)
-			err = push_pong(ctx);
-		else if (ctx->time.ping == WS_PING_WANTED)
-			err = push_ping(ctx);
-		else if (tx->close == WS_CLOSE_WANTED)
-			err = push_close(ctx);
-		else
-			break;
-		if (err)
-			break;
-	}
-	if (err && err != -EAGAIN)
-		ws_tx_abort(ctx);
-	if (tx->fin == WS_FIN_WANTED && tx->close == WS_CLOSE_SENT &&
-	    !frame_pending(tx)) {
-		/* FIN would cut off what kTLS has not given to TCP. */
-		if (ctx->tls && ws_tls_end(ctx)) {
-			err = -EAGAIN;
-		} else {
-			tx->fin = WS_FIN_SENT;
-			ws_lower_fin(ctx);
-		}
-	}
-	if (held && !frame_pending(tx))
-		ws_tx_wake(ctx);
-	return err;
-}
-
-/**
- * ws_tx_abort() - forget everything that was to be sent
- * @ctx: the socket
- */
-void ws_tx_abort(struct ws_ctx *ctx)
-{
-	ws_tx_free(&ctx->tx);
-	ws_ctrl_free(ctx);
-	if (ctx->tx.close == WS_CLOSE_WANTED)
-		ctx->tx.close = WS_CLOSE_SENT;
 }

@@ -29,6 +29,12 @@ static inline void ws_tx_mask(const struct ws_ctx *ctx, struct ws_hdr *hdr)
 /* Payload of a frame that fits a page. */
 #define WS_TX_SMALL	(PAGE_SIZE - WS_HDR_MAX)
 
+/* Is a frame on its way into TCP? */
+static inline bool ws_tx_pending(const struct ws_tx *tx)
+{
+	return tx->cur < tx->nseg;
+}
+
 bool ws_tx_enlarge(struct ws_tx *tx);
 int ws_tx_open(struct ws_ctx *ctx);
 void ws_tx_seal(struct ws_ctx *ctx, struct ws_hdr *hdr);
@@ -39,8 +45,10 @@ int ws_tx_send_run(struct ws_ctx *ctx, struct page_frag *pfrag, u32 len,
 int ws_tx_send_small(struct ws_ctx *ctx, struct ws_hdr *hdr,
 		     struct iov_iter *from, bool more);
 int ws_tx_push(struct ws_ctx *ctx, bool more);
-int ws_tx_flush(struct ws_ctx *ctx);
 u32 ws_tx_end(const struct ws_ctx *ctx);
+
+/* ws_tx_flush.c */
+int ws_tx_flush(struct ws_ctx *ctx);
 bool ws_tx_owes(const struct ws_ctx *ctx);
 void ws_tx_wake(struct ws_ctx *ctx);
 void ws_tx_abort(struct ws_ctx *ctx);

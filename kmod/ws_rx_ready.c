@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Bytes have come: how far they are looked at, and whether the reader hears of
+ * it. The looking is ws_rx.c's, but for the one message that comes alone.
+ *
+ * Softirq context from sk_data_ready, or process context; always with the
+ * socket lock.
+ */
+#include "ws.h"
+
+static bool may_be_lazy(const struct ws_ctx *ctx)
+{
+	const struct ws_rx *rx = &ctx->rx;
+
+	return WS_PLAIN && ctx->cfg.flags & (WS_F_RECORDS | WS_F_BATCH) &&
+	       !rx->complete && !ctx->lingers && !ctx->tls &&
+	       !sock_flag(ctx->sk, SOCK_DONE) && !ws_timer_watches(ctx);
+}
+
+/**
+ * ws_rx_start() - begin to look at the stream
+ * @ctx: the socket
+ *
+ * Put off from the attach to the first I/O so that WS_CONFIG can choose the
+ * role and WS_RX_PREFIX add bytes before any of them is judged.
+ */
+void ws_rx_start(struct ws_ctx *ctx)
+{
+	struct ws_rx *rx = &ctx->rx;
+
+	ws_owned_by_me(ctx);
+	if (rx->started)
+		return;
+	WRITE_ONCE(rx->started, true);
+	ws_timer_start(ctx);
+	ws_rx_scan(ctx);
+	ws_tls_tell(ctx);
+	ws_ctrl_kick(ctx);
+}
+
+/**
+ * ws_rx_wake() - tell the reader that there is something new
+ * @ctx: the socket
+ *
+ * Any context that has the socket lock.
+ */
+void ws_rx_wake(struct ws_ctx *ctx)
+{
+	ctx->info.wakeups++;
+	ctx->slot->lower.data_ready(ctx->sk);
+}
+
+/*
+ * One whole message and nothing else, as it comes from a peer that waits for
+ * an answer. Return: false when it must be scanned.
+ */
+static bool scan_one(struct ws_ctx *ctx)
+{
+	struct ws_rx *rx = &ctx->rx;
+	bool masked = ctx->cfg.role == WS_ROLE_SERVER;
+	struct ws_plain one;
+	const u8 *p, *q;
+	u32 size;
+
+	if (!WS_PLAIN || rx->complete || rx->stop != WS_STOP_NONE ||
+	    rx->scan.frame || rx->seq.opcode || rx->scan.seq != rx->head.seq ||
+	    ctx->tls || tcp_sk(ctx->sk)->copied_seq != rx->copied)
+		return false;
+	q = ws_lower_front(ctx, rx->scan.seq, &size);
+	if (!q || !ws_plain_parse(q, size, masked, &one) || one.size != size ||
+	    one.len > ctx->cfg.max_message)
+		return false;
+	p = q + size - one.len;
+	if (one.opcode == WS_OP_TEXT &&
+	    ws_utf8(WS_UTF8_OK, p, one.len, ws_plain_key(p, masked)) !=
+	    WS_UTF8_OK)
+		return false;
+	rx->open = false;
+	rx->lazy = false;
+	rx->cramped = false;
+	rx->scan.seq += one.size;
+	WRITE_ONCE(rx->payload, one.len);
+	WRITE_ONCE(rx->complete, 1);
+	return true;
+}
+
+/**
+ * ws_rx_arrived() - something new may have come
+ * @ctx: the socket
+ *
+ * The reader hears of it only when it can get something it could not before.
+ * Any context that has the socket lock.
+ */
+void ws_rx_arrived(struct ws_ctx *ctx)
+{
+	struct ws_rx *rx = &ctx->rx;
+	bool news = ctx->tls && ctx->tls->news;
+	u32 complete = rx->complete;
+	u8 stop = rx->stop;
+
+	ws_owned_by_me(ctx);
+	if (scan_one(ctx)) {
+		ws_rx_wake(ctx);
+		return;
+	}
+	if (may_be_lazy(ctx))
+		ws_rx_scan_first(ctx);
+	else
+		ws_rx_scan(ctx);
+	if (ctx->tls)
+		ctx->tls->news = false;
+	if (rx->complete != complete || rx->stop != stop || news ||
+	    ws_lower_done(ctx) ||
+	    (!complete && stop == WS_STOP_NONE && ws_rx_readable(ctx)))
+		ws_rx_wake(ctx);
+}
+
+/**
+ * ws_rx_data_ready() - sk_data_ready of an attached socket
+ * @sk: the socket
+ *
+ * Softirq context with the socket lock, or the owner's.
+ */
+void ws_rx_data_ready(struct sock *sk)
+{
+	struct ws_ctx *ctx = ws_ctx_get(sk);
+
+	if (unlikely(!ctx->rx.started)) {
+		ctx->slot->lower.data_ready(sk);
+		return;
+	}
+	if (unlikely(ctx->rx.growing))
+		return;
+	ws_rx_arrived(ctx);
+	if (!ws_ctrl_quiet(ctx))
+		ws_ctrl_kick(ctx);
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Room to receive: what keeps the peer's window from closing while there is
+ * nothing that a reader would take.
+ */
+#include "ws.h"
+
+/**
+ * ws_rx_trim() - drop what no reader will ask for
+ * @ctx: the socket
+ *
+ * With nothing to deliver, what lies before the scanner is control frames and
+ * headers. On an idle connection this keeps PINGs from filling the queue.
+ */
+void ws_rx_trim(struct ws_ctx *ctx)
+{
+	struct ws_rx *rx = &ctx->rx;
+
+	if (rx->complete || rx->payload || rx->stop != WS_STOP_NONE ||
+	    rx->head.seq == rx->scan.seq)
+		return;
+	ws_lower_consume(ctx, rx->scan.seq);
+	rx->head = rx->scan;
+}
+
+/**
+ * ws_rx_pressed() - is the window too small for the peer to go on?
+ * @ctx: the socket
+ *
+ * Without the lock the answer is a hint.
+ *
+ * A message that the receive buffer cannot hold whole must be read in pieces,
+ * or the peer's window stays shut for ever: so pieces it is when the buffer is
+ * nearly full, or the window too small for the peer to go on.
+ *
+ * A peer waits until it can send a full segment, or half of the largest window
+ * it has been offered (RFC 9293 section 3.8.6.2.1); the timer that would break
+ * the tie starts anew with every ACK. The window that the next ACK offers is
+ * the one it has unless a full segment can be added (section 3.8.6.2.2).
+ */
+bool ws_rx_pressed(const struct ws_ctx *ctx)
+{
+	const struct sock *sk = ctx->sk;
+	const struct tcp_sock *tp = tcp_sk(sk);
+	u32 window, space;
+
+	if (ctx->tls)
+		return ws_tls_full(ctx);
+	window = tcp_receive_window(tp);
+	space = max(tcp_space(sk), 0);
+	if (tcp_rmem_pressure(sk))
+		return true;
+	if (window + inet_csk(sk)->icsk_ack.rcv_mss <= space)
+		window = max(window, min(space, tp->rcv_ssthresh));
+	return window < min_t(u32, tp->advmss, tp->rcv_ssthresh / 2);
+}
+
+/**
+ * ws_rx_relieve() - keep a few unread bytes from shutting the window
+ * @ctx: the socket
+ *
+ * See ws_lower_stash(). More than a few are given to the reader in pieces.
+ * Any context that has the socket lock.
+ */
+void ws_rx_relieve(struct ws_ctx *ctx)
+{
+	struct ws_rx *rx = &ctx->rx;
+	u32 end = ws_lower_end(ctx);
+
+	if (ctx->tls)
+		return;
+	rx->cramped = false;
+	if (rx->complete || rx->stop != WS_STOP_NONE || end == rx->base ||
+	    end == rx->head.seq || end - rx->head.seq > WS_STASH_MAX ||
+	    !ws_rx_pressed(ctx))
+		return;
+	if (ws_lower_stash(ctx, end) == -ENOMEM)
+		rx->cramped = true;
+}
