@@ -217,13 +217,13 @@ static u32 give_up(struct ws_ctx *ctx)
 {
 	struct reset *reset;
 
-	if (ctx->dead == WS_DEAD_RESET)
+	if (ctx->time.dead == WS_DEAD_RESET)
 		return WS_TIME_NEVER;
-	ctx->dead = WS_DEAD;
+	ctx->time.dead = WS_DEAD;
 	reset = kmalloc(sizeof(*reset), GFP_KERNEL | __GFP_NOWARN);
 	if (!reset)
 		return HZ / 10;
-	ctx->dead = WS_DEAD_RESET;
+	ctx->time.dead = WS_DEAD_RESET;
 	INIT_DELAYED_WORK(&reset->work, reset_work);
 	reset->sk = ctx->sk;
 	reset->prot = ctx->slot->lower.prot;
@@ -252,7 +252,7 @@ static void run_locked(struct ws_ctx *ctx, u32 next)
 	    ctx->rx.cramped)
 		ws_sched_by(ctx, HZ / 10);
 	/* It may have lingered for nothing else. */
-	if (ctx->lingers && owed && !ws_tx_owes(ctx))
+	if (ctx->time.lingers && owed && !ws_tx_owes(ctx))
 		ctx->sk->sk_state_change(ctx->sk);
 }
 
@@ -279,7 +279,7 @@ void ws_ctrl_run(struct ws_ctx *ctx)
 			ws_ulp_end(ctx, 0);
 			return;
 		}
-	} else if (ctx->dead || ws_timer_run(ctx, &next)) {
+	} else if (ctx->time.dead || ws_timer_run(ctx, &next)) {
 		next = give_up(ctx);
 	}
 	run_locked(ctx, next);

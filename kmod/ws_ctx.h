@@ -63,7 +63,8 @@ enum ws_stop {
  * struct ws_rx - the receiving direction
  * @scan: how far the stream has been looked at
  * @head: how far it has been given to the reader; never beyond @scan
- * @seq: the rules' state at @scan
+ * @before: payload bytes of the open message's frames up to @scan, for
+ *	ws_seq_check()
  * @consumed: bytes of the stream before @head.seq
  * @frame_at: where in the stream the data frame at @scan begins; once there is
  *	WS_STOP_FAULT, where what broke the rule does
@@ -81,6 +82,7 @@ enum ws_stop {
  * @stop: &enum ws_stop
  * @rule: &enum ws_rule for WS_STOP_FAULT
  * @grown: the receive buffer was made large enough for so many bytes
+ * @opened: since when @open is set, in tcp_jiffies32
  * @growing: ws_lower_grow() is at work
  * @cramped: ws_rx_relieve() found no memory and must be tried again
  * @started: the parser runs; before that the role may still change
@@ -91,7 +93,7 @@ enum ws_stop {
 struct ws_rx {
 	struct ws_cursor scan;
 	struct ws_cursor head;
-	struct ws_seq seq;
+	u64 before;
 	u64 consumed;
 	union {
 		u64 frame_at;
@@ -107,6 +109,7 @@ struct ws_rx {
 	u32 complete;
 	u32 payload;
 	u32 grown;
+	u32 opened;
 	u8 utf8;
 	u8 stop;
 	u8 rule;
@@ -168,8 +171,8 @@ struct ws_tx {
 	u8 cur;
 	u8 opcode;
 	u8 rsv;
-	u8 rec_pad;
-	bool rec_end;
+	u8 rec_pad:3;
+	u8 rec_end:1;
 	u8 npong;
 	u8 close;
 	u8 fin;
@@ -208,6 +211,13 @@ enum {
 	WS_FIN_SENT,
 };
 
+/* Must TCP be ended with ETIMEDOUT, and is that under way? */
+enum ws_dead {
+	WS_DEAD_NOT,
+	WS_DEAD,
+	WS_DEAD_RESET,
+};
+
 /**
  * struct ws_time - what ws_timer.c goes by, in tcp_jiffies32
  * @base: nothing that came before this tells that the peer lives
@@ -216,9 +226,11 @@ enum {
  *	since when the socket lingers
  * @una: what TCP's peer had acknowledged when that was last looked at
  * @end: sequence number behind the PING or Close
- * @open: since when ws_rx::open is set
  * @ping: WS_PING_*
  * @behind: the PING or Close waited behind other bytes at the last look
+ * @lingers: nobody reads any more but ws_linger.c; when there is no file any
+ *	more either, ws_ctrl_run() is to close it
+ * @dead: &enum ws_dead
  */
 struct ws_time {
 	u32 base;
@@ -226,9 +238,10 @@ struct ws_time {
 	u32 asked;
 	u32 una;
 	u32 end;
-	u32 open;
 	u8 ping;
 	bool behind;
+	bool lingers;
+	u8 dead;
 };
 
 enum {
@@ -299,13 +312,6 @@ struct ws_count {
 	u8 rule;
 };
 
-/* Must TCP be ended with ETIMEDOUT, and is that under way? */
-enum ws_dead {
-	WS_DEAD_NOT,
-	WS_DEAD,
-	WS_DEAD_RESET,
-};
-
 /**
  * struct ws_ctx - one attached socket
  * @sk: the socket; it does not outlive this structure's callbacks
@@ -319,9 +325,6 @@ enum ws_dead {
  * @time: keepalive and limits
  * @cfg: WS_CONFIG, defaults filled in
  * @info: WS_INFO, as far as it is counted
- * @lingers: nobody reads any more but ws_linger.c; when there is no file any
- *	more either, ws_ctrl_run() is to close it
- * @dead: &enum ws_dead
  *
  * Found through sk_user_data, which changes under sk_callback_lock and the
  * socket lock both. Who writes what, and under which lock:
@@ -359,8 +362,6 @@ struct ws_ctx {
 	struct ws_time time;
 	struct ws_settings cfg;
 	struct ws_count info;
-	bool lingers;
-	u8 dead;
 };
 
 /**

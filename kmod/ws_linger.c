@@ -157,7 +157,7 @@ bool ws_linger_start(struct ws_ctx *ctx)
 		return false;
 	}
 	ws_stats_inc(ctx, WS_MIB_LINGER);
-	ctx->lingers = true;
+	ctx->time.lingers = true;
 	ctx->time.asked = tcp_jiffies32;
 
 	if (ctx->tls) {
@@ -230,7 +230,7 @@ void ws_linger_detach(struct ws_ctx *ctx)
  */
 void ws_linger_stop(struct ws_ctx *ctx)
 {
-	if (!ctx->lingers)
+	if (!ctx->time.lingers)
 		return;
 	ws_stats_add(ctx, WS_MIB_LINGER, -1);
 	atomic_dec(ws_stats_lingering(ctx->sk));

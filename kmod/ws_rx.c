@@ -104,7 +104,7 @@ static void scan_control(struct ws_ctx *ctx, struct ws_run *run,
 		break;
 	}
 	rx->scan.seq = seq + hdr->len;
-	if (!rx->seq.opcode)
+	if (!rx->scan.opcode)
 		rx->open = false;
 }
 
@@ -112,6 +112,7 @@ static void scan_control(struct ws_ctx *ctx, struct ws_run *run,
 static bool scan_header(struct ws_ctx *ctx, struct ws_run *run, u32 end)
 {
 	struct ws_rx *rx = &ctx->rx;
+	struct ws_seq open = { rx->before, rx->scan.opcode };
 	struct ws_hdr hdr;
 	enum ws_rule rule;
 	int size;
@@ -124,8 +125,8 @@ static bool scan_header(struct ws_ctx *ctx, struct ws_run *run, u32 end)
 		ws_rx_fault(ctx, -size);
 		return false;
 	}
-	rule = ws_seq_check(&rx->seq, &hdr, ctx->cfg.role,
-			    ctx->cfg.rsv, ctx->cfg.max_message);
+	rule = ws_seq_check(&open, &hdr, ctx->cfg.role, ctx->cfg.rsv,
+			    ctx->cfg.max_message);
 	if (rule) {
 		ws_rx_fault(ctx, rule);
 		return false;
@@ -144,7 +145,8 @@ static bool scan_header(struct ws_ctx *ctx, struct ws_run *run, u32 end)
 		rx->scan.rsv = hdr.rsv;
 		rx->utf8 = WS_UTF8_OK;
 	}
-	ws_seq_frame(&rx->seq, &hdr);
+	ws_seq_frame(&open, &hdr);
+	rx->before = open.len;
 	rx->frame_at = ws_rx_offset(ctx);
 	rx->scan.seq += size;
 	rx->scan.left = hdr.len;
@@ -308,7 +310,7 @@ static void scan_to(struct ws_ctx *ctx, u32 end, bool first)
 	if (rx->scan.seq != end)
 		ws_lower_seek(ctx, &run, rx->scan.seq);
 	while (more && rx->scan.seq != end && rx->complete < max) {
-		if (!rx->scan.frame && !rx->seq.opcode)
+		if (!rx->scan.frame && !rx->scan.opcode)
 			scan_plain(ctx, &run, end, max);
 		if (rx->scan.seq != end && rx->complete < max)
 			more = rx->scan.frame ? scan_payload(ctx, &run, end) :
@@ -345,8 +347,8 @@ static void scan_end(struct ws_ctx *ctx, u32 end)
 {
 	struct ws_rx *rx = &ctx->rx;
 
-	if (rx->scan.frame || rx->seq.opcode || rx->scan.seq != end) {
-		if (ws_lower_done(ctx) && !ctx->lingers &&
+	if (rx->scan.frame || rx->scan.opcode || rx->scan.seq != end) {
+		if (ws_lower_done(ctx) && !ctx->time.lingers &&
 		    !(ctx->tls && ctx->tls->over == WS_TLS_BROKEN))
 			ws_rx_fault(ctx, WS_RULE_TRUNCATED);
 		if (!rx->open)

@@ -13,7 +13,7 @@ static bool may_be_lazy(const struct ws_ctx *ctx)
 	const struct ws_rx *rx = &ctx->rx;
 
 	return WS_PLAIN && ctx->cfg.flags & (WS_F_RECORDS | WS_F_BATCH) &&
-	       !rx->complete && !ctx->lingers && !ctx->tls &&
+	       !rx->complete && !ctx->time.lingers && !ctx->tls &&
 	       !sock_flag(ctx->sk, SOCK_DONE) && !ws_timer_watches(ctx);
 }
 
@@ -63,7 +63,7 @@ static bool scan_one(struct ws_ctx *ctx)
 	u32 size;
 
 	if (!WS_PLAIN || rx->complete || rx->stop != WS_STOP_NONE ||
-	    rx->scan.frame || rx->seq.opcode || rx->scan.seq != rx->head.seq ||
+	    rx->scan.frame || rx->scan.opcode || rx->scan.seq != rx->head.seq ||
 	    ctx->tls || tcp_sk(ctx->sk)->copied_seq != rx->copied)
 		return false;
 	q = ws_lower_front(ctx, rx->scan.seq, &size);

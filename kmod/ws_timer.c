@@ -123,11 +123,10 @@ static u32 keep_alive(struct ws_ctx *ctx)
 /* Return: jiffies until the next look, 0 when the message took too long. */
 static u32 assembly(struct ws_ctx *ctx)
 {
-	struct ws_time *time = &ctx->time;
-	u32 left = ws_timer_left(time->open, ctx->cfg.assembly_timeout);
+	u32 left = ws_timer_left(ctx->rx.opened, ctx->cfg.assembly_timeout);
 
 	if (!left && ws_rx_pressed(ctx)) {
-		time->open = tcp_jiffies32;
+		ctx->rx.opened = tcp_jiffies32;
 		left = jiffies_of(ctx->cfg.assembly_timeout);
 	}
 	return left;
@@ -158,7 +157,7 @@ enum ws_rule ws_timer_run(struct ws_ctx *ctx, u32 *next)
 	u32 left;
 
 	ws_owned_by_me(ctx);
-	if (!rx->started || rx->stop != WS_STOP_NONE || ctx->lingers ||
+	if (!rx->started || rx->stop != WS_STOP_NONE || ctx->time.lingers ||
 	    ctx->sk->sk_err || ws_lower_done(ctx) ||
 	    ctx->sk->sk_state == TCP_CLOSE)
 		return WS_RULE_NONE;
@@ -202,7 +201,7 @@ void ws_timer_excuse(struct ws_ctx *ctx)
 {
 	ctx->time.base = tcp_jiffies32;
 	ctx->time.asked = tcp_jiffies32;
-	ctx->time.open = tcp_jiffies32;
+	ctx->rx.opened = tcp_jiffies32;
 }
 
 /**
@@ -214,8 +213,8 @@ void ws_timer_excuse(struct ws_ctx *ctx)
 void ws_timer_opened(struct ws_ctx *ctx)
 {
 	ctx->rx.open = true;
-	ctx->time.open = tcp_jiffies32;
-	if (ctx->cfg.assembly_timeout && !ctx->lingers)
+	ctx->rx.opened = tcp_jiffies32;
+	if (ctx->cfg.assembly_timeout && !ctx->time.lingers)
 		ws_sched_by(ctx, jiffies_of(ctx->cfg.assembly_timeout));
 }
 
@@ -240,7 +239,7 @@ void ws_timer_closing(struct ws_ctx *ctx)
 void ws_timer_start(struct ws_ctx *ctx)
 {
 	ctx->time.base = tcp_jiffies32;
-	ctx->time.open = tcp_jiffies32;
+	ctx->rx.opened = tcp_jiffies32;
 	ctx->time.ping = WS_PING_NONE;
 	ask(ctx);
 	choose_interval(ctx);

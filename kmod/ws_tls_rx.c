@@ -238,7 +238,7 @@ void ws_tls_pull(struct ws_ctx *ctx)
 	if (!ctx->rx.started || ctx->tls->over != WS_TLS_OPEN ||
 	    !worth_reading(ctx))
 		return;
-	if (ctx->lingers)
+	if (ctx->time.lingers)
 		ws_linger_arrived(ctx);
 	else
 		ws_rx_arrived(ctx);

@@ -398,7 +398,7 @@ static void ws_close(struct sock *sk, long timeout)
 	ws_lock(ctx);
 	ws_stats_add(ctx, WS_MIB_CURR, -1);
 	/* The work was about to reset it. */
-	if (ctx->dead)
+	if (ctx->time.dead)
 		ask_for_rst(ctx);
 	if (!asks_for_rst(sk)) {
 		ws_rx_start(ctx);
