@@ -63,7 +63,7 @@ int ws_hdr_parse(const u8 *p, size_t n, struct ws_hdr *hdr)
 	if (hdr->masked) {
 		if (n < size + 4)
 			return 0;
-		memcpy(&hdr->key, p + size, 4);
+		hdr->key = ws_load32(p + size);
 		size += 4;
 	}
 	return size;
@@ -99,7 +99,7 @@ size_t ws_hdr_build(u8 *p, const struct ws_hdr *hdr)
 		size = 10;
 	}
 	if (hdr->masked) {
-		memcpy(p + size, &hdr->key, 4);
+		ws_store32(p + size, hdr->key);
 		size += 4;
 	}
 	return size;

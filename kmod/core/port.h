@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * What kmod/core needs of its surroundings: the fixed-width names and
- * nothing else. In the kernel they come from the kernel; anywhere else from
- * the C library and the uapi types.
+ * What kmod/core needs of its surroundings: the fixed-width names, which come
+ * from the kernel, anywhere else from the C library and the uapi types; and
+ * words at any address.
  */
 #ifndef _WS_CORE_PORT_H
 #define _WS_CORE_PORT_H
@@ -34,5 +34,35 @@ typedef uint64_t u64;
 #endif
 
 #endif /* __KERNEL__ */
+
+/*
+ * The compiler's memcpy() makes one instruction of each. The kernel's own is
+ * called for each in User Mode Linux, which is built without the compiler's.
+ */
+static inline u32 ws_load32(const void *p)
+{
+	u32 w;
+
+	__builtin_memcpy(&w, p, 4);
+	return w;
+}
+
+static inline u64 ws_load64(const void *p)
+{
+	u64 w;
+
+	__builtin_memcpy(&w, p, 8);
+	return w;
+}
+
+static inline void ws_store32(void *p, u32 w)
+{
+	__builtin_memcpy(p, &w, 4);
+}
+
+static inline void ws_store64(void *p, u64 w)
+{
+	__builtin_memcpy(p, &w, 8);
+}
 
 #endif /* _WS_CORE_PORT_H */

@@ -86,14 +86,6 @@ static inline u64 steps(u64 s, const u64 *w, unsigned int words)
 	return s & STATES;
 }
 
-static inline u64 load64(const u8 *p)
-{
-	u64 w;
-
-	memcpy(&w, p, 8);
-	return w;
-}
-
 /**
  * ws_utf8() - go on checking text
  * @state: what the last call returned, WS_UTF8_OK at the start of a message
@@ -115,8 +107,8 @@ u8 ws_utf8(u8 state, const u8 *p, size_t n, u32 key)
 		return state;
 
 	for (; n >= 32; n -= 32, p += 32) {
-		u64 a = load64(p) ^ wide, b = load64(p + 8) ^ wide;
-		u64 c = load64(p + 16) ^ wide, d = load64(p + 24) ^ wide;
+		u64 a = ws_load64(p) ^ wide, b = ws_load64(p + 8) ^ wide;
+		u64 c = ws_load64(p + 16) ^ wide, d = ws_load64(p + 24) ^ wide;
 
 		if (s != OK || ((a | b | c | d) & NOT_ASCII)) {
 			u64 w[4] = { a, b, c, d };
@@ -127,16 +119,13 @@ u8 ws_utf8(u8 state, const u8 *p, size_t n, u32 key)
 		}
 	}
 	for (; n >= 8; n -= 8, p += 8) {
-		u64 w = load64(p) ^ wide;
+		u64 w = ws_load64(p) ^ wide;
 
 		if (s != OK || (w & NOT_ASCII))
 			s = steps(s, &w, 1);
 	}
 	for (; n; n--) {
-		u8 first;
-
-		memcpy(&first, &key, 1);
-		s = step(s, *p++ ^ first) & STATES;
+		s = step(s, *p++ ^ *(const u8 *)&key) & STATES;
 		key = ws_key_rotate(key, 1);
 	}
 	return s == BAD ? WS_UTF8_BAD : s;
