@@ -42,10 +42,17 @@ line_configs()
 	esac
 }
 
+# line_patches LINE: what is changed in the source of such a kernel.
+line_patches()
+{
+	! is_uml "$1" || echo "$vm/uml.patch"
+}
+
 # config_id LINE: of a kernel that is built here.
 config_id()
 {
-	line_configs "$1" | xargs -d '\n' cat | sha256sum | cut -c 1-12
+	{ line_configs "$1" && line_patches "$1"; } |
+		xargs -d '\n' cat | sha256sum | cut -c 1-12
 }
 
 # line_arch LINE: the kernel's make has it in ARCH.

@@ -29,6 +29,17 @@ uml_memory()
 	echo "$tmp"
 }
 
+# uml_processor: the last of those that we may use. The guest's processes take
+# turns, one at a time: to wake the other processor up for each turn takes most
+# of their time.
+uml_processor()
+{
+	local list
+
+	list=$(taskset -cp $$)
+	echo "${list##*[!0-9]}"
+}
+
 # uml_options: the second serial port of QEMU's guest is here the standard
 # error output, where the kernel's console is. The guest's own second port is
 # for uml_clock().
@@ -43,7 +54,7 @@ uml_options()
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	guest_command=(bash -c 'echo $$ >"$0/pid"
 		exec 3<>"$0/answer" 4<>"$0/ask" "$@"' "$tmp"
-		env "TMPDIR=$(uml_memory)"
+		taskset -c "$(uml_processor)" env "TMPDIR=$(uml_memory)"
 		"$(readlink -f "$cache/kernel/$kernel/vmlinuz")" "mem=${mem}M"
 		"initrd=$tmp/initramfs" rdinit=/init "uml_dir=$tmp/uml/"
 		"ssl0=$serial" ssl1=fd:3,fd:4 ssl=null con0=null,fd:2 con=null

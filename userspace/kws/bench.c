@@ -213,7 +213,16 @@ static void start_row(const struct bench *b, const struct target *t,
 	row->cpu_spread = NAN;
 }
 
-static int bench_target(struct bench *b, struct target *t)
+static bool wanted(const struct bench *b, const struct target *t,
+		   const struct workload *w)
+{
+	return chosen(b->only, t->name) && workload_chosen(b->workload, w) &&
+		takes_part(w, t->name, t->tls);
+}
+
+/* @only: the load, or NULL for all that are wanted. */
+static int bench_target(struct bench *b, struct target *t,
+			const struct workload *only)
 {
 	struct sched_param none = { 0 };
 	int failed = 0;
@@ -228,8 +237,7 @@ static int bench_target(struct bench *b, struct target *t)
 		const struct workload *w = &workloads[i];
 		struct row row;
 
-		if (!workload_chosen(b->workload, w) ||
-		    !takes_part(w, t->name, t->tls))
+		if (!wanted(b, t, w) || (only && w != only))
 			continue;
 		start_row(b, t, w, &row);
 		be_a_client(w);
@@ -249,6 +257,26 @@ static int bench_target(struct bench *b, struct target *t)
 	return failed;
 }
 
+/*
+ * A load on one server right after the other, again and again: what the machine
+ * does besides changes in the course of minutes, and is in all of them alike.
+ */
+static int in_turns(struct bench *b)
+{
+	unsigned int turn, i;
+	int failed = 0;
+	size_t k;
+
+	for (turn = 0; turn < b->turns; turn++)
+		for (k = 0; k < workload_count; k++)
+			for (i = 0; i < b->target_count; i++)
+				if (wanted(b, &b->targets[i], &workloads[k]) &&
+				    bench_target(b, &b->targets[i],
+						 &workloads[k]))
+					failed = 1;
+	return failed;
+}
+
 static int run(struct bench *b)
 {
 	struct rlimit files;
@@ -261,11 +289,15 @@ static int run(struct bench *b)
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
-	for (i = 0; i < b->target_count; i++)
+	for (i = 0; !b->turns && i < b->target_count; i++)
 		if (chosen(b->only, b->targets[i].name) &&
-		    bench_target(b, &b->targets[i]))
+		    bench_target(b, &b->targets[i], NULL))
 			failed = 1;
+	if (in_turns(b))
+		failed = 1;
 	if (b->json && table_write(&b->table, b->json))
+		failed = 1;
+	if (table_merge(&b->table))
 		failed = 1;
 	if (!b->no_table)
 		table_print(&b->table);

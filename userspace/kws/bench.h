@@ -120,7 +120,8 @@ int64_t clock_now(void);
  *
  * @module_bytes: memory of the module's slabs a connection, @kernel_bytes that
  *	of all slabs and of both its ends: where connections are idle.
- * The spreads are largest less smallest of all runs, relative to the median.
+ * The spreads are how far the middle half of all runs is apart, of three runs
+ * all, relative to the median.
  */
 struct row {
 	char workload[32];
@@ -186,6 +187,7 @@ struct table {
  * @profile: the file for profile_run(), or NULL
  * @certificate: the file for TLS, or NULL
  * @seconds: to measure a row for
+ * @turns: how often the servers take turns, 0 if they do not
  * @pid: of the server at a URL
  * @report: only print results
  * @no_table: only measure
@@ -203,6 +205,7 @@ struct bench {
 	const char *profile;
 	const char *certificate;
 	double seconds;
+	unsigned int turns;
 	pid_t pid;
 	bool report;
 	bool no_table;

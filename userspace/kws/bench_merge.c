@@ -20,10 +20,13 @@ static double median(double *values, size_t n)
 		(values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
-/* Of sorted values. */
+/* Of sorted values: how far the middle half is apart, and all up to three. */
 static double spread(const double *values, size_t n)
 {
-	return n > 1 ? (values[n - 1] - values[0]) / values[n / 2] : NAN;
+	size_t low = (n - 1) / 4;
+
+	return n > 1 ? (values[n - 1 - low] - values[low]) / values[n / 2] :
+		NAN;
 }
 
 /* Sets a row to the medians of itself and the rows like it behind it. */

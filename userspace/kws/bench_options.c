@@ -23,6 +23,8 @@ static const char help[] =
 	"      --tls-cert=FILE        over TLS 1.2: kws's own servers, with what this PEM file\n"
 	"                             has, certificate and key\n"
 	"  -t, --time=SECONDS         to measure for, a row (default: 1)\n"
+	"      --turns=N              N times, and one server right after the other with each\n"
+	"                             load, not one load after the other with each server\n"
 	"  -P, --pid=PID              of the server at URL, for the CPU figures\n"
 	"  -j, --json=FILE            write the results there, too\n"
 	"  -c, --clock=NAME           what a nanosecond is here (default: host)\n"
@@ -39,6 +41,7 @@ static const struct option options[] = {
 	{ "only", required_argument, NULL, 'o' },
 	{ "workload", required_argument, NULL, 'w' },
 	{ "time", required_argument, NULL, 't' },
+	{ "turns", required_argument, NULL, 'N' },
 	{ "pid", required_argument, NULL, 'P' },
 	{ "json", required_argument, NULL, 'j' },
 	{ "tls-cert", required_argument, NULL, 'T' },
@@ -84,6 +87,11 @@ static int parse_one(struct bench *b, int option)
 			return 0;
 		complain("--time %s is not a number of seconds", optarg);
 		return -1;
+	case 'N':
+		if (!parse_number(optarg, 1000, &number))
+			return -1;
+		b->turns = number;
+		return 0;
 	case 'P':
 		if (!parse_number(optarg, INT32_MAX, &number))
 			return -1;
