@@ -8,28 +8,9 @@
 #include "kselftest_harness.h"
 #include "ws_fault.h"
 
-#include <fcntl.h>
 #include <sys/time.h>
 
-static int nth_fd = -1;
 static bool by_chance;
-
-/* The @nth time that this thread comes by one of the points, it fails. */
-static bool arm(unsigned int nth)
-{
-	char text[16];
-
-	snprintf(text, sizeof(text), "%u", nth);
-	return pwrite(nth_fd, text, strlen(text), 0) > 0 ||
-	       complain("fail-nth: %s", strerror(errno));
-}
-
-static bool fired(void)
-{
-	char text[16] = "";
-
-	return pread(nth_fd, text, sizeof(text) - 1, 0) > 0 && !atoi(text);
-}
 
 bool fault_allows(struct life *l, int err)
 {
@@ -38,7 +19,7 @@ bool fault_allows(struct life *l, int err)
 		return complain("a fault came out as %s", strerror(err));
 	if (by_chance)
 		return l->failures < 10000 || complain("nothing works");
-	return (fired() && l->failures == 1) ||
+	return (fault_fired() && l->failures == 1) ||
 	       complain("%s without a fault", strerror(err));
 }
 
@@ -116,15 +97,12 @@ FIXTURE_SETUP(fault)
 	ASSERT_TRUE(stat_becomes("WsCurrSockets", 0));
 	ASSERT_TRUE(stat_becomes("WsCurrLingering", 0));
 	by_chance = false;
-	nth_fd = open("/proc/thread-self/fail-nth", O_RDWR);
-	ASSERT_LE(0, nth_fd);
-	ASSERT_TRUE(fault_points(0, 0));
+	ASSERT_TRUE(fault_open());
 }
 
 FIXTURE_TEARDOWN(fault)
 {
-	fault_points(0, 0);
-	close(nth_fd);
+	fault_close();
 }
 
 /*
@@ -143,19 +121,19 @@ TEST_F_TIMEOUT(fault, each_in_turn, 900)
 		struct life l = { .ending = variant->ending };
 
 		ASSERT_TRUE(pair_connect(&l.p, variant->family, variant->role));
-		ASSERT_TRUE(late || arm(nth));
+		ASSERT_TRUE(late || fault_arm(nth));
 		ASSERT_TRUE(life_run(&l)) {
 			TH_LOG("fault %u", nth);
 		}
-		ASSERT_TRUE(!late || arm(nth));
+		ASSERT_TRUE(!late || fault_arm(nth));
 		ASSERT_TRUE(life_close(&l)) {
 			TH_LOG("fault %u", nth);
 		}
-		more = fired();
+		more = fault_fired();
 		met += more;
 		told += l.failures;
 		more = more && !only;
-		ASSERT_TRUE(arm(0));
+		ASSERT_TRUE(fault_arm(0));
 		ASSERT_TRUE(life_end(&l)) {
 			TH_LOG("fault %u", nth);
 		}

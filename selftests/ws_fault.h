@@ -79,6 +79,15 @@ bool life_config(struct life *l, __u32 flags);
 /* A frame of the peer's from the pattern, @ahead of what has been received. */
 bool peer_frame(struct life *l, int first, size_t ahead, size_t len);
 
+/*
+ * For the thread that calls fault_open(): the @nth time that it comes by one of
+ * the points, it fails; 0 for no more of that.
+ */
+bool fault_open(void);
+void fault_close(void);
+bool fault_arm(unsigned int nth);
+bool fault_fired(void);
+
 /* What fails by chance, in every context, does so in @percent of the cases. */
 bool fault_points(int percent_memory, int percent_copy);
 

@@ -73,6 +73,37 @@ static void __attribute__((constructor)) find_tcp_send_fin(void)
 		fclose(f);
 }
 
+static int nth_fd = -1;
+
+bool fault_open(void)
+{
+	nth_fd = open("/proc/thread-self/fail-nth", O_RDWR);
+	return (nth_fd >= 0 || complain("fail-nth: %s", strerror(errno))) &&
+	       fault_points(0, 0);
+}
+
+void fault_close(void)
+{
+	fault_points(0, 0);
+	close(nth_fd);
+}
+
+bool fault_arm(unsigned int nth)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", nth);
+	return pwrite(nth_fd, text, strlen(text), 0) > 0 ||
+	       complain("fail-nth: %s", strerror(errno));
+}
+
+bool fault_fired(void)
+{
+	char text[16] = "";
+
+	return pread(nth_fd, text, sizeof(text) - 1, 0) > 0 && !atoi(text);
+}
+
 bool fault_points(int percent_memory, int percent_copy)
 {
 	static const char *const points[] = {

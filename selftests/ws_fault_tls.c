@@ -7,26 +7,7 @@
 #include "kselftest_harness.h"
 #include "ws_fault.h"
 
-#include <fcntl.h>
 #include <sys/time.h>
-
-static int nth_fd = -1;
-
-static bool arm(unsigned int nth)
-{
-	char text[16];
-
-	snprintf(text, sizeof(text), "%u", nth);
-	return pwrite(nth_fd, text, strlen(text), 0) > 0 ||
-	       complain("fail-nth: %s", strerror(errno));
-}
-
-static bool fired(void)
-{
-	char text[16] = "";
-
-	return pread(nth_fd, text, sizeof(text) - 1, 0) > 0 && !atoi(text);
-}
 
 FIXTURE(fault_tls)
 {
@@ -48,15 +29,12 @@ FIXTURE_SETUP(fault_tls)
 	ASSERT_TRUE(stat_becomes("WsCurrSockets", 0));
 	ASSERT_TRUE(stat_becomes("WsCurrLingering", 0));
 	setenv("WS_TEST_TLS", variant->version, 1);
-	nth_fd = open("/proc/thread-self/fail-nth", O_RDWR);
-	ASSERT_LE(0, nth_fd);
-	ASSERT_TRUE(fault_points(0, 0));
+	ASSERT_TRUE(fault_open());
 }
 
 FIXTURE_TEARDOWN(fault_tls)
 {
-	fault_points(0, 0);
-	close(nth_fd);
+	fault_close();
 }
 
 /* Neither end waits for long for what does not come. */
@@ -149,14 +127,14 @@ TEST_F_TIMEOUT(fault_tls, each_in_turn, 900)
 
 	for (nth = 1; more; nth++) {
 		ASSERT_TRUE(begin(p, variant->role));
-		ASSERT_TRUE(arm(nth));
+		ASSERT_TRUE(fault_arm(nth));
 		ASSERT_TRUE(life(p, &self->cut)) {
 			TH_LOG("fault %u", nth);
 		}
 		close(p->ws);
 		p->ws = -1;
-		more = fired();
-		ASSERT_TRUE(arm(0));
+		more = fault_fired();
+		ASSERT_TRUE(fault_arm(0));
 		pair_close(p);
 		ASSERT_TRUE(stat_becomes("WsCurrSockets", 0));
 		ASSERT_TRUE(stat_becomes("WsCurrLingering", 0));

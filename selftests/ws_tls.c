@@ -9,9 +9,8 @@
 #include <sys/ioctl.h>
 #include <linux/errqueue.h>
 
-#include "ws_test.h"
-
 #include "kselftest_harness.h"
+#include "ws_tls_pair.h"
 
 #ifndef EKEYEXPIRED
 #define EKEYEXPIRED	127
@@ -159,29 +158,6 @@ TEST(half_tls)
 		EXPECT_EQ(-ENOKEY, ws_attach_config(p.ws, NULL));
 		pair_close(&p);
 	}
-}
-
-FIXTURE(tls) {
-	struct pair p;
-};
-
-FIXTURE_VARIANT(tls) {
-	const char *version;
-	__u32 role;
-};
-
-FIXTURE_VARIANT_ADD(tls, v12_server) { "1.2", WS_ROLE_SERVER };
-FIXTURE_VARIANT_ADD(tls, v13_client) { "1.3", WS_ROLE_CLIENT };
-
-FIXTURE_SETUP(tls)
-{
-	setenv("WS_TEST_TLS", variant->version, 1);
-	ASSERT_TRUE(pair_open(&self->p, AF_INET, variant->role));
-}
-
-FIXTURE_TEARDOWN(tls)
-{
-	pair_close(&self->p);
 }
 
 /* The tests' own is AES-128. */

@@ -4,34 +4,11 @@
  * TLS library, and what else is in its records.
  */
 #include "kselftest_harness.h"
-#include "ws_test.h"
+#include "ws_tls_pair.h"
 
 #include <signal.h>
 #include <sys/sendfile.h>
 #include <sys/wait.h>
-
-FIXTURE(tls) {
-	struct pair p;
-};
-
-FIXTURE_VARIANT(tls) {
-	const char *version;
-	__u32 role;
-};
-
-FIXTURE_VARIANT_ADD(tls, v12_server) { "1.2", WS_ROLE_SERVER };
-FIXTURE_VARIANT_ADD(tls, v13_client) { "1.3", WS_ROLE_CLIENT };
-
-FIXTURE_SETUP(tls)
-{
-	setenv("WS_TEST_TLS", variant->version, 1);
-	ASSERT_TRUE(pair_open(&self->p, AF_INET, variant->role));
-}
-
-FIXTURE_TEARDOWN(tls)
-{
-	pair_close(&self->p);
-}
 
 /* After a message, and with half a message unread. */
 TEST_F(tls, close_notify)
