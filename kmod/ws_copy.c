@@ -25,22 +25,18 @@ static u32 unmask_words(u8 __user *to, const u8 *from, u32 n, u32 key)
 	if (!user_write_access_begin(to, n))
 		return 0;
 	for (; n >= 32; n -= 32, from += 32, to += 32) {
-		const struct ws_u64 *w = (const struct ws_u64 *)from;
-
-		unsafe_put_user(w[0].v ^ wide, (u64 __user *)to, out);
-		unsafe_put_user(w[1].v ^ wide, (u64 __user *)(to + 8), out);
-		unsafe_put_user(w[2].v ^ wide, (u64 __user *)(to + 16), out);
-		unsafe_put_user(w[3].v ^ wide, (u64 __user *)(to + 24), out);
+		unsafe_put_user(ws_load64(from) ^ wide, (u64 __user *)to, out);
+		unsafe_put_user(ws_load64(from + 8) ^ wide,
+				(u64 __user *)(to + 8), out);
+		unsafe_put_user(ws_load64(from + 16) ^ wide,
+				(u64 __user *)(to + 16), out);
+		unsafe_put_user(ws_load64(from + 24) ^ wide,
+				(u64 __user *)(to + 24), out);
 	}
-	for (; n >= 8; n -= 8, from += 8, to += 8) {
-		const struct ws_u64 *w = (const struct ws_u64 *)from;
-
-		unsafe_put_user(w->v ^ wide, (u64 __user *)to, out);
-	}
+	for (; n >= 8; n -= 8, from += 8, to += 8)
+		unsafe_put_user(ws_load64(from) ^ wide, (u64 __user *)to, out);
 	if (n & 4) {
-		const struct ws_u32 *w = (const struct ws_u32 *)from;
-
-		unsafe_put_user(w->v ^ key, (u32 __user *)to, out);
+		unsafe_put_user(ws_load32(from) ^ key, (u32 __user *)to, out);
 		from += 4;
 		to += 4;
 	}

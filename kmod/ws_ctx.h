@@ -63,8 +63,8 @@ enum ws_stop {
  * struct ws_rx - the receiving direction
  * @scan: how far the stream has been looked at
  * @head: how far it has been given to the reader; never beyond @scan
- * @before: payload bytes of the open message's frames up to @scan, for
- *	ws_seq_check()
+ * @before: payload bytes of the open message's frames whose headers have been
+ *	looked at, for ws_seq_check()
  * @consumed: bytes of the stream before @head.seq
  * @frame_at: where in the stream the data frame at @scan begins; once there is
  *	WS_STOP_FAULT, where what broke the rule does
@@ -335,12 +335,10 @@ struct ws_count {
  *  sk, slot, tls,      at attach                  freely
  *  mibs
  *  rx, tx, time, cfg,  the socket lock: by its    the same; poll() reads
- *  info, lingers       owner, or in softirq with  rx.complete, rx.stop,
+ *  info                owner, or in softirq with  rx.complete, rx.stop,
  *                      bh_lock_sock() and no      rx.payload, rx.started,
  *                      owner                      tx.nseg and tx.busy
  *                                                 without, as hints
- *  dead                ws_ctrl_run(), with the    the same; close() with the
- *                      socket lock                socket lock
  *  sched               its own lock, the          the same
  *                      innermost
  *  ==================  =========================  ========================

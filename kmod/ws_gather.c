@@ -22,7 +22,7 @@ static __always_inline bool get_one(u8 *q, const u8 __user *p)
 	u64 w;
 
 	unsafe_get_user(w, (const u64 __user *)p, fault);
-	ws_word_put(q, w);
+	ws_store64(q, w);
 	return true;
 fault:
 	return false;
@@ -142,7 +142,7 @@ static __always_inline u8 *put_other_header(u8 *to, u64 msg, u8 opcode)
 /* For less than 126 bytes; it starts as the first frame does. */
 static __always_inline void put_header(u8 *to, u32 start, u32 n)
 {
-	((struct ws_u16 *)to)->v = start + (n << 8);
+	ws_store16(to, start + (n << 8));
 }
 
 /**

@@ -34,10 +34,10 @@ static __always_inline bool put_four(u8 __user *to, const u8 *p, u64 key)
 {
 	u64 __user *w = (u64 __user *)to;
 
-	unsafe_put_user(ws_word(p) ^ key, w, fault);
-	unsafe_put_user(ws_word(p + 8) ^ key, w + 1, fault);
-	unsafe_put_user(ws_word(p + 16) ^ key, w + 2, fault);
-	unsafe_put_user(ws_word(p + 24) ^ key, w + 3, fault);
+	unsafe_put_user(ws_load64(p) ^ key, w, fault);
+	unsafe_put_user(ws_load64(p + 8) ^ key, w + 1, fault);
+	unsafe_put_user(ws_load64(p + 16) ^ key, w + 2, fault);
+	unsafe_put_user(ws_load64(p + 24) ^ key, w + 3, fault);
 	return true;
 fault:
 	return false;
@@ -50,7 +50,7 @@ static __always_inline bool put_end(u8 __user *to, const u8 *p, u32 n,
 {
 	/* Where eight bytes can be read that have them. */
 	const u8 *at = max(behind - 8, begin);
-	u64 w = ws_word(at) >> 8 * (p - at) ^ key;
+	u64 w = ws_load64(at) >> 8 * (p - at) ^ key;
 
 	if (records) {
 		/* With the zeros behind them. */
@@ -76,13 +76,13 @@ static __always_inline bool put_rest(u8 __user *to, const u8 *p, u32 n,
 				     bool before)
 {
 	for (; n >= 8; n -= 8, p += 8, to += 8, before = true)
-		unsafe_put_user(ws_word(p) ^ key, (u64 __user *)to, fault);
+		unsafe_put_user(ws_load64(p) ^ key, (u64 __user *)to, fault);
 	if (!n)
 		return true;
 	if (records || !before)
 		return put_end(to, p, n, key, behind, begin, records);
 	/* Once more those that are before them. */
-	unsafe_put_user(ws_word(behind - 8) ^ ror64(key, 8 * (n & 3)),
+	unsafe_put_user(ws_load64(behind - 8) ^ ror64(key, 8 * (n & 3)),
 			(u64 __user *)(to + n - 8), fault);
 	return true;
 fault:
@@ -177,7 +177,7 @@ static __always_inline u32 take_plain(struct ws_batch *b, const u8 *q,
 							WS_OP_TEXT;
 	first = (masked ? 0x8080 : 0x80) + opcode;
 	do {
-		u64 head = ws_word(q);
+		u64 head = ws_load64(q);
 		struct frame f = {
 			.p = q + (masked ? 6 : 2),
 			.n = ror32((u32)(head & 0xffff) - first, 8),

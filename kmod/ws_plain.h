@@ -10,28 +10,6 @@
 			 !IS_ENABLED(CONFIG_CPU_BIG_ENDIAN) && \
 			 IS_ENABLED(CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS))
 
-struct ws_u16 {
-	u16 v;
-} __packed;
-
-struct ws_u32 {
-	u32 v;
-} __packed;
-
-struct ws_u64 {
-	u64 v;
-} __packed;
-
-static inline u64 ws_word(const u8 *p)
-{
-	return ((const struct ws_u64 *)p)->v;
-}
-
-static inline void ws_word_put(u8 *p, u64 v)
-{
-	((struct ws_u64 *)p)->v = v;
-}
-
 /**
  * ws_plain_kind() - is this the header of a whole message of one frame?
  * @head: the first eight bytes of a frame
@@ -65,7 +43,7 @@ static __always_inline u32 ws_plain_len(u64 head)
 /* The mask of a frame is in the four bytes before its payload. */
 static __always_inline u32 ws_plain_key(const u8 *p, bool masked)
 {
-	return masked ? ((const struct ws_u32 *)(p - 4))->v : 0;
+	return masked ? ws_load32(p - 4) : 0;
 }
 
 /* One that is longer and alone has ws_copy_unmask(), which knows vectors. */
@@ -100,7 +78,7 @@ static __always_inline bool ws_plain_parse(const u8 *q, u32 size, bool masked,
 
 	if (size < 8)
 		return false;
-	head = ws_word(q);
+	head = ws_load64(q);
 	kind = ws_plain_kind(head, masked, 0, WS_OP_TEXT);
 	if (kind > 1)
 		return false;

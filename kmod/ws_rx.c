@@ -238,7 +238,7 @@ static __always_inline void scan_run(struct ws_ctx *ctx, const u8 *q,
 	if (limit < 125)
 		return;
 	while (q <= end - 8 && count < max) {
-		u64 head = ws_word(q);
+		u64 head = ws_load64(q);
 		u32 kind = ws_plain_kind(head, masked, 0, WS_OP_TEXT);
 		u32 n = head >> 8 & 0x7f;
 		const u8 *p = q + (masked ? 6 : 2);
