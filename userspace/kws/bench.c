@@ -220,24 +220,23 @@ static bool wanted(const struct bench *b, const struct target *t,
 		takes_part(w, t->name, t->tls);
 }
 
-/* @only: the load, or NULL for all that are wanted. */
+/* The @count loads from @w on, as far as they are wanted. */
 static int bench_target(struct bench *b, struct target *t,
-			const struct workload *only)
+			const struct workload *w, size_t count)
 {
 	struct sched_param none = { 0 };
 	int failed = 0;
-	size_t i;
+	const struct workload *end = w + count;
 
 	sched_setscheduler(0, SCHED_OTHER, &none);
 	if (target_start(t)) {
 		target_stop(t);
 		return -1;
 	}
-	for (i = 0; i < workload_count; i++) {
-		const struct workload *w = &workloads[i];
+	for (; w < end; w++) {
 		struct row row;
 
-		if (!wanted(b, t, w) || (only && w != only))
+		if (!wanted(b, t, w))
 			continue;
 		start_row(b, t, w, &row);
 		be_a_client(w);
@@ -263,25 +262,35 @@ static int bench_target(struct bench *b, struct target *t,
  */
 static int in_turns(struct bench *b)
 {
+	const struct workload *end = workloads + workload_count, *w;
 	unsigned int turn, i;
 	int failed = 0;
-	size_t k;
 
 	for (turn = 0; turn < b->turns; turn++)
-		for (k = 0; k < workload_count; k++)
+		for (w = workloads; w < end; w++)
 			for (i = 0; i < b->target_count; i++)
-				if (wanted(b, &b->targets[i], &workloads[k]) &&
-				    bench_target(b, &b->targets[i],
-						 &workloads[k]))
+				if (wanted(b, &b->targets[i], w) &&
+				    bench_target(b, &b->targets[i], w, 1))
 					failed = 1;
+	return failed;
+}
+
+static int one_by_one(struct bench *b)
+{
+	unsigned int i;
+	int failed = 0;
+
+	for (i = 0; i < b->target_count; i++)
+		if (chosen(b->only, b->targets[i].name) &&
+		    bench_target(b, &b->targets[i], workloads, workload_count))
+			failed = 1;
 	return failed;
 }
 
 static int run(struct bench *b)
 {
 	struct rlimit files;
-	unsigned int i;
-	int failed = 0;
+	int failed;
 
 	/* Where time costs nothing; elsewhere nobody wants to wait so long. */
 	idle_ping_ms = strcmp(b->clock, "instructions") ? 2000 : 20000;
@@ -289,12 +298,7 @@ static int run(struct bench *b)
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
-	for (i = 0; !b->turns && i < b->target_count; i++)
-		if (chosen(b->only, b->targets[i].name) &&
-		    bench_target(b, &b->targets[i], NULL))
-			failed = 1;
-	if (in_turns(b))
-		failed = 1;
+	failed = b->turns ? in_turns(b) : one_by_one(b);
 	if (b->json && table_write(&b->table, b->json))
 		failed = 1;
 	if (table_merge(&b->table))
