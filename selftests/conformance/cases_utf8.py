@@ -60,7 +60,7 @@ def fast(name, title, texts, one_frame):
         await send(run, 0)
         if await run.wait(1, "A"):
             await send(run, 1)
-            if await run.wait(1, "B"):
+            if await run.wait_for_end(1, "B"):
                 await send(run, 2)
     return Case(name, title, script,
                 {OK: [("timeout", "A")],

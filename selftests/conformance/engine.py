@@ -152,6 +152,15 @@ class Run:
         self.events.append(("timeout", tag))
         return True
 
+    async def wait_for_end(self, seconds, tag):
+        """... for the peer to end the connection, which may come sooner and
+        on a slow machine later."""
+        for _ in range(int(100 * seconds * min(PATIENCE, 5))):
+            if self.state != "open":
+                return False
+            await asyncio.sleep(0.01)
+        return await self.wait(0, tag)
+
     async def pause(self, seconds):
         """... and nothing is noted of it."""
         await asyncio.sleep(seconds)
