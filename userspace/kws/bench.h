@@ -34,6 +34,7 @@ enum answer {
  * @segment: bytes a send(), each arriving on its own; 0 for all at once
  * @answer: what the server is to do
  * @uring: a row for the servers on io_uring, too
+ * @mixed: @bytes is the middle of many lengths, from 1 on
  */
 struct workload {
 	const char *name;
@@ -43,6 +44,7 @@ struct workload {
 	unsigned int segment;
 	enum answer answer;
 	bool uring;
+	bool mixed;
 };
 
 extern const struct workload workloads[];

@@ -22,41 +22,63 @@
 /* What asks for large messages; any will do. */
 #define REQUEST_SIZE	8
 
+/* The length of a message of a round. */
+static unsigned int length_of(const struct workload *w, unsigned int i)
+{
+	/* A prime: 1 to 127 bytes, none twice in a row, half of them below 64. */
+	return w->mixed ? 1 + i * 83 % (2 * w->bytes - 1) : w->bytes;
+}
+
+static void expect(struct load *l)
+{
+	struct ws_hdr hdr = { .fin = true, .opcode = WS_OP_BINARY };
+	unsigned int i;
+
+	for (i = 0; i < l->w->in_flight; i++) {
+		struct reply *r = &l->reply[i];
+
+		if (l->w->answer != ANSWER_EMPTY)
+			r->bytes = length_of(l->w, i);
+		hdr.len = r->bytes;
+		r->head_len = ws_hdr_build(r->head, &hdr);
+	}
+}
+
 static int make_batch(struct load *l)
 {
+	struct ws_hdr hdr = {
+		.fin = true,
+		.opcode = WS_OP_BINARY,
+		.masked = true,
+	};
 	bool download = is_download(l->w);
 	unsigned int count = download ? 1 : l->w->in_flight;
-	size_t n = l->w->bytes, i;
-	struct ws_hdr hdr = { .fin = true, .opcode = WS_OP_BINARY, .len = n };
+	size_t most = l->w->mixed ? 2 * l->w->bytes : l->w->bytes, i;
 	u8 *p;
 
-	l->payload = malloc(n + 1);
-	l->batch = malloc((WS_HDR_MAX + n) * count);
+	l->payload = malloc(most + 1);
+	l->batch = malloc((WS_HDR_MAX + most) * count);
 	l->buffer = malloc(BUFFER_SIZE);
-	if (!l->payload || !l->batch || !l->buffer)
+	l->reply = calloc(l->w->in_flight, sizeof(*l->reply));
+	if (!l->payload || !l->batch || !l->buffer || !l->reply)
 		return -1;
-	for (i = 0; i < n; i++)
+	for (i = 0; i < most; i++)
 		l->payload[i] = bench_pattern(i);
-	l->reply_bytes = l->w->answer == ANSWER_EMPTY ? 0 : n;
-	hdr.len = l->reply_bytes;
-	l->reply_len = ws_hdr_build(l->reply, &hdr);
-	if (download)
-		n = REQUEST_SIZE;
-	hdr.len = n;
-	hdr.masked = true;
+	expect(l);
 	p = l->batch;
 	for (i = 0; i < count; i++) {
+		hdr.len = download ? REQUEST_SIZE : length_of(l->w, i);
 		hdr.key = 0x9e3779b9u * (i + 1);
 		p += ws_hdr_build(p, &hdr);
-		ws_mask_copy(p, l->payload, n, hdr.key);
-		p += n;
+		ws_mask_copy(p, l->payload, hdr.len, hdr.key);
+		p += hdr.len;
 	}
 	l->batch_len = p - l->batch;
 	l->want = l->w->in_flight;
 	if (l->raw && download)
 		l->want *= l->w->bytes;
 	else if (l->raw && l->w->answer != ANSWER_EMPTY)
-		l->want *= l->batch_len / count;
+		l->want = l->batch_len;
 	return 0;
 }
 
@@ -171,6 +193,7 @@ void load_close(struct load *l)
 	free(l->payload);
 	free(l->batch);
 	free(l->buffer);
+	free(l->reply);
 	free(l);
 }
 
@@ -214,8 +237,8 @@ static int wrong(const char *what)
 }
 
 /* A frame that did not come whole and as expected; returns bytes used. */
-static ssize_t consume_slowly(struct load *l, struct line *line, const u8 *p,
-			      size_t n)
+static ssize_t consume_slowly(struct load *l, struct line *line,
+			      const struct reply *r, const u8 *p, size_t n)
 {
 	size_t take;
 	int size;
@@ -244,11 +267,11 @@ static ssize_t consume_slowly(struct load *l, struct line *line, const u8 *p,
 		line->head_len = 0;
 		line->skip = line->hdr.len;
 		if (line->hdr.opcode > WS_OP_BINARY ||
-		    line->offset + line->skip > l->reply_bytes)
+		    line->offset + line->skip > r->bytes)
 			return wrong("a frame nobody asked for");
 	}
 	if (!line->skip && line->hdr.fin) {
-		if (line->offset != l->reply_bytes)
+		if (line->offset != r->bytes)
 			return wrong("a message has the wrong length");
 		line->replies++;
 		line->offset = 0;
@@ -258,24 +281,27 @@ static ssize_t consume_slowly(struct load *l, struct line *line, const u8 *p,
 
 static int consume(struct load *l, struct line *line, const u8 *p, size_t n)
 {
-	size_t whole = l->reply_len + l->reply_bytes;
-
 	while (n) {
-		ssize_t used = whole;
+		const struct reply *r;
+		ssize_t used;
 
+		if (line->replies == l->want)
+			return wrong("more than was sent");
+		r = &l->reply[line->replies];
+		used = r->head_len + r->bytes;
 		/* At a frame boundary, and all of it is here. */
 		if (!line->skip && !line->head_len && !line->offset &&
-		    n >= whole && !l->verify &&
-		    !memcmp(p, l->reply, l->reply_len))
+		    n >= (size_t)used && !l->verify &&
+		    !memcmp(p, r->head, r->head_len))
 			line->replies++;
 		else
-			used = consume_slowly(l, line, p, n);
+			used = consume_slowly(l, line, r, p, n);
 		if (used < 0)
 			return -1;
 		p += used;
 		n -= used;
 	}
-	return line->replies > l->want ? wrong("more than was sent") : 0;
+	return 0;
 }
 
 static int receive(struct load *l, struct line *line)

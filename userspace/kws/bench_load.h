@@ -7,6 +7,18 @@
 #include "core.h"
 
 #define BUFFER_SIZE	(1 << 20)
+
+/**
+ * struct reply - what is expected for a message
+ * @head: the header when it comes in one frame, @head_len bytes
+ * @bytes: payload
+ */
+struct reply {
+	u8 head[WS_HDR_MAX];
+	u8 head_len;
+	unsigned int bytes;
+};
+
 /**
  * struct line - one connection
  * @rounds: still to be begun or finished
@@ -34,9 +46,8 @@ struct line {
 /**
  * struct load - all connections of a workload
  * @batch: what is sent in a round, @batch_len bytes
- * @payload: the message, unmasked
- * @reply: the header that a reply in one frame has, @reply_len bytes
- * @reply_bytes: payload of a reply
+ * @payload: the message, unmasked; shorter ones are its beginning
+ * @reply: those of a round
  * @want: replies, for a raw server bytes, that end a round
  * @active: connections that are not done
  */
@@ -49,9 +60,7 @@ struct load {
 	u8 *batch;
 	size_t batch_len;
 	u8 *payload;
-	u8 reply[WS_HDR_MAX];
-	size_t reply_len;
-	size_t reply_bytes;
+	struct reply *reply;
 	size_t want;
 	u8 *buffer;
 	struct line *lines;
