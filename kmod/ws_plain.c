@@ -98,7 +98,7 @@ static __always_inline bool put_payload(u8 __user *to, const u8 *p, u64 n,
 	bool before = n >= 32;
 
 	if (vector && n >= 128) {
-		u32 rest = ws_avx2_unmask((__force void *)to, p, n, key);
+		u32 rest = ws_compat_unmask_user(to, p, n, key);
 
 		if (rest >= 32)
 			return false;

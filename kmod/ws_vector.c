@@ -4,10 +4,7 @@
  * task's: they are saved when the kernel first uses them in a system call and
  * restored on the way back to user space, whatever was done in between.
  */
-#include <asm/cpufeature.h>
 #include <linux/instrumented.h>
-#include <linux/sched.h>
-#include <linux/uaccess.h>
 
 #include "ws.h"
 #include "ws_vector.h"
@@ -32,10 +29,9 @@
  */
 bool ws_vector_pays(u64 ahead)
 {
-	if (ahead < WS_VECTOR_CALL && !test_thread_flag(TIF_NEED_FPU_LOAD))
+	if (ahead < WS_VECTOR_CALL && !ws_compat_registers_saved())
 		return false;
-	return boot_cpu_has(X86_FEATURE_AVX2) &&
-	       boot_cpu_has(X86_FEATURE_OSXSAVE) && irq_fpu_usable();
+	return ws_compat_has_avx2();
 }
 
 /*
@@ -50,7 +46,7 @@ static u32 section(u8 __user *to, const u8 *from, u32 n, u32 key)
 	instrument_copy_to_user(to, from, n);
 	ws_vector_begin();
 	if (user_write_access_begin(to, n)) {
-		left = ws_avx2_unmask((__force void *)to, from, n, key);
+		left = ws_compat_unmask_user(to, from, n, key);
 		user_write_access_end();
 	}
 	ws_vector_end();

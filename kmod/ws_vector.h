@@ -1,34 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Vector registers, where the module uses them: on x86-64. User Mode Linux has
- * X86_64 but not X86.
- */
+/* Vector registers, where the module uses them (compat/vector.h). */
 #ifndef _WS_VECTOR_H
 #define _WS_VECTOR_H
 
-#include <linux/types.h>
+#include "core.h"
+#include "compat/vector.h"
 
 /* Shorter runs are not worth the begin and end, even with registers free. */
 #define WS_VECTOR_RUN		1024
 /* At most so many bytes with preemption off. */
 #define WS_VECTOR_SECTION	(8 << 10)
 
-#if defined(CONFIG_X86) && defined(CONFIG_X86_64)
-#include <asm/fpu/api.h>
-#include <linux/uaccess.h>
-
-#include "ws_avx2.h"
-
+#if WS_VECTOR
 bool ws_vector_pays(u64 ahead);
 u32 ws_vector_unmask(u8 __user *to, const u8 *from, u32 n, u32 key);
 
-/*
- * Between these nothing may sleep, and a page that is not there is a fault.
- * No control word of the registers is used, hence no mask.
- */
+/* Between these nothing may sleep, and a page that is not there is a fault. */
 static inline void ws_vector_begin(void)
 {
-	kernel_fpu_begin_mask(0);
+	ws_compat_fpu_begin();
 	pagefault_disable();
 }
 
@@ -57,8 +47,9 @@ static inline void ws_vector_end(void)
 {
 }
 
-static inline unsigned long ws_avx2_unmask(void *to, const void *from,
-					   unsigned long n, u32 key)
+static inline unsigned long ws_compat_unmask_user(u8 __user *to,
+						  const u8 *from,
+						  unsigned long n, u32 key)
 {
 	return n;
 }

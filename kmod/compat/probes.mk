@@ -22,3 +22,5 @@ ccflags-y += $(call ws-probe,linux/uio.h,define iter_iov_addr,WS_HAVE_ITER_IOV)
 ccflags-y += $(call ws-probe,linux/skbuff.h,struct ubuf_info_ops .,WS_HAVE_UBUF_OPS)
 # such a send may be of device memory
 ccflags-y += $(call ws-probe,linux/skbuff.h,struct ubuf_info .uarg. bool devmem,WS_HAVE_ZC_DEVMEM)
+# User Mode Linux gives the address of user memory (selftests/vm/uml.patch)
+ccflags-y += $(call ws-probe,../arch/um/include/asm/uaccess.h,user_window_at,WS_HAVE_USER_WINDOW)
