@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The frames of many short messages, built in one loop: one user-access
- * section for all of them, in which no call may be made. Most messages are
- * like the first, so this is what is looked for: one comparison covers the
- * whole of struct ws_msg.
+ * section for all of them, in which no call may be made. Most messages are as
+ * long as one byte says and otherwise like the first, so this is what is looked
+ * for: one comparison covers the whole of struct ws_msg.
  *
  * The server's frames only: a mask is a call to the random number generator.
  */
@@ -13,8 +13,32 @@
 #include "ws.h"
 #include "ws_gather.h"
 
-/* From here on it pays to leave the section and call the kernel's copy. */
-#define COPY_MIN	256
+/* Of a struct ws_msg of little endian; nothing to a sender. */
+#define MORE		((u64)WS_MSG_MORE << 40)
+
+/**
+ * struct gather - where a call is
+ * @opcode: for messages that name none
+ * @from: the writer's memory
+ * @end: of it
+ * @at: the next struct ws_msg of an array; records have theirs in @from
+ * @atend: where the array ends
+ * @to: where the next frame goes
+ * @toend: with an array: where none may begin
+ * @messages: how many are built
+ * @headers: bytes of their headers
+ */
+struct gather {
+	u8 opcode;
+	const u8 __user *from;
+	const u8 __user *end;
+	const u64 *at;
+	const u64 *atend;
+	u8 *to;
+	u8 *toend;
+	u32 messages;
+	u32 headers;
+};
 
 /* Within a user-access section; false for a fault. */
 static __always_inline bool get_one(u8 *q, const u8 __user *p)
@@ -34,47 +58,13 @@ static __always_inline bool get_four(u8 *q, const u8 __user *p)
 	       get_one(q + 16, p + 16) && get_one(q + 24, p + 24);
 }
 
-/* As many times 32 bytes as there are: mostly none, or one. */
-static __always_inline bool get_fours(u8 *q, const u8 __user *p, u64 n)
+/* Less than eight bytes; what lies before @end can be read, and written, too. */
+static __always_inline bool get_end(u8 *q, const u8 __user *p, u64 n,
+				    const u8 __user *end, bool records)
 {
-	if (unlikely(n >= 64)) {
-		for (; n >= 32; n -= 32, p += 32, q += 32)
-			if (!get_four(q, p))
-				return false;
-	} else if (n & 32) {
-		if (!get_four(q, p))
-			return false;
-	}
-	return true;
-}
-
-/* All of it, and what it takes to fill a word behind it, up to @end. */
-static __always_inline bool get_padded(u8 *q, const u8 __user *p, u64 n,
-				       const u8 __user *end)
-{
-	u64 done = n & ~31ULL;
-
-	if (!get_fours(q, p, n))
-		return false;
-	if (!(n & 31))
-		return true;
-	for (p += done, q += done; p < end; p += 8, q += 8)
-		if (!get_one(q, p))
-			return false;
-	return true;
-}
-
-/* Less than 32 bytes, behind others if @before. */
-static __always_inline bool get_rest(u8 *q, const u8 __user *p, u64 n,
-				     bool before)
-{
-	for (; n >= 8; n -= 8, p += 8, q += 8, before = true)
-		if (!get_one(q, p))
-			return false;
-	if (!n)
-		return true;
-	if (before)
-		return get_one(q + n - 8, p + n - 8);
+	/* A record fills its words. */
+	if (records || end - p >= 8)
+		return get_one(q, p);
 	for (; n; n--, p++, q++)
 		unsafe_get_user(*q, p, fault);
 	return true;
@@ -82,67 +72,204 @@ fault:
 	return false;
 }
 
-/* All of it and no more. */
-static __always_inline bool get_exactly(u8 *q, const u8 __user *p, u64 n)
+/* Less than 32 bytes. */
+static __always_inline bool get_rest(u8 *q, const u8 __user *p, u64 n,
+				     const u8 __user *end, bool records)
+{
+	if (n & 16) {
+		if (!get_one(q, p) || !get_one(q + 8, p + 8))
+			return false;
+		q += 16;
+		p += 16;
+	}
+	if (n & 8) {
+		if (!get_one(q, p))
+			return false;
+		q += 8;
+		p += 8;
+	}
+	return !(n & 7) || get_end(q, p, n & 7, end, records);
+}
+
+/* Less than 128 bytes. */
+static __always_inline bool get_payload(u8 *q, const u8 __user *p, u64 n,
+					const u8 __user *end, bool records)
 {
 	u64 done = n & ~31ULL;
 
-	return get_fours(q, p, n) &&
-	       (!(n & 31) || get_rest(q + done, p + done, n & 31, done));
-}
-
-/*
- * As many as are worth it, outside of the section, which is open again when
- * this returns true.
- */
-static __always_inline bool get_long(u8 *q, const u8 __user *p, u64 n)
-{
-	unsigned long left;
-
-	user_read_access_end();
-	instrument_copy_from_user_before(q, p, n);
-	left = raw_copy_from_user(q, p, n);
-	instrument_copy_from_user_after(q, p, n, left);
-	return !left && user_read_access_begin(p, n);
-}
-
-/* What a struct ws_msg is but for its length, of little endian. */
-static __always_inline u64 kind_of(u64 msg)
-{
-	return msg & ~((u64)WS_MSG_MORE << 40) & ~(u64)U32_MAX;
+	if (unlikely(n >= 64)) {
+		if (!get_four(q, p) || !get_four(q + 32, p + 32) ||
+		    (n & 32 && !get_four(q + 64, p + 64)))
+			return false;
+	} else if (n & 32) {
+		if (!get_four(q, p))
+			return false;
+	}
+	return !(n & 31) || get_rest(q + done, p + done, n & 31, end, records);
 }
 
 /* Opcode of a whole data message; else larger than any. */
 static __always_inline u32 opcode_of(u64 msg)
 {
-	return (kind_of(msg) >> 32) - (WS_MSG_END << 8);
+	return (msg >> 32) - (WS_MSG_END << 8);
+}
+
+static __always_inline bool is_left(const struct gather *g, bool records)
+{
+	return records ? g->from < g->end : g->at < g->atend;
+}
+
+/* The next struct ws_msg, within a user-access section; false for a fault. */
+static __always_inline bool get_msg(const struct gather *g, bool records,
+				    u64 *msg)
+{
+	if (records)
+		unsafe_get_user(*msg, (const u64 __user *)g->from, fault);
+	else
+		*msg = *g->at;
+	*msg &= ~MORE;
+	return true;
+fault:
+	return false;
 }
 
 /*
- * The header of a frame that is longer or of a message unlike the first;
- * return: where the payload goes, or NULL if it is not for us.
+ * As many as are short and but for their length like the first. There is no
+ * call in it, so that all that the loop needs has registers.
  */
-static __always_inline u8 *put_other_header(u8 *to, u64 msg, u8 opcode)
+static __always_inline void gather_short(struct gather *s, bool records)
 {
-	u32 what = opcode_of(msg), n = msg;
+	const u8 __user *end = s->end;
+	const u64 *atend = s->atend;
+	u8 *toend = s->toend;
+	struct gather g = *s;
+	u64 msg, kind;
+	u8 start;
 
-	if (what > WS_OP_BINARY || n > WS_GATHER_MAX)
-		return NULL;
-	to[0] = 0x80 | (what ?: opcode);
-	if (n < 126) {
-		to[1] = n;
-		return to + 2;
-	}
-	to[1] = 126;
-	to[2] = n >> 8;
-	to[3] = n;
-	return to + 4;
+	if (!user_read_access_begin(g.from, end - g.from))
+		return;
+	if (!get_msg(&g, records, &msg) || opcode_of(msg) > WS_OP_BINARY)
+		goto out;
+	start = 0x80 | (opcode_of(msg) ?: g.opcode);
+	kind = msg - (u32)msg;
+	do {
+		const u8 __user *p = records ? g.from + sizeof(msg) : g.from;
+		const u8 __user *next;
+		u64 n;
+
+		if (!get_msg(&g, records, &n))
+			break;
+		n -= kind;
+		if (n > 125)
+			break;
+		next = p + (records ? ALIGN(n, 8) : n);
+		if (next > end || (!records && g.to > toend - n))
+			break;
+		/* What is behind it the next frame overwrites. */
+		g.to[0] = start;
+		g.to[1] = n;
+		if (!get_payload(g.to + 2, p, n, end, records))
+			break;
+		g.to += 2 + n;
+		g.from = next;
+		if (records)
+			g.messages++;
+		else
+			g.at++;
+	} while (records ? g.from < end : g.at < atend);
+out:
+	user_read_access_end();
+	if (!records)
+		g.messages += g.at - s->at;
+	s->headers += 2 * (g.messages - s->messages);
+	s->messages = g.messages;
+	s->from = g.from;
+	s->at = g.at;
+	s->to = g.to;
 }
 
-/* For less than 126 bytes; it starts as the first frame does. */
-static __always_inline void put_header(u8 *to, u32 start, u32 n)
+static noinline void short_records(struct gather *g)
 {
-	ws_store16(to, start + (n << 8));
+	gather_short(g, true);
+}
+
+static noinline void short_array(struct gather *g)
+{
+	gather_short(g, false);
+}
+
+/* As copy_from_iter(), which does not ask the allocator about the target. */
+static bool copy_long(u8 *to, const u8 __user *p, u32 n)
+{
+	unsigned long left;
+
+	if (!access_ok(p, n))
+		return false;
+	instrument_copy_from_user_before(to, p, n);
+	left = raw_copy_from_user(to, p, n);
+	instrument_copy_from_user_after(to, p, n, left);
+	return !left;
+}
+
+/* One that is longer, or unlike the first; false if it is not for us. */
+static __always_inline bool gather_one(struct gather *g, u64 msg, bool records)
+{
+	const u8 __user *p = records ? g->from + sizeof(msg) : g->from;
+	u32 opcode = opcode_of(msg), n = msg, header = 2;
+	u8 *to = g->to;
+
+	if (opcode > WS_OP_BINARY || n > WS_GATHER_MAX ||
+	    (records ? ALIGN(n, 8) : n) > g->end - p ||
+	    (!records && to + n > g->toend))
+		return false;
+	to[0] = 0x80 | (opcode ?: g->opcode);
+	to[1] = min(n, 126U);
+	if (n > 125) {
+		put_unaligned_be16(n, to + 2);
+		header = 4;
+	}
+	if (!copy_long(to + header, p, n))
+		return false;
+	g->to += header + n;
+	g->from = p + (records ? ALIGN(n, 8) : n);
+	g->at += !records;
+	g->messages++;
+	g->headers += header;
+	return true;
+}
+
+/* One, and as long as they are longer than gather_short()'s the next. */
+static __always_inline bool gather_long(struct gather *g, bool records)
+{
+	u64 msg;
+
+	do {
+		if (!records)
+			msg = *g->at;
+		else if (get_user(msg, (const u64 __user *)g->from))
+			return false;
+		if (!gather_one(g, msg & ~MORE, records))
+			return false;
+	} while ((u32)msg > 125 && is_left(g, records));
+	return true;
+}
+
+static __always_inline void gather(struct gather *g, bool records,
+				   struct ws_gathered *sum)
+{
+	const u8 __user *from = g->from;
+	u8 *to = g->to;
+
+	if (!WS_PLAIN)
+		return;
+	do
+		records ? short_records(g) : short_array(g);
+	while (is_left(g, records) && gather_long(g, records) &&
+	       is_left(g, records));
+	sum->messages = g->messages;
+	sum->in = g->from - from;
+	sum->out = g->to - to;
+	sum->len = sum->out - g->headers;
 }
 
 /**
@@ -152,63 +279,22 @@ static __always_inline void put_header(u8 *to, u32 start, u32 n)
  * @end: its end; a multiple of 8 bytes, and 8 at least
  * @to: where the frames go; there is as much room, as none is longer than its
  *	record
- * @g: filled; up to where memory cannot be read
+ * @sum: filled; up to where memory cannot be read
  *
- * As long as they are short and lie in one piece; it stops at whatever is
- * anything else.
+ * As long as they are not too long and lie in one piece; it stops at whatever
+ * is anything else. May sleep on user memory.
  */
 void ws_gather_records(u8 opcode, const u8 __user *from, const u8 __user *end,
-		       u8 *to, struct ws_gathered *g)
+		       u8 *to, struct ws_gathered *sum)
 {
-	const u8 __user *begin = from;
-	u32 start, messages = 0;
-	u64 msg, kind, len = 0;
-	u8 *tobegin = to;
+	struct gather g = {
+		.opcode = opcode,
+		.from = from,
+		.end = end,
+		.to = to,
+	};
 
-	if (!WS_PLAIN || !user_read_access_begin(from, end - from))
-		return;
-	unsafe_get_user(msg, (const u64 __user *)from, out);
-	kind = kind_of(msg);
-	start = 0x80 + (opcode_of(msg) ?: opcode);
-	if (opcode_of(msg) > WS_OP_BINARY)
-		goto out;
-	do {
-		const u8 __user *p = from + sizeof(msg), *next;
-		u8 *q = to + 2;
-		u64 n;
-
-		unsafe_get_user(msg, (const u64 __user *)from, out);
-		n = (msg & ~((u64)WS_MSG_MORE << 40)) - kind;
-		if (likely(n < 126)) {
-			put_header(to, start, n);
-		} else {
-			n = (u32)msg;
-			q = put_other_header(to, msg, opcode);
-			if (!q)
-				break;
-		}
-		next = p + ALIGN(n, 8);
-		if (next > end)
-			break;
-		/* The next frame overwrites the padding. */
-		if (unlikely(n >= COPY_MIN)) {
-			if (!get_long(q, p, n))
-				goto closed;
-		} else if (!get_padded(q, p, n, next)) {
-			break;
-		}
-		to = q + n;
-		from = next;
-		len += n;
-		messages++;
-	} while (from < end);
-out:
-	user_read_access_end();
-closed:
-	g->len = len;
-	g->messages = messages;
-	g->in = from - begin;
-	g->out = to - tobegin;
+	gather(&g, true, sum);
 }
 
 /**
@@ -220,54 +306,25 @@ closed:
  * @in: bytes that are left of it
  * @to: where the frames go
  * @room: how much there is
- * @g: filled
+ * @sum: filled
  *
  * As ws_gather_records().
  */
 void ws_gather_array(u8 opcode, const struct ws_msg *msgs, u32 count,
 		     const u8 __user *from, size_t in, u8 *to, size_t room,
-		     struct ws_gathered *g)
+		     struct ws_gathered *sum)
 {
-	const u8 __user *begin = from, *end = from + in;
-	const u64 *at = (const u64 *)msgs, *atend = at + count;
-	u32 start = 0x80 + (opcode_of(*at) ?: opcode);
-	/* So a header can be written before its room is asked for. */
-	u8 *tobegin = to, *toend = to + room - WS_HDR_MAX;
-	u64 kind = kind_of(*at);
+	struct gather g = {
+		.opcode = opcode,
+		.from = from,
+		.end = from + in,
+		.at = (const u64 *)msgs,
+		.atend = (const u64 *)msgs + count,
+		.to = to,
+		/* A header and the last word may be written unasked. */
+		.toend = to + room - WS_HDR_MAX,
+	};
 
-	if (!WS_PLAIN || room < WS_HDR_MAX || opcode_of(*at) > WS_OP_BINARY ||
-	    !user_read_access_begin(from, in))
-		return;
-	do {
-		const u8 __user *p = from, *next;
-		u8 *q = to + 2;
-		u64 n;
-
-		n = (*at & ~((u64)WS_MSG_MORE << 40)) - kind;
-		if (likely(n < 126)) {
-			put_header(to, start, n);
-		} else {
-			n = (u32)*at;
-			q = put_other_header(to, *at, opcode);
-			if (!q)
-				break;
-		}
-		next = p + n;
-		if (next > end || q + n > toend)
-			break;
-		if (unlikely(n >= COPY_MIN)) {
-			if (!get_long(q, p, n))
-				goto closed;
-		} else if (!get_exactly(q, p, n)) {
-			break;
-		}
-		to = q + n;
-		from = next;
-	} while (++at < atend);
-	user_read_access_end();
-closed:
-	g->len = from - begin;
-	g->messages = at - (const u64 *)msgs;
-	g->in = from - begin;
-	g->out = to - tobegin;
+	if (room >= WS_HDR_MAX)
+		gather(&g, false, sum);
 }

@@ -38,10 +38,10 @@ static inline void ws_gathered_count(struct ws_ctx *ctx,
 
 /* ws_gather.c */
 void ws_gather_records(u8 opcode, const u8 __user *from, const u8 __user *end,
-		       u8 *to, struct ws_gathered *g);
+		       u8 *to, struct ws_gathered *sum);
 void ws_gather_array(u8 opcode, const struct ws_msg *msgs, u32 count,
 		     const u8 __user *from, size_t in, u8 *to, size_t room,
-		     struct ws_gathered *g);
+		     struct ws_gathered *sum);
 
 /* ws_batch_send.c */
 int ws_batch_check(const struct ws_msg *m, struct ws_request *req);

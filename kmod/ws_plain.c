@@ -18,13 +18,11 @@
 #define PLAIN_FLAG(flag)	((u64)(flag) << 40)
 
 /**
- * struct frame - one message of the loop
- * @p: its payload
- * @n: bytes of it
+ * struct frame - a message of the loop
+ * @n: bytes of its payload
  * @msg: its struct ws_msg, of little endian
  */
 struct frame {
-	const u8 *p;
 	u64 n;
 	u64 msg;
 };
@@ -43,14 +41,32 @@ fault:
 	return false;
 }
 
-/* The last bytes of a payload, which end at @behind; false for a fault. */
-static __always_inline bool put_end(u8 __user *to, const u8 *p, u32 n,
-				    u64 key, const u8 *behind, const u8 *begin,
-				    bool records)
+/**
+ * struct span - what may be read
+ * @begin: the beginning of a frame
+ * @end8: eight bytes, and no more, can be read from here; not before @begin
+ */
+struct span {
+	const u8 *begin;
+	const u8 *end8;
+};
+
+/* Less than eight bytes at @p, in a word with anything behind them. */
+static __always_inline u64 load_some(const u8 *p, u32 n, const struct span *s)
 {
-	/* Where eight bytes can be read that have them. */
-	const u8 *at = max(behind - 8, begin);
-	u64 w = ws_load64(at) >> 8 * (p - at) ^ key;
+	const u8 *at;
+
+	if (likely(p <= s->end8))
+		return ws_load64(p);
+	at = max(p + n - 8, s->begin);
+	return ws_load64(at) >> 8 * (p - at);
+}
+
+/* The last bytes of a payload; false for a fault. */
+static __always_inline bool put_end(u8 __user *to, const u8 *p, u32 n, u64 key,
+				    const struct span *s, bool records)
+{
+	u64 w = load_some(p, n, s) ^ key;
 
 	if (records) {
 		/* With the zeros behind them. */
@@ -65,67 +81,78 @@ fault:
 	return false;
 }
 
-/*
- * Less than 32 bytes that end at @behind, with 32 or more before them if
- * @before; what lies from @begin on can be read, and that is eight bytes at
- * least.
- */
+/* Less than 32 bytes, with 32 or more before them if @before. */
 static __always_inline bool put_rest(u8 __user *to, const u8 *p, u32 n,
-				     u64 key, const u8 *behind,
-				     const u8 *begin, bool records,
-				     bool before)
+				     u64 key, const struct span *s,
+				     bool records, bool before)
 {
-	for (; n >= 8; n -= 8, p += 8, to += 8, before = true)
+	if (n & 16) {
 		unsafe_put_user(ws_load64(p) ^ key, (u64 __user *)to, fault);
+		unsafe_put_user(ws_load64(p + 8) ^ key, (u64 __user *)(to + 8),
+				fault);
+		p += 16;
+		to += 16;
+	}
+	if (n & 8) {
+		unsafe_put_user(ws_load64(p) ^ key, (u64 __user *)to, fault);
+		p += 8;
+		to += 8;
+	}
+	before |= n & 24;
+	n &= 7;
 	if (!n)
 		return true;
 	if (records || !before)
-		return put_end(to, p, n, key, behind, begin, records);
+		return put_end(to, p, n, key, s, records);
 	/* Once more those that are before them. */
-	unsafe_put_user(ws_load64(behind - 8) ^ ror64(key, 8 * (n & 3)),
+	unsafe_put_user(ws_load64(p + n - 8) ^ ror64(key, 8 * (n & 3)),
 			(u64 __user *)(to + n - 8), fault);
 	return true;
 fault:
 	return false;
 }
 
+/* 64 bytes or more. */
+static __always_inline bool put_long(u8 __user *to, const u8 *p, u64 n, u64 key,
+				     const struct span *s, bool records)
+{
+	for (; n >= 32; n -= 32, p += 32, to += 32)
+		if (!put_four(to, p, key))
+			return false;
+	return !n || put_rest(to, p, n, key, s, records, true);
+}
+
 /* A payload; false for a fault. */
 static __always_inline bool put_payload(u8 __user *to, const u8 *p, u64 n,
-					const u8 *behind, const u8 *begin,
-					bool records, bool masked, bool vector)
+					const struct span *s, bool records,
+					bool masked, bool vector)
 {
 	u64 key = ws_plain_key(p, masked);
-	bool before = n >= 32;
 
 	if (vector && n >= 128) {
 		u32 rest = ws_compat_unmask_user(to, p, n, key);
 
 		if (rest >= 32)
 			return false;
-		p += n - rest;
-		to += n - rest;
-		n = rest;
+		key |= key << 32;
+		return !rest || put_rest(to + n - rest, p + n - rest, rest, key,
+					 s, records, true);
 	}
 	key |= key << 32;
-	if (unlikely(n >= 64)) {
-		for (; n >= 32; n -= 32, p += 32, to += 32)
-			if (!put_four(to, p, key))
-				return false;
-	} else if (n & 32) {
-		if (!put_four(to, p, key))
-			return false;
-	}
+	if (unlikely(n >= 64))
+		return put_long(to, p, n, key, s, records);
+	if (n & 32 && !put_four(to, p, key))
+		return false;
 	return !(n & 31) || put_rest(to + (n & 32), p + (n & 32), n & 31, key,
-				     behind, begin, records, before);
+				     s, records, n & 32);
 }
 
 /*
  * A frame that is not like the first: of the other opcode, compressed or
  * longer. False for what the loop does not take.
  */
-static __always_inline bool other_frame(const struct ws_batch *b,
-					const u8 *q, u64 head, bool masked,
-					struct frame *f)
+static __always_inline bool other_frame(const struct ws_batch *b, u64 head,
+					bool masked, struct frame *f)
 {
 	u32 kind = ws_plain_kind(head, masked, b->fresh ? 0 : WS_RSV1,
 				 WS_OP_TEXT);
@@ -133,10 +160,8 @@ static __always_inline bool other_frame(const struct ws_batch *b,
 	if (kind > 1 || (b->fresh && !kind))
 		return false;
 	f->n = head >> 8 & 0x7f;
-	f->p = q + (masked ? 6 : 2);
 	if (f->n > 125) {
 		f->n = ws_plain_len(head);
-		f->p += 2;
 		if (!f->n || f->n > PLAIN_MAX ||
 		    (b->fresh && f->n > b->ctx->cfg.max_message))
 			return false;
@@ -153,9 +178,10 @@ static __always_inline bool other_frame(const struct ws_batch *b,
  * stops at whatever is anything else, and leaves that to take_any(), which
  * judges. With @b->fresh it judges itself, and text is something else, too.
  *
- * That something follows is said of each, and taken back at the end. Most
- * frames are like the first, so this is what is looked for: one comparison
- * covers the first byte, the mask bit and the length.
+ * That something follows is said of each, and taken back at the end. Many
+ * frames are like the one before, most have at least the first's opcode and a
+ * short length, so this is what is looked for: a comparison each, which covers
+ * the first byte, the mask bit and the length.
  *
  * Return: how much of the reader's memory was used.
  */
@@ -166,10 +192,12 @@ static __always_inline u32 take_plain(struct ws_batch *b, const u8 *q,
 	const u32 max = b->fresh ? b->max - b->n :
 				   min(b->left, b->max - b->n);
 	const u8 *begin = q, *end = q + size;
+	const struct span span = { begin, end - 8 };
 	u8 __user *ubegin = u, *uend = u + room, *last = u;
+	const u32 header = masked ? 6 : 2;
 	struct ws_msg *desc = b->desc + b->n;
-	u32 opcode, first, left = max;
-	u64 len = 0;
+	u32 opcode, first, left = max, spare = 0, longer = 0;
+	u64 len;
 
 	if (size < 8 || !max || !user_write_access_begin(u, room))
 		return 0;
@@ -178,35 +206,44 @@ static __always_inline u32 take_plain(struct ws_batch *b, const u8 *q,
 	first = (masked ? 0x8080 : 0x80) + opcode;
 	do {
 		u64 head = ws_load64(q);
-		struct frame f = {
-			.p = q + (masked ? 6 : 2),
-			.n = ror32((u32)(head & 0xffff) - first, 8),
-		};
-		u8 __user *to = u, *next;
-		const u8 *behind;
+		struct frame f = { .n = ror32((u32)(head & 0xffff) - first, 8) };
+		const u8 *p = q + header, *behind;
+		u8 __user *next;
 
 		f.msg = PLAIN_MSG(opcode) + f.n;
 		if (unlikely(f.n > 125) &&
-		    !other_frame(b, q, head, masked, &f))
+		    !other_frame(b, head, masked, &f))
 			break;
 		next = u + (records ? WS_RECORD_SIZE(f.n) : f.n);
-		behind = f.p + f.n;
-		if (behind > end || next > uend)
+		if (next > uend)
 			break;
-		if (records) {
-			unsafe_put_user(f.msg, (u64 __user *)to, fault);
-			to += 8;
-		} else {
-			*(u64 *)desc++ = f.msg;
+		if (unlikely(f.n > 125)) {
+			p += 2;
+			if (f.n > end - p)
+				break;
+			longer++;
 		}
-		len += f.n;
+		behind = p + f.n;
+		if (unlikely(behind > span.end8)) {
+			/* If it is the last one and not a part of one. */
+			if (behind > end)
+				break;
+			spare = left - 1;
+			left = 1;
+		}
+		if (records)
+			unsafe_put_user(f.msg, (u64 __user *)u, fault);
+		else
+			*(u64 *)desc++ = f.msg;
+		if (!put_payload(records ? u + 8 : u, p, f.n, &span, records,
+				 masked, vector))
+			goto fault;
 		last = u;
 		u = next;
 		q = behind;
-		if (!put_payload(to, f.p, f.n, behind, begin, records, masked,
-				 vector))
-			goto fault;
-	} while (--left && q <= end - 8);
+	} while (--left);
+	left += spare;
+	len = q - begin - header * (u64)(max - left) - 2 * longer;
 
 	if (q == begin) {
 		user_write_access_end();
@@ -307,11 +344,12 @@ u32 ws_plain_take(struct ws_batch *b, const u8 *q, u32 n, u8 __user *u,
 			take_bare_records(b, q, n, u, room);
 }
 
-static __always_inline bool put_one(const u8 *q, const struct ws_plain *one,
+static __always_inline bool put_one(const struct span *s,
+				    const struct ws_plain *one,
 				    u8 __user *to, bool masked, bool record)
 {
 	u32 room = record ? WS_RECORD_SIZE(one->len) : one->len;
-	const u8 *p = q + one->size - one->len;
+	const u8 *p = s->begin + one->size - one->len;
 	u64 msg = PLAIN_MSG(one->opcode) - PLAIN_FLAG(WS_MSG_MORE) + one->len;
 	bool good;
 
@@ -321,8 +359,7 @@ static __always_inline bool put_one(const u8 *q, const struct ws_plain *one,
 		unsafe_put_user(msg, (u64 __user *)to, fault);
 		to += sizeof(msg);
 	}
-	good = put_payload(to, p, one->len, p + one->len, q, record, masked,
-			   false);
+	good = put_payload(to, p, one->len, s, record, masked, false);
 	user_write_access_end();
 	return good;
 fault:
@@ -348,13 +385,14 @@ bool ws_plain_one(const struct ws_ctx *ctx, const u8 *q, u32 size,
 		  u8 __user *to, size_t room, bool record, struct ws_plain *one)
 {
 	bool masked = ctx->cfg.role == WS_ROLE_SERVER;
+	const struct span s = { q, q + size - 8 };
 
 	if (!ws_plain_parse(q, size, masked, one) ||
 	    (record ? WS_RECORD_SIZE(one->len) : one->len) > room)
 		return false;
 	if (record)
-		return masked ? put_one(q, one, to, true, true) :
-				put_one(q, one, to, false, true);
-	return masked ? put_one(q, one, to, true, false) :
-			put_one(q, one, to, false, false);
+		return masked ? put_one(&s, one, to, true, true) :
+				put_one(&s, one, to, false, true);
+	return masked ? put_one(&s, one, to, true, false) :
+			put_one(&s, one, to, false, false);
 }

@@ -176,6 +176,54 @@ TEST_F(batch, room)
 				      MSG_DONTWAIT));
 }
 
+/* Any messages into any room. */
+TEST_F_TIMEOUT(batch, chance, 120)
+{
+	struct pair *p = &self->p;
+	uint64_t sum = 0, count = 0;
+	uint32_t seed = 13;
+	int round;
+
+	for (round = 0; round < 100; round++) {
+		size_t payload = 0, got = 0, have, i;
+		struct bytes bytes = { 0 };
+		int messages = 0, ended = 0;
+
+		for (; bytes.n < 20000; messages++) {
+			struct ws_msg m = random_msg(&seed);
+
+			bytes_frame(&bytes, p, m.opcode == WS_OP_TEXT ? TEXT :
+				    BINARY, pattern(payload, m.len), m.len);
+			payload += m.len;
+		}
+		ASSERT_TRUE(raw_send_bytes(p, &bytes));
+		while (ended < messages) {
+			int room = 1 + next_random(&seed) % 60;
+			struct batch b;
+			ssize_t n;
+
+			n = recv_array(p->ws, &b, room, self->buf, 1 +
+				       next_random(&seed) % 3000,
+				       0);
+			ASSERT_LE(0, n);
+			ASSERT_LT(0, b.n);
+			for (have = 0, i = 0; i < (size_t)b.n; i++) {
+				ASSERT_TRUE(is_pattern(self->buf + have, got,
+						       b.m[i].len));
+				have += b.m[i].len;
+				got += b.m[i].len;
+				ended += b.m[i].flags & END ? 1 : 0;
+			}
+			ASSERT_EQ((size_t)n, have);
+		}
+		ASSERT_EQ(payload, got);
+		sum += payload;
+		count += messages;
+		ASSERT_EQ(sum, ws_get_info(p->ws).rx_bytes);
+		ASSERT_EQ(count, ws_get_info(p->ws).rx_messages);
+	}
+}
+
 /* The end comes alone. */
 TEST_F(batch, close)
 {
@@ -221,6 +269,37 @@ TEST_F(batch, send)
 	EXPECT_TRUE(expect_close(p, 4000, "bye"));
 	EXPECT_EQ(3, ws_get_info(p->ws).tx_messages);
 	EXPECT_EQ(-EPIPE, send_array(p->ws, m, 2, "one", 3, 0));
+}
+
+/* Any messages, any number of them a call, from anywhere. */
+TEST_F_TIMEOUT(batch, send_chance, 120)
+{
+	struct pair *p = &self->p;
+	uint32_t seed = 17;
+	uint64_t sum = 0;
+	int round, i;
+
+	for (round = 0; round < 300; round++) {
+		int count = 2 + next_random(&seed) % 29;
+		size_t from = next_random(&seed) % 8, len = 0, at;
+		struct ws_msg m[30];
+
+		for (i = 0; i < count; i++) {
+			m[i] = random_msg(&seed);
+			len += m[i].len;
+			if (len > 40000)
+				count = i + 1;
+		}
+		ASSERT_EQ((ssize_t)len, send_array(p->ws, m, count,
+						   pattern(from, len), len, 0));
+		for (at = from, i = 0; i < count; at += m[i++].len)
+			ASSERT_TRUE(expect_frame(p, m[i].opcode == WS_OP_TEXT ?
+						 TEXT : BINARY,
+						 pattern(at, m[i].len),
+						 m[i].len));
+		sum += len;
+		ASSERT_EQ(sum, ws_get_info(p->ws).tx_bytes);
+	}
 }
 
 /* All or nothing. */

@@ -537,8 +537,9 @@ TEST_F(records, send_full)
 TEST_F_TIMEOUT(records, chance, 120)
 {
 	unsigned char *all = malloc(1 << 20);
+	uint64_t bytes = 0, count = 0;
 	uint32_t seed = 7;
-	int round;
+	int round, next;
 
 	ASSERT_NE(NULL, all);
 	ASSERT_EQ(0, fcntl(self->p.ws, F_SETFL, O_NONBLOCK));
@@ -607,6 +608,46 @@ TEST_F_TIMEOUT(records, chance, 120)
 		ASSERT_EQ(payload, got);
 		ASSERT_EQ(messages, ended);
 		bytes_free(&b);
+		bytes += payload;
+		count += messages;
+		ASSERT_EQ(bytes, ws_get_info(p->ws).rx_bytes);
+		ASSERT_EQ(count, ws_get_info(p->ws).rx_messages);
+		ASSERT_EQ(0, ioctl(p->ws, FIONREAD, &next));
+		ASSERT_EQ(0, next);
+	}
+	free(all);
+}
+
+/* Any messages, any number of them a call, from anywhere. */
+TEST_F_TIMEOUT(records, send_chance, 120)
+{
+	unsigned char *all = malloc(1 << 16);
+	struct pair *p = &self->p;
+	uint64_t bytes = 0;
+	uint32_t seed = 11;
+	int round, i;
+
+	ASSERT_NE(NULL, all);
+	for (round = 0; round < 300; round++) {
+		size_t at = next_random(&seed) % 8, n = at;
+		int count = 1 + next_random(&seed) % 30;
+		struct ws_msg m[30];
+
+		for (i = 0; i < count; i++) {
+			m[i] = random_msg(&seed);
+			n += put_record(all + n, m[i].opcode, m[i].flags,
+					pattern(i, m[i].len), m[i].len);
+			bytes += m[i].len;
+			if (n > 40000)
+				count = i + 1;
+		}
+		ASSERT_EQ((ssize_t)(n - at), write(p->ws, all + at, n - at));
+		for (i = 0; i < count; i++)
+			ASSERT_TRUE(expect_frame(p, m[i].opcode == WS_OP_TEXT ?
+						 TEXT : BINARY,
+						 pattern(i, m[i].len),
+						 m[i].len));
+		ASSERT_EQ(bytes, ws_get_info(p->ws).tx_bytes);
 	}
 	free(all);
 }

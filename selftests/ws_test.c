@@ -34,6 +34,18 @@ uint32_t next_random(uint32_t *seed)
 	return *seed >> 8;
 }
 
+struct ws_msg random_msg(uint32_t *seed)
+{
+	static const int most[] = { 6000, 400, 400, 400, 140, 140, 140, 140 };
+	struct ws_msg m = { .flags = WS_MSG_END };
+
+	m.len = next_random(seed) % most[next_random(seed) % 8];
+	m.opcode = next_random(seed) % 3;
+	if (next_random(seed) & 1)
+		m.flags |= WS_MSG_MORE;
+	return m;
+}
+
 static bool prepare(int fd)
 {
 	struct timeval tv = { .tv_sec = WS_TEST_MS / 1000 };

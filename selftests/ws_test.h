@@ -228,5 +228,7 @@ void *drain_message(void *drain);
 
 uint64_t now_ms(void);
 uint32_t next_random(uint32_t *seed);
+/* A whole message of any kind and length, to be sent; most are short. */
+struct ws_msg random_msg(uint32_t *seed);
 
 #endif /* _WS_TEST_H */

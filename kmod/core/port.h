@@ -55,11 +55,6 @@ static inline u64 ws_load64(const void *p)
 	return w;
 }
 
-static inline void ws_store16(void *p, u16 w)
-{
-	__builtin_memcpy(p, &w, 2);
-}
-
 static inline void ws_store32(void *p, u32 w)
 {
 	__builtin_memcpy(p, &w, 4);
