@@ -152,6 +152,8 @@ static __always_inline void gather_short(struct gather *s, bool records)
 		goto out;
 	start = 0x80 | (opcode_of(msg) ?: g.opcode);
 	kind = msg - (u32)msg;
+	/* A value, not two terms for the compiler to take into the loop. */
+	OPTIMIZER_HIDE_VAR(kind);
 	do {
 		const u8 __user *p = records ? g.from + sizeof(msg) : g.from;
 		const u8 __user *next;
@@ -163,7 +165,7 @@ static __always_inline void gather_short(struct gather *s, bool records)
 		if (n > 125)
 			break;
 		next = p + (records ? ALIGN(n, 8) : n);
-		if (next > end || (!records && g.to > toend - n))
+		if (next > end || (!records && (s64)n > toend - g.to))
 			break;
 		/* What is behind it the next frame overwrites. */
 		g.to[0] = start;
