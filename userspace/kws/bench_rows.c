@@ -31,6 +31,7 @@ const size_t workload_count = sizeof(workloads) / sizeof(workloads[0]);
 
 const struct own own_servers[] = {
 	{ "kws", "--bench", true },
+	{ "plain", "--plain", true },
 	{ "records", "--records", true },
 	{ "batch", "--batch", true },
 	{ "records-uring", "--records --engine=uring", true },
@@ -109,6 +110,9 @@ bool takes_part(const struct workload *w, const char *server, bool tls)
 	if (tls)
 		return w->connections == 1 && w->in_flight == 1 &&
 			workload_chosen(tls_rows, w);
+	/* It can answer only with what it got, and asks nobody for more. */
+	if (!strcmp(server, "plain"))
+		return !strcmp(w->name, "pingpong");
 	/* More than 64 KiB at once is for messages of more. */
 	if (!strcmp(server, "userspace-1m"))
 		return w->answer == ANSWER_EMPTY && w->bytes > 65536;

@@ -52,6 +52,7 @@ struct framing {
 };
 
 extern const struct framing framing_kernel;
+extern const struct framing framing_plain;
 extern const struct framing framing_records;
 extern const struct framing framing_batch;
 extern const struct framing framing_user;

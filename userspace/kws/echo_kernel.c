@@ -60,6 +60,7 @@ int kernel_ping(const struct server *s, int fd)
 	return setsockopt(fd, SOL_WS, WS_CONFIG, &config, len);
 }
 
+/* The rest of a message; of one with a control message if it says what. */
 static enum next send_rest(struct peer *p)
 {
 	struct iovec iov = { p->rest, p->rest_len };
@@ -67,15 +68,17 @@ static enum next send_rest(struct peer *p)
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes),
+		.msg_control = p->rest_msg.opcode ? control.bytes : NULL,
+		.msg_controllen = p->rest_msg.opcode ? sizeof(control.bytes) : 0,
 	};
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
 
-	cm->cmsg_level = SOL_WS;
-	cm->cmsg_type = WS_MSG;
-	cm->cmsg_len = CMSG_LEN(sizeof(p->rest_msg));
-	memcpy(CMSG_DATA(cm), &p->rest_msg, sizeof(p->rest_msg));
+	if (cm) {
+		cm->cmsg_level = SOL_WS;
+		cm->cmsg_type = WS_MSG;
+		cm->cmsg_len = CMSG_LEN(sizeof(p->rest_msg));
+		memcpy(CMSG_DATA(cm), &p->rest_msg, sizeof(p->rest_msg));
+	}
 	do {
 		ssize_t n = sendmsg(p->fd, &msg, MSG_NOSIGNAL | p->rest_flags);
 
@@ -188,11 +191,48 @@ static enum next kernel_step(struct server *s, struct peer *p)
 	return echo_one(s, p, &empty);
 }
 
+/*
+ * One message and no control message: all go out as binary, and pieces of one
+ * that is larger than the buffer as messages. 0 stands for the end and for an
+ * empty message.
+ */
+static enum next plain_step(struct server *s, struct peer *p)
+{
+	ssize_t n, done;
+
+	if (p->rest && send_rest(p) != NEXT_READ)
+		return p->rest_len ? NEXT_WRITE : NEXT_CLOSE;
+	n = recv(p->fd, s->buffer, s->buffer_size, 0);
+	if (n <= 0)
+		return n && (errno == EAGAIN || errno == EINTR) ? NEXT_READ :
+								  NEXT_CLOSE;
+	s->messages++;
+	s->bytes += n;
+	done = send(p->fd, s->buffer, n, MSG_NOSIGNAL);
+	if (done == n)
+		return NEXT_READ;
+	if (done < 0 && errno != EAGAIN && errno != EINTR)
+		return NEXT_CLOSE;
+	if (done < 0)
+		done = 0;
+	if (peer_keep_rest(p, s->buffer + done, n - done))
+		return NEXT_CLOSE;
+	return NEXT_WRITE;
+}
+
 const struct framing framing_kernel = {
 	.name = "kernel",
 	.kernel = true,
 	.open = kernel_open,
 	.messages = true,
 	.step = kernel_step,
+	.close = peer_close,
+};
+
+const struct framing framing_plain = {
+	.name = "kernel, without control messages",
+	.kernel = true,
+	.open = kernel_open,
+	.step = plain_step,
 	.close = peer_close,
 };

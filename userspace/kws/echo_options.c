@@ -23,6 +23,8 @@ static const char help[] =
 	"      --records           kernel framing, many messages a call: records in the\n"
 	"                          stream (WS_F_RECORDS of ws(7)); the fastest\n"
 	"      --batch             the same with recvmsg() and a control message\n"
+	"      --plain             kernel framing with recv() and send() alone, which do not\n"
+	"                          tell text from binary: all is sent as binary\n"
 	"  -u, --userspace         framing in user space: large reads, unmasking in\n"
 	"                          place, replies gathered into one send\n"
 	"      --read=BYTES        with --userspace: of one read, 1K to 1M (default: 64K)\n"
@@ -60,6 +62,7 @@ static const struct option options[] = {
 	{ "raw", no_argument, NULL, 'R' },
 	{ "records", no_argument, NULL, 'r' },
 	{ "batch", no_argument, NULL, 'B' },
+	{ "plain", no_argument, NULL, 'L' },
 	{ "read", required_argument, NULL, 'S' },
 	{ "engine", required_argument, NULL, 'E' },
 	{ "tls-cert", required_argument, NULL, 'C' },
@@ -135,6 +138,9 @@ static int parse_one(int option, struct server *s)
 		return 0;
 	case 'B':
 		s->framing = &framing_batch;
+		return 0;
+	case 'L':
+		s->framing = &framing_plain;
 		return 0;
 	case 'E':
 		s->engine = optarg;
