@@ -2,8 +2,8 @@
 /*
  * The frames of many short messages, built in one loop: one user-access
  * section for all of them, in which no call may be made. Most messages are as
- * long as one byte says and otherwise like the first, so this is what is looked
- * for: one comparison covers the whole of struct ws_msg.
+ * long as one byte says and otherwise like the one before, so this is what is
+ * looked for: one comparison covers the whole of struct ws_msg.
  *
  * The server's frames only: a mask is a call to the random number generator.
  */
@@ -24,7 +24,7 @@
  * @at: the next struct ws_msg of an array; records have theirs in @from
  * @atend: where the array ends
  * @to: where the next frame goes
- * @toend: with an array: where none may begin
+ * @toend: with an array: where a payload may end at most, less its header
  * @messages: how many are built
  * @headers: bytes of their headers
  */
@@ -58,7 +58,10 @@ static __always_inline bool get_four(u8 *q, const u8 __user *p)
 	       get_one(q + 16, p + 16) && get_one(q + 24, p + 24);
 }
 
-/* Less than eight bytes; what lies before @end can be read, and written, too. */
+/*
+ * Less than eight bytes. Where eight can be read, before @end, eight are written
+ * to @q.
+ */
 static __always_inline bool get_end(u8 *q, const u8 __user *p, u64 n,
 				    const u8 __user *end, bool records)
 {
@@ -134,8 +137,8 @@ fault:
 }
 
 /*
- * As many as are short and but for their length like the first. There is no
- * call in it, so that all that the loop needs has registers.
+ * As many as are short. There is no call in it, so that all that the loop needs
+ * has registers.
  */
 static __always_inline void gather_short(struct gather *s, bool records)
 {
@@ -143,27 +146,28 @@ static __always_inline void gather_short(struct gather *s, bool records)
 	const u64 *atend = s->atend;
 	u8 *toend = s->toend;
 	struct gather g = *s;
-	u64 msg, kind;
-	u8 start;
+	/* A short message less its length, and how its frame begins. */
+	u64 kind = (u64)WS_MSG_END << 40;
+	u8 start = 0x80 | g.opcode;
 
 	if (!user_read_access_begin(g.from, end - g.from))
 		return;
-	if (!get_msg(&g, records, &msg) || opcode_of(msg) > WS_OP_BINARY)
-		goto out;
-	start = 0x80 | (opcode_of(msg) ?: g.opcode);
-	kind = msg - (u32)msg;
-	/* A value, not two terms for the compiler to take into the loop. */
-	OPTIMIZER_HIDE_VAR(kind);
 	do {
-		const u8 __user *p = records ? g.from + sizeof(msg) : g.from;
+		const u8 __user *p = records ? g.from + sizeof(u64) : g.from;
 		const u8 __user *next;
 		u64 n;
 
 		if (!get_msg(&g, records, &n))
 			break;
 		n -= kind;
-		if (n > 125)
-			break;
+		if (unlikely(n > 125)) {
+			n += kind;
+			kind = n - (u32)n;
+			start = 0x80 | (opcode_of(n) ?: g.opcode);
+			if (opcode_of(n) > WS_OP_BINARY || (u32)n > 125)
+				break;
+			n = (u32)n;
+		}
 		next = p + (records ? ALIGN(n, 8) : n);
 		if (next > end || (!records && (s64)n > toend - g.to))
 			break;
@@ -179,7 +183,6 @@ static __always_inline void gather_short(struct gather *s, bool records)
 		else
 			g.at++;
 	} while (records ? g.from < end : g.at < atend);
-out:
 	user_read_access_end();
 	if (!records)
 		g.messages += g.at - s->at;
@@ -200,20 +203,24 @@ static noinline void short_array(struct gather *g)
 	gather_short(g, false);
 }
 
-/* As copy_from_iter(), which does not ask the allocator about the target. */
+/*
+ * As _copy_from_user(), which is not everywhere: without a look at the target's
+ * allocation, and not before the begin has checked where it is from.
+ */
 static bool copy_long(u8 *to, const u8 __user *p, u32 n)
 {
 	unsigned long left;
 
-	if (!access_ok(p, n))
+	if (!user_read_access_begin(p, n))
 		return false;
+	user_read_access_end();
 	instrument_copy_from_user_before(to, p, n);
 	left = raw_copy_from_user(to, p, n);
 	instrument_copy_from_user_after(to, p, n, left);
 	return !left;
 }
 
-/* One that is longer, or unlike the first; false if it is not for us. */
+/* One of any length; false if it is not for us. */
 static __always_inline bool gather_one(struct gather *g, u64 msg, bool records)
 {
 	const u8 __user *p = records ? g->from + sizeof(msg) : g->from;
@@ -227,7 +234,8 @@ static __always_inline bool gather_one(struct gather *g, u64 msg, bool records)
 	to[0] = 0x80 | (opcode ?: g->opcode);
 	to[1] = min(n, 126U);
 	if (n > 125) {
-		put_unaligned_be16(n, to + 2);
+		to[2] = n >> 8;
+		to[3] = n;
 		header = 4;
 	}
 	if (!copy_long(to + header, p, n))
@@ -240,9 +248,13 @@ static __always_inline bool gather_one(struct gather *g, u64 msg, bool records)
 	return true;
 }
 
-/* One, and as long as they are longer than gather_short()'s the next. */
+/*
+ * The one at hand, and those behind it that are not for gather_short() either.
+ * False when nothing more is for us.
+ */
 static __always_inline bool gather_long(struct gather *g, bool records)
 {
+	bool first = true;
 	u64 msg;
 
 	do {
@@ -250,10 +262,13 @@ static __always_inline bool gather_long(struct gather *g, bool records)
 			msg = *g->at;
 		else if (get_user(msg, (const u64 __user *)g->from))
 			return false;
+		if (!first && (u32)msg <= 125)
+			return true;
 		if (!gather_one(g, msg & ~MORE, records))
 			return false;
-	} while ((u32)msg > 125 && is_left(g, records));
-	return true;
+		first = false;
+	} while (is_left(g, records));
+	return false;
 }
 
 static __always_inline void gather(struct gather *g, bool records,
@@ -264,10 +279,12 @@ static __always_inline void gather(struct gather *g, bool records,
 
 	if (!WS_PLAIN)
 		return;
-	do
-		records ? short_records(g) : short_array(g);
-	while (is_left(g, records) && gather_long(g, records) &&
-	       is_left(g, records));
+	do {
+		if (records)
+			short_records(g);
+		else
+			short_array(g);
+	} while (is_left(g, records) && gather_long(g, records));
 	sum->messages = g->messages;
 	sum->in = g->from - from;
 	sum->out = g->to - to;

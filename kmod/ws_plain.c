@@ -178,10 +178,9 @@ static __always_inline bool other_frame(const struct ws_batch *b, u64 head,
  * stops at whatever is anything else, and leaves that to take_any(), which
  * judges. With @b->fresh it judges itself, and text is something else, too.
  *
- * That something follows is said of each, and taken back at the end. Many
- * frames are like the one before, most have at least the first's opcode and a
- * short length, so this is what is looked for: a comparison each, which covers
- * the first byte, the mask bit and the length.
+ * That something follows is said of each, and taken back at the end. Most
+ * frames have the first's opcode and a short length, so this is what is looked
+ * for: one comparison covers the first byte, the mask bit and the length.
  *
  * Return: how much of the reader's memory was used.
  */

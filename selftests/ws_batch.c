@@ -3,6 +3,8 @@
 #include "kselftest_harness.h"
 #include "ws_test.h"
 
+#include <sys/mman.h>
+
 FIXTURE(batch)
 {
 	struct pair p;
@@ -186,12 +188,15 @@ TEST_F_TIMEOUT(batch, chance, 120)
 
 	for (round = 0; round < 100; round++) {
 		size_t payload = 0, got = 0, have, i;
-		struct bytes bytes = { 0 };
 		int messages = 0, ended = 0;
+		struct bytes bytes = { 0 };
+		__u8 opcodes[20000 / 2];
 
 		for (; bytes.n < 20000; messages++) {
 			struct ws_msg m = random_msg(&seed);
 
+			opcodes[messages] = m.opcode == WS_OP_TEXT ?
+				WS_OP_TEXT : WS_OP_BINARY;
 			bytes_frame(&bytes, p, m.opcode == WS_OP_TEXT ? TEXT :
 				    BINARY, pattern(payload, m.len), m.len);
 			payload += m.len;
@@ -210,6 +215,9 @@ TEST_F_TIMEOUT(batch, chance, 120)
 			for (have = 0, i = 0; i < (size_t)b.n; i++) {
 				ASSERT_TRUE(is_pattern(self->buf + have, got,
 						       b.m[i].len));
+				ASSERT_EQ(opcodes[ended], b.m[i].opcode);
+				ASSERT_TRUE(b.m[i].flags & MORE ||
+					    i + 1 == (size_t)b.n);
 				have += b.m[i].len;
 				got += b.m[i].len;
 				ended += b.m[i].flags & END ? 1 : 0;
@@ -275,8 +283,8 @@ TEST_F(batch, send)
 TEST_F_TIMEOUT(batch, send_chance, 120)
 {
 	struct pair *p = &self->p;
+	uint64_t sum = 0, messages = 0;
 	uint32_t seed = 17;
-	uint64_t sum = 0;
 	int round, i;
 
 	for (round = 0; round < 300; round++) {
@@ -298,7 +306,9 @@ TEST_F_TIMEOUT(batch, send_chance, 120)
 						 pattern(at, m[i].len),
 						 m[i].len));
 		sum += len;
+		messages += count;
 		ASSERT_EQ(sum, ws_get_info(p->ws).tx_bytes);
+		ASSERT_EQ(messages, ws_get_info(p->ws).tx_messages);
 	}
 }
 
@@ -331,6 +341,36 @@ TEST_F(batch, send_wrong)
 	EXPECT_TRUE(expect_frame(p, BINARY, "b", 1));
 	EXPECT_TRUE(expect_frame(p, BINARY, "c", 1));
 	EXPECT_TRUE(expect_silence(p));
+}
+
+/* The last bytes before a page that is not there. */
+TEST_F(batch, bad_memory)
+{
+	static const struct ws_msg good[] = {
+		{ .len = 6, .flags = END }, { .len = 7, .flags = END },
+	};
+	static const struct ws_msg bad[] = {
+		{ .len = 13, .flags = END }, { .len = 5, .flags = END },
+	};
+	long page = sysconf(_SC_PAGESIZE);
+	struct pair *p = &self->p;
+	char *two, *at;
+
+	two = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, two);
+	ASSERT_EQ(0, mprotect(two + page, page, PROT_NONE));
+	at = two + page - 13;
+	memcpy(at, pattern(0, 13), 13);
+	ASSERT_EQ(13, send_array(p->ws, good, 2, at, 13, 0));
+	EXPECT_TRUE(expect_frame(p, BINARY, pattern(0, 6), 6));
+	EXPECT_TRUE(expect_frame(p, BINARY, pattern(6, 7), 7));
+	EXPECT_EQ(-EFAULT, send_array(p->ws, bad, 2, at, 18, 0));
+	EXPECT_TRUE(expect_silence(p));
+	ASSERT_EQ(13, send_array(p->ws, good, 2, at, 13, 0));
+	EXPECT_TRUE(expect_frame(p, BINARY, pattern(0, 6), 6));
+	EXPECT_TRUE(expect_frame(p, BINARY, pattern(6, 7), 7));
+	munmap(two, 2 * page);
 }
 
 /* The most that one call takes, again and again; the buffer fills up. */

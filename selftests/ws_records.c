@@ -623,7 +623,7 @@ TEST_F_TIMEOUT(records, send_chance, 120)
 {
 	unsigned char *all = malloc(1 << 16);
 	struct pair *p = &self->p;
-	uint64_t bytes = 0;
+	uint64_t bytes = 0, messages = 0;
 	uint32_t seed = 11;
 	int round, i;
 
@@ -647,7 +647,9 @@ TEST_F_TIMEOUT(records, send_chance, 120)
 						 TEXT : BINARY,
 						 pattern(i, m[i].len),
 						 m[i].len));
+		messages += count;
 		ASSERT_EQ(bytes, ws_get_info(p->ws).tx_bytes);
+		ASSERT_EQ(messages, ws_get_info(p->ws).tx_messages);
 	}
 	free(all);
 }

@@ -39,7 +39,8 @@ struct ws_msg random_msg(uint32_t *seed)
 	static const int most[] = { 6000, 400, 400, 400, 140, 140, 140, 140 };
 	struct ws_msg m = { .flags = WS_MSG_END };
 
-	m.len = next_random(seed) % most[next_random(seed) % 8];
+	m.len = most[next_random(seed) % 8];
+	m.len = next_random(seed) % m.len;
 	m.opcode = next_random(seed) % 3;
 	if (next_random(seed) & 1)
 		m.flags |= WS_MSG_MORE;

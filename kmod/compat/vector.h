@@ -55,7 +55,7 @@ ws_compat_unmask_user(u8 __user *to, const u8 *from, unsigned long n, u32 key)
 
 #else /* User Mode Linux */
 
-/* Never said to be, so that the same calls use them as on hardware. */
+/* There it is never for free: no call shorter than the others uses them. */
 static inline bool ws_compat_registers_saved(void)
 {
 	return false;
@@ -67,6 +67,7 @@ static inline bool ws_compat_has_avx2(void)
 	return boot_cpu_has(X86_FEATURE_AVX2);
 }
 
+/* Does nothing. An interrupt ends where it began: there is no preemption. */
 static inline void ws_compat_fpu_begin(void)
 {
 	kernel_fpu_begin();
