@@ -13,6 +13,9 @@
 #include "ws.h"
 #include "ws_gather.h"
 
+/* From here on it pays to leave the section and call the kernel's copy. */
+#define COPY_MIN	256
+
 /* Of a struct ws_msg of little endian; nothing to a sender. */
 #define MORE		((u64)WS_MSG_MORE << 40)
 
@@ -94,6 +97,16 @@ static __always_inline bool get_rest(u8 *q, const u8 __user *p, u64 n,
 	return !(n & 7) || get_end(q, p, n & 7, end, records);
 }
 
+/* 126 bytes or more. */
+static __always_inline bool get_more(u8 *q, const u8 __user *p, u64 n,
+				     const u8 __user *end, bool records)
+{
+	for (; n >= 32; n -= 32, q += 32, p += 32)
+		if (!get_four(q, p))
+			return false;
+	return get_rest(q, p, n, end, records);
+}
+
 /* Less than 128 bytes. */
 static __always_inline bool get_payload(u8 *q, const u8 __user *p, u64 n,
 					const u8 __user *end, bool records)
@@ -122,6 +135,15 @@ static __always_inline bool is_left(const struct gather *g, bool records)
 	return records ? g->from < g->end : g->at < g->atend;
 }
 
+/* The header of a frame with a length of two bytes. */
+static __always_inline void put_longer(u8 *to, u8 start, u32 n)
+{
+	to[0] = start;
+	to[1] = 126;
+	to[2] = n >> 8;
+	to[3] = n;
+}
+
 /* The next struct ws_msg, within a user-access section; false for a fault. */
 static __always_inline bool get_msg(const struct gather *g, bool records,
 				    u64 *msg)
@@ -137,8 +159,8 @@ fault:
 }
 
 /*
- * As many as are short. There is no call in it, so that all that the loop needs
- * has registers.
+ * As many as are less than COPY_MIN. There is no call in it, so that all that the
+ * loop needs has registers.
  */
 static __always_inline void gather_short(struct gather *s, bool records)
 {
@@ -164,7 +186,7 @@ static __always_inline void gather_short(struct gather *s, bool records)
 			n += kind;
 			kind = n - (u32)n;
 			start = 0x80 | (opcode_of(n) ?: g.opcode);
-			if (opcode_of(n) > WS_OP_BINARY || (u32)n > 125)
+			if (opcode_of(n) > WS_OP_BINARY || (u32)n >= COPY_MIN)
 				break;
 			n = (u32)n;
 		}
@@ -172,10 +194,18 @@ static __always_inline void gather_short(struct gather *s, bool records)
 		if (next > end || (!records && (s64)n > toend - g.to))
 			break;
 		/* What is behind it the next frame overwrites. */
-		g.to[0] = start;
-		g.to[1] = n;
-		if (!get_payload(g.to + 2, p, n, end, records))
-			break;
+		if (unlikely(n > 125)) {
+			put_longer(g.to, start, n);
+			if (!get_more(g.to + 4, p, n, end, records))
+				break;
+			g.to += 2;
+			g.headers += 2;
+		} else {
+			g.to[0] = start;
+			g.to[1] = n;
+			if (!get_payload(g.to + 2, p, n, end, records))
+				break;
+		}
 		g.to += 2 + n;
 		g.from = next;
 		if (records)
@@ -186,7 +216,7 @@ static __always_inline void gather_short(struct gather *s, bool records)
 	user_read_access_end();
 	if (!records)
 		g.messages += g.at - s->at;
-	s->headers += 2 * (g.messages - s->messages);
+	s->headers = g.headers + 2 * (g.messages - s->messages);
 	s->messages = g.messages;
 	s->from = g.from;
 	s->at = g.at;
@@ -203,28 +233,12 @@ static noinline void short_array(struct gather *g)
 	gather_short(g, false);
 }
 
-/*
- * As _copy_from_user(), which is not everywhere: without a look at the target's
- * allocation, and not before the begin has checked where it is from.
- */
-static bool copy_long(u8 *to, const u8 __user *p, u32 n)
-{
-	unsigned long left;
-
-	if (!user_read_access_begin(p, n))
-		return false;
-	user_read_access_end();
-	instrument_copy_from_user_before(to, p, n);
-	left = raw_copy_from_user(to, p, n);
-	instrument_copy_from_user_after(to, p, n, left);
-	return !left;
-}
-
 /* One of any length; false if it is not for us. */
 static __always_inline bool gather_one(struct gather *g, u64 msg, bool records)
 {
 	const u8 __user *p = records ? g->from + sizeof(msg) : g->from;
-	u32 opcode = opcode_of(msg), n = msg, header = 2;
+	u32 opcode = opcode_of(msg), n = msg, header = n > 125 ? 4 : 2;
+	unsigned long left;
 	u8 *to = g->to;
 
 	if (opcode > WS_OP_BINARY || n > WS_GATHER_MAX ||
@@ -232,13 +246,14 @@ static __always_inline bool gather_one(struct gather *g, u64 msg, bool records)
 	    (!records && to + n > g->toend))
 		return false;
 	to[0] = 0x80 | (opcode ?: g->opcode);
-	to[1] = min(n, 126U);
-	if (n > 125) {
-		to[2] = n >> 8;
-		to[3] = n;
-		header = 4;
-	}
-	if (!copy_long(to + header, p, n))
+	to[1] = n;
+	if (n > 125)
+		put_longer(to, to[0], n);
+	/* The caller's section has checked where it is from. */
+	instrument_copy_from_user_before(to + header, p, n);
+	left = raw_copy_from_user(to + header, p, n);
+	instrument_copy_from_user_after(to + header, p, n, left);
+	if (left)
 		return false;
 	g->to += header + n;
 	g->from = p + (records ? ALIGN(n, 8) : n);
@@ -255,16 +270,20 @@ static __always_inline bool gather_one(struct gather *g, u64 msg, bool records)
 static __always_inline bool gather_long(struct gather *g, bool records)
 {
 	bool first = true;
-	u64 msg;
 
 	do {
-		if (!records)
-			msg = *g->at;
-		else if (get_user(msg, (const u64 __user *)g->from))
+		bool good;
+		u64 msg;
+
+		if (!user_read_access_begin(g->from, g->end - g->from))
 			return false;
-		if (!first && (u32)msg <= 125)
+		good = get_msg(g, records, &msg);
+		user_read_access_end();
+		if (!good)
+			return false;
+		if (!first && (u32)msg < COPY_MIN)
 			return true;
-		if (!gather_one(g, msg & ~MORE, records))
+		if (!gather_one(g, msg, records))
 			return false;
 		first = false;
 	} while (is_left(g, records));
