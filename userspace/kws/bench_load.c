@@ -164,12 +164,12 @@ struct load *load_open(const char *url, const struct workload *w, bool raw)
 	l->raw = raw;
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	l->lines = calloc(w->connections, sizeof(*l->lines));
+	for (i = 0; l->lines && i < w->connections; i++)
+		l->lines[i].fd = -1;
 	if (l->epoll < 0 || !l->lines || make_batch(l)) {
 		complain("cannot start the load: %s", strerror(errno));
 		goto err_close;
 	}
-	for (i = 0; i < w->connections; i++)
-		l->lines[i].fd = -1;
 	for (i = 0; i < w->connections; i++)
 		if (open_line(l, &l->lines[i], url))
 			goto err_close;

@@ -184,8 +184,12 @@ static enum next kernel_step(struct server *s, struct peer *p)
 {
 	bool empty;
 
-	if (p->rest && send_rest(p) != NEXT_READ)
-		return p->rest_len ? NEXT_WRITE : NEXT_CLOSE;
+	if (p->rest) {
+		enum next next = send_rest(p);
+
+		if (next != NEXT_READ)
+			return next;
+	}
 	if (p->burst || ++p->turns % LOOK_AGAIN == 0)
 		return echo_burst(s, p);
 	return echo_one(s, p, &empty);
@@ -193,15 +197,19 @@ static enum next kernel_step(struct server *s, struct peer *p)
 
 /*
  * One message and no control message: all go out as binary, and pieces of one
- * that is larger than the buffer as messages. 0 stands for the end and for an
- * empty message.
+ * that does not fit, into our buffer or the socket's, as messages. 0 stands for
+ * the end and for an empty message.
  */
 static enum next plain_step(struct server *s, struct peer *p)
 {
 	ssize_t n, done;
 
-	if (p->rest && send_rest(p) != NEXT_READ)
-		return p->rest_len ? NEXT_WRITE : NEXT_CLOSE;
+	if (p->rest) {
+		enum next next = send_rest(p);
+
+		if (next != NEXT_READ)
+			return next;
+	}
 	n = recv(p->fd, s->buffer, s->buffer_size, 0);
 	if (n <= 0)
 		return n && (errno == EAGAIN || errno == EINTR) ? NEXT_READ :
