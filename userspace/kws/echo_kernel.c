@@ -60,7 +60,6 @@ int kernel_ping(const struct server *s, int fd)
 	return setsockopt(fd, SOL_WS, WS_CONFIG, &config, len);
 }
 
-/* The rest of a message; of one with a control message if it says what. */
 static enum next send_rest(struct peer *p)
 {
 	struct iovec iov = { p->rest, p->rest_len };
@@ -68,17 +67,15 @@ static enum next send_rest(struct peer *p)
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
-		.msg_control = p->rest_msg.opcode ? control.bytes : NULL,
-		.msg_controllen = p->rest_msg.opcode ? sizeof(control.bytes) : 0,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
 	};
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
 
-	if (cm) {
-		cm->cmsg_level = SOL_WS;
-		cm->cmsg_type = WS_MSG;
-		cm->cmsg_len = CMSG_LEN(sizeof(p->rest_msg));
-		memcpy(CMSG_DATA(cm), &p->rest_msg, sizeof(p->rest_msg));
-	}
+	cm->cmsg_level = SOL_WS;
+	cm->cmsg_type = WS_MSG;
+	cm->cmsg_len = CMSG_LEN(sizeof(p->rest_msg));
+	memcpy(CMSG_DATA(cm), &p->rest_msg, sizeof(p->rest_msg));
 	do {
 		ssize_t n = sendmsg(p->fd, &msg, MSG_NOSIGNAL | p->rest_flags);
 
@@ -202,10 +199,10 @@ static enum next kernel_step(struct server *s, struct peer *p)
  */
 static enum next plain_step(struct server *s, struct peer *p)
 {
-	ssize_t n, done;
+	ssize_t n;
 
 	if (p->rest) {
-		enum next next = send_rest(p);
+		enum next next = peer_send_rest(p);
 
 		if (next != NEXT_READ)
 			return next;
@@ -216,16 +213,7 @@ static enum next plain_step(struct server *s, struct peer *p)
 								  NEXT_CLOSE;
 	s->messages++;
 	s->bytes += n;
-	done = send(p->fd, s->buffer, n, MSG_NOSIGNAL);
-	if (done == n)
-		return NEXT_READ;
-	if (done < 0 && errno != EAGAIN && errno != EINTR)
-		return NEXT_CLOSE;
-	if (done < 0)
-		done = 0;
-	if (peer_keep_rest(p, s->buffer + done, n - done))
-		return NEXT_CLOSE;
-	return NEXT_WRITE;
+	return peer_send(p, s->buffer, n);
 }
 
 const struct framing framing_kernel = {
