@@ -9,11 +9,6 @@
 
 #ifdef __KERNEL__
 #include <asm/asm.h>
-#ifndef CONFIG_X86
-/* User Mode Linux, which gives only memory that is there. */
-#undef _ASM_EXTABLE_UA
-#define _ASM_EXTABLE_UA(...)
-#endif
 /* The compiler knows no vector registers there. */
 #define WS_AVX2_CLOBBERS
 #else

@@ -159,20 +159,17 @@ fault:
 }
 
 /*
- * As many as are less than COPY_MIN. There is no call in it, so that all that the
- * loop needs has registers.
+ * As many as are less than COPY_MIN. There is no call in it, so that all that
+ * the loop needs has registers.
  */
 static __always_inline void gather_short(struct gather *s, bool records)
 {
-	const u8 __user *end = s->end;
-	const u64 *atend = s->atend;
-	u8 *toend = s->toend;
 	struct gather g = *s;
 	/* A short message less its length, and how its frame begins. */
 	u64 kind = (u64)WS_MSG_END << 40;
 	u8 start = 0x80 | g.opcode;
 
-	if (!user_read_access_begin(g.from, end - g.from))
+	if (!user_read_access_begin(g.from, g.end - g.from))
 		return;
 	do {
 		const u8 __user *p = records ? g.from + sizeof(u64) : g.from;
@@ -191,19 +188,19 @@ static __always_inline void gather_short(struct gather *s, bool records)
 			n = (u32)n;
 		}
 		next = p + (records ? ALIGN(n, 8) : n);
-		if (next > end || (!records && (s64)n > toend - g.to))
+		if (next > g.end || (!records && (s64)n > g.toend - g.to))
 			break;
 		/* What is behind it the next frame overwrites. */
 		if (unlikely(n > 125)) {
 			put_longer(g.to, start, n);
-			if (!get_more(g.to + 4, p, n, end, records))
+			if (!get_more(g.to + 4, p, n, g.end, records))
 				break;
 			g.to += 2;
 			g.headers += 2;
 		} else {
 			g.to[0] = start;
 			g.to[1] = n;
-			if (!get_payload(g.to + 2, p, n, end, records))
+			if (!get_payload(g.to + 2, p, n, g.end, records))
 				break;
 		}
 		g.to += 2 + n;
@@ -212,7 +209,7 @@ static __always_inline void gather_short(struct gather *s, bool records)
 			g.messages++;
 		else
 			g.at++;
-	} while (records ? g.from < end : g.at < atend);
+	} while (is_left(&g, records));
 	user_read_access_end();
 	if (!records)
 		g.messages += g.at - s->at;

@@ -3,7 +3,6 @@
 #ifndef _WS_VECTOR_H
 #define _WS_VECTOR_H
 
-#include "core.h"
 #include "compat/vector.h"
 
 /* Shorter runs are not worth the begin and end, even with registers free. */
@@ -45,13 +44,6 @@ static inline void ws_vector_begin(void)
 
 static inline void ws_vector_end(void)
 {
-}
-
-static inline unsigned long ws_compat_unmask_user(u8 __user *to,
-						  const u8 *from,
-						  unsigned long n, u32 key)
-{
-	return n;
 }
 #endif
 

@@ -21,6 +21,14 @@
 #include <linux/sched.h>
 #include <linux/uaccess.h>
 
+#include "core.h"
+
+#ifndef CONFIG_X86
+/* User Mode Linux gives only memory that is there. */
+#undef _ASM_EXTABLE_UA
+#define _ASM_EXTABLE_UA(...)
+#endif
+
 #include "ws_avx2.h"
 
 #ifdef CONFIG_X86
@@ -55,7 +63,7 @@ ws_compat_unmask_user(u8 __user *to, const u8 *from, unsigned long n, u32 key)
 
 #else /* User Mode Linux */
 
-/* There it is never for free: no call shorter than the others uses them. */
+/* They never are, hence short calls do without; as on hardware most do. */
 static inline bool ws_compat_registers_saved(void)
 {
 	return false;
@@ -105,6 +113,13 @@ ws_compat_unmask_user(u8 __user *to, const u8 *from, unsigned long n, u32 key)
 #else
 
 #define WS_VECTOR	0
+
+static inline unsigned long ws_compat_unmask_user(u8 __user *to,
+						  const u8 *from,
+						  unsigned long n, u32 key)
+{
+	return n;
+}
 
 #endif
 
