@@ -18,7 +18,7 @@
 
 #include "compat/compat.h"
 #include "core/core.h"
-#include "ws_sched.h"
+#include "ws_account.h"
 #include "ws_ctx.h"
 #include "ws_lower.h"
 #include "ws_tls.h"
@@ -60,18 +60,24 @@ void ws_ctrl_ping(struct ws_ctx *ctx, const u8 *p, u8 len);
 void ws_ctrl_close(struct ws_ctx *ctx, u16 code);
 void ws_ctrl_answer(struct ws_ctx *ctx);
 void ws_ctrl_fin(struct ws_ctx *ctx);
-void ws_ctrl_pong_done(struct ws_tx *tx);
+void ws_ctrl_pong_done(struct ws_ctx *ctx);
 void ws_ctrl_free(struct ws_ctx *ctx);
 bool ws_ctrl_pending(const struct ws_ctx *ctx);
 void ws_ctrl_kick(struct ws_ctx *ctx);
+void ws_ctrl_now(struct ws_ctx *ctx);
 void ws_ctrl_run(struct ws_ctx *ctx);
+void ws_ctrl_release_cb(struct sock *sk);
 void ws_ctrl_write_space(struct sock *sk);
 int ws_ctrl_shutdown(struct socket *sock, int how);
 
 /* ws_timer.c */
+void ws_timer_init(struct ws_ctx *ctx);
+void ws_timer_by(struct ws_ctx *ctx, u32 delay);
+void ws_timer_stop(struct ws_ctx *ctx);
 u32 ws_timer_left(u32 since, u32 limit);
 enum ws_rule ws_timer_run(struct ws_ctx *ctx, u32 *next);
 void ws_timer_excuse(struct ws_ctx *ctx);
+void ws_timer_parked(struct ws_ctx *ctx);
 void ws_timer_opened(struct ws_ctx *ctx);
 void ws_timer_closing(struct ws_ctx *ctx);
 void ws_timer_start(struct ws_ctx *ctx);
@@ -84,14 +90,14 @@ static inline bool ws_timer_watches(const struct ws_ctx *ctx)
 }
 
 /* ws_linger.c */
-bool ws_linger_detached(const struct ws_ctx *ctx);
 bool ws_linger_over(const struct ws_ctx *ctx);
 bool ws_linger_start(struct ws_ctx *ctx);
 long ws_linger_wait(struct ws_ctx *ctx, long timeout);
 void ws_linger_arrived(struct ws_ctx *ctx);
+void ws_linger_check(struct ws_ctx *ctx);
 void ws_linger_detach(struct ws_ctx *ctx);
 void ws_linger_stop(struct ws_ctx *ctx);
-u32 ws_linger_left(struct ws_ctx *ctx);
+u32 ws_linger_left(const struct ws_ctx *ctx);
 
 /* ws_poll.c */
 __poll_t ws_poll(struct file *file, struct socket *sock,

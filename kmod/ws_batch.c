@@ -124,6 +124,7 @@ static void scan_rest(struct ws_batch *b)
 	u32 complete = rx->complete;
 
 	ws_rx_scan(b->ctx);
+	ws_rx_scan_all(b->ctx);
 	b->left += rx->complete - complete;
 	b->limit = rx->scan.seq;
 }
@@ -302,7 +303,7 @@ int ws_batch_recv(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		 ctx->rx.payload >= (u64)b.left * VECTOR_MEAN)
 		b.vector = ws_vector_pays(min_t(u64, ahead(ctx),
 						msg_data_left(msg)));
-	if (ctx->rx.lazy)
+	if (ctx->rx.fresh)
 		take_fresh(&b, &run, &msg->msg_iter);
 	do {
 		take_plain_runs(&b, &run, &msg->msg_iter);

@@ -137,7 +137,6 @@ static int append_plain(struct ws_ctx *ctx, struct array *a, u32 i,
 static int build_array(struct ws_ctx *ctx, struct array *a,
 		       struct iov_iter *from, struct ws_request *last)
 {
-	struct ws_tx *tx = &ctx->tx;
 	int err = 0;
 	u32 i;
 
@@ -164,7 +163,7 @@ static int build_array(struct ws_ctx *ctx, struct array *a,
 	if (err == -ENOMEM)
 		ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
 	if (err)
-		ws_tx_free(tx);
+		ws_tx_free(ctx);
 	return err;
 }
 

@@ -1,26 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What happens without the application: PONGs, the closing handshake, and the
- * work that sends what softirq context found out.
+ * What happens without the application: PONGs, the closing handshake, and when
+ * they are sent.
+ *
+ * On TCP in the places where TCP itself acts: in softirq context if nobody owns
+ * the socket, else in proto.release_cb when the owner lets it go. There is no
+ * queue of sockets and nobody waits for a lock. kTLS sleeps when it sends or
+ * receives: there each socket has a work, see ws_tls.c.
  */
-#include <linux/module.h>
-
 #include "ws.h"
 
 /**
  * ws_ctrl_pong_done() - forget the oldest PONG that waits
- * @tx: the sending direction, which has one
+ * @ctx: the socket, which has one
  */
-void ws_ctrl_pong_done(struct ws_tx *tx)
+void ws_ctrl_pong_done(struct ws_ctx *ctx)
 {
+	struct ws_tx *tx = &ctx->tx;
 	struct ws_pong *pong = tx->pong->next;
+	struct sock *sk = ctx->sk;
 
 	if (pong == tx->pong)
 		tx->pong = NULL;
 	else
 		tx->pong->next = pong->next;
 	tx->npong--;
-	kfree(pong);
+	sock_kfree_s(sk, pong, struct_size(pong, data, pong->len));
 }
 
 /**
@@ -29,8 +34,9 @@ void ws_ctrl_pong_done(struct ws_tx *tx)
  * @p: its payload, unmasked
  * @len: at most WS_CTRL_MAX
  *
- * At most WS_PONG_MAX answers wait; the oldest gives way, as section 5.5.3
- * allows. Any context that has the socket lock.
+ * At most WS_PONG_MAX answers wait, charged to the socket's option memory; the
+ * oldest gives way, as section 5.5.3 allows. Any context that has the socket
+ * lock.
  */
 void ws_ctrl_ping(struct ws_ctx *ctx, const u8 *p, u8 len)
 {
@@ -39,8 +45,8 @@ void ws_ctrl_ping(struct ws_ctx *ctx, const u8 *p, u8 len)
 
 	if (tx->close != WS_CLOSE_NONE)
 		return;
-	pong = kmalloc(struct_size(pong, data, len),
-		       GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT);
+	pong = sock_kmalloc(ctx->sk, struct_size(pong, data, len),
+			    GFP_ATOMIC | __GFP_NOWARN);
 	if (!pong) {
 		ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
 		ws_stats_inc(ctx, WS_MIB_PONG_DROPPED);
@@ -54,7 +60,7 @@ void ws_ctrl_ping(struct ws_ctx *ctx, const u8 *p, u8 len)
 	tx->pong = pong;
 	if (++tx->npong <= WS_PONG_MAX)
 		return;
-	ws_ctrl_pong_done(tx);
+	ws_ctrl_pong_done(ctx);
 	ws_stats_inc(ctx, WS_MIB_PONG_DROPPED);
 }
 
@@ -115,11 +121,11 @@ void ws_ctrl_fin(struct ws_ctx *ctx)
 void ws_ctrl_free(struct ws_ctx *ctx)
 {
 	while (ctx->tx.pong)
-		ws_ctrl_pong_done(&ctx->tx);
+		ws_ctrl_pong_done(ctx);
 }
 
 /**
- * ws_ctrl_pending() - is there anything for ws_ctrl_run() to do?
+ * ws_ctrl_pending() - is there anything to send, or memory to find?
  * @ctx: the socket
  *
  * Without the lock the answer is a hint.
@@ -136,177 +142,140 @@ bool ws_ctrl_pending(const struct ws_ctx *ctx)
 		READ_ONCE(tx->close) == WS_CLOSE_SENT);
 }
 
-/**
- * ws_ctrl_kick() - have ws_ctrl_run() look if there is anything to send
- * @ctx: the socket
- *
- * Any context that has the socket lock, or sk_callback_lock as a reader.
- */
-void ws_ctrl_kick(struct ws_ctx *ctx)
+/* Send what waits, and say when to try again if memory is what lacks. */
+static void send_waiting(struct ws_ctx *ctx)
 {
-	if (unlikely(ws_ctrl_pending(ctx)))
-		ws_sched_now(ctx);
-}
+	struct ws_tx *tx = &ctx->tx;
 
-/*
- * An owner can hold the lock for long, over a fault of its memory, and so can
- * who has been in a call of kTLS since before the attach. ws_lock() for who will
- * not wait.
- */
-static bool try_lock(struct ws_ctx *ctx)
-{
-	struct sock *sk = ctx->sk;
-	bool got;
-
-	if (ctx->tls && !mutex_trylock(&ctx->tls->lock))
-		return false;
-	spin_lock_bh(&sk->sk_lock.slock);
-	got = !sock_owned_by_user_nocheck(sk);
-	if (got && !ctx->tls) {
-		mutex_acquire(&sk->sk_lock.dep_map, 0, 1, _RET_IP_);
-		sk->sk_lock.owned = 1;
-	}
-	spin_unlock_bh(&sk->sk_lock.slock);
-	if (ctx->tls && (!got || ws_tls_sending(ctx))) {
-		mutex_unlock(&ctx->tls->lock);
-		return false;
-	}
-	return got;
-}
-
-/* Who holds a socket's lock is not waited for, but looked after so often. */
-#define LOCKED_AGAIN	max(HZ / 50, 1)
-
-/**
- * struct reset - a connection that is to be ended
- * @work: does it
- * @sk: TCP's socket, with a reference
- * @prot: its protocol without us
- *
- * Also has a reference on the module.
- */
-struct reset {
-	struct delayed_work work;
-	struct sock *sk;
-	const struct proto *prot;
-};
-
-static void reset_work(struct work_struct *work)
-{
-	struct reset *reset = container_of(to_delayed_work(work),
-					   struct reset, work);
-
-	/* data_race(): a hint; who has it at the next moment is waited for. */
-	if (data_race(sock_owned_by_user_nocheck(reset->sk))) {
-		ws_sched_sleeper(&reset->work, LOCKED_AGAIN);
-		return;
-	}
-	/* As sock_diag does it: RST, and the error to the reader. */
-	reset->prot->diag_destroy(reset->sk, ETIMEDOUT);
-	sock_put(reset->sk);
-	kfree(reset);
-	/* ws_sched_exit() waits for us to return. */
-	module_put(THIS_MODULE);
-}
-
-/*
- * TCP takes the socket lock for it; so a work does it, once. Return: jiffies
- * until the next look.
- */
-static u32 give_up(struct ws_ctx *ctx)
-{
-	struct reset *reset;
-
-	if (ctx->time.dead == WS_DEAD_RESET)
-		return WS_TIME_NEVER;
-	ctx->time.dead = WS_DEAD;
-	reset = kmalloc(sizeof(*reset), GFP_KERNEL | __GFP_NOWARN);
-	if (!reset)
-		return HZ / 10;
-	ctx->time.dead = WS_DEAD_RESET;
-	INIT_DELAYED_WORK(&reset->work, reset_work);
-	reset->sk = ctx->sk;
-	reset->prot = ctx->slot->lower.prot;
-	sock_hold(ctx->sk);
-	__module_get(THIS_MODULE);
-	ws_sched_sleeper(&reset->work, 0);
-	return WS_TIME_NEVER;
-}
-
-/*
- * With the socket lock. What was asked for until now is done here; what is
- * asked for from here on makes the socket due again, whatever it was due for.
- */
-static void run_locked(struct ws_ctx *ctx, u32 next)
-{
-	bool owed = ws_tx_owes(ctx);
-
-	if (next != WS_TIME_NEVER)
-		ws_sched_at(ctx, next);
-	if (ctx->tls)
-		ws_tls_pull(ctx);
 	if (ctx->rx.cramped)
 		ws_rx_relieve(ctx);
 	/* When it is memory that lacks, not room, no ACK will call us. */
 	if ((ws_tx_flush(ctx) == -EAGAIN && sk_stream_memory_free(ctx->sk)) ||
 	    ctx->rx.cramped)
-		ws_sched_by(ctx, HZ / 10);
-	/* It may have lingered for nothing else. */
-	if (ctx->time.lingers && owed && !ws_tx_owes(ctx))
-		ctx->sk->sk_state_change(ctx->sk);
+		ws_timer_by(ctx, HZ / 10);
+	if (tx->polled && !tx->nseg && !tx->busy) {
+		tx->polled = false;
+		ws_tx_wake(ctx);
+	}
+	if (ctx->linger)
+		ws_linger_check(ctx);
 }
 
 /**
- * ws_ctrl_run() - do what no system call will: send, find memory, give up
+ * ws_ctrl_run() - do what no system call will: scan, send, look at the time
  * @ctx: the socket
  *
- * Process context, from ws_sched.c only, and for one socket at a time only
- * once. Waits for memory at most, unless kTLS is below. ws_ulp.c stops it
- * before the context goes; the context of a socket without a file goes here.
+ * On TCP in softirq context with bh_lock_sock() and no owner, or in
+ * ws_ctrl_release_cb(); on kTLS in process context with the lock. Never waits
+ * for a lock on TCP.
  */
 void ws_ctrl_run(struct ws_ctx *ctx)
 {
 	u32 next = WS_TIME_NEVER;
 
-	if (!try_lock(ctx)) {
-		ws_sched_at(ctx, LOCKED_AGAIN);
-		return;
+	if (ctx->rx.wanted)
+		ws_rx_begin(ctx);
+	if (ctx->tls)
+		ws_tls_pull(ctx);
+	if (ctx->rx.lazy && ctx->linger)
+		ws_linger_arrived(ctx);
+	else if (ctx->rx.lazy && !ctx->rx.complete)
+		ws_rx_arrived(ctx);
+	else
+		ws_rx_scan_rest(ctx);
+	if (ws_timer_run(ctx, &next)) {
+		ws_tx_abort(ctx);
+		ws_lower_abort(ctx, ETIMEDOUT);
 	}
-	ws_rx_scan_rest(ctx);
-	if (ws_linger_detached(ctx)) {
-		next = ws_linger_left(ctx);
-		if (!next) {
-			ws_ulp_end(ctx, 0);
-			return;
-		}
-	} else if (ctx->time.dead || ws_timer_run(ctx, &next)) {
-		next = give_up(ctx);
+	if (next != WS_TIME_NEVER)
+		ws_timer_by(ctx, next);
+	send_waiting(ctx);
+}
+
+/*
+ * For the time of @act TCP allocates without sleeping. With bh_lock_sock(), as
+ * an owner that is about to release the lock or while there is none.
+ */
+static void do_atomic(struct ws_ctx *ctx, void (*act)(struct ws_ctx *ctx))
+{
+	struct sock *sk = ctx->sk;
+	gfp_t gfp = sk->sk_allocation;
+
+	sk->sk_allocation = GFP_ATOMIC | __GFP_NOWARN | (gfp & __GFP_MEMALLOC);
+	act(ctx);
+	sk->sk_allocation = gfp;
+}
+
+static void act_now(struct ws_ctx *ctx, void (*act)(struct ws_ctx *ctx))
+{
+	if (ctx->tls)
+		ws_tls_queue(ctx);
+	else if (sock_owned_by_user_nocheck(ctx->sk))
+		WRITE_ONCE(ctx->due, true);
+	else
+		do_atomic(ctx, act);
+}
+
+/**
+ * ws_ctrl_now() - have ws_ctrl_run() look at a socket
+ * @ctx: the socket
+ *
+ * On TCP it runs before this returns when nobody owns the socket, else when
+ * the owner releases it; so the caller is the owner or has bh_lock_sock(). On
+ * kTLS a work of the socket's own does it; any context that keeps the context.
+ */
+void ws_ctrl_now(struct ws_ctx *ctx)
+{
+	act_now(ctx, ws_ctrl_run);
+}
+
+/**
+ * ws_ctrl_kick() - send what waits, if anything does
+ * @ctx: the socket
+ *
+ * Context as for ws_ctrl_now().
+ */
+void ws_ctrl_kick(struct ws_ctx *ctx)
+{
+	if (unlikely(ws_ctrl_pending(ctx)))
+		act_now(ctx, send_waiting);
+}
+
+/**
+ * ws_ctrl_release_cb() - proto.release_cb of a socket attached on top of TCP
+ * @sk: the socket; its owner is about to release it
+ *
+ * With bh_lock_sock(), BH disabled. Newer kernels call it from within
+ * tcp_sendmsg_locked(), too, when the backlog is processed there: a frame may
+ * then be half written.
+ */
+void ws_ctrl_release_cb(struct sock *sk)
+{
+	struct ws_ctx *ctx = ws_ctx_get(sk);
+
+	if (likely(ctx) && unlikely(READ_ONCE(ctx->due)) && !ctx->tx.sending) {
+		WRITE_ONCE(ctx->due, false);
+		do_atomic(ctx, ws_ctrl_run);
 	}
-	run_locked(ctx, next);
-	ws_unlock(ctx);
+	ws_slot_get(sk)->lower.prot->release_cb(sk);
 }
 
 /**
  * ws_ctrl_write_space() - sk_write_space of an attached socket
  * @sk: the socket
  *
- * Any context; not always with the socket lock. sk_callback_lock keeps the
- * context, and the socket from being due once ws_close() has stopped it.
+ * With the socket lock, as its owner or in softirq context. TCP also calls it
+ * from within its sendmsg().
  */
 void ws_ctrl_write_space(struct sock *sk)
 {
-	void (*write_space)(struct sock *sk) = NULL;
-	struct ws_ctx *ctx;
+	struct ws_ctx *ctx = ws_ctx_get(sk);
 
-	read_lock_bh(&sk->sk_callback_lock);
-	ctx = ws_ctx_get(sk);
-	if (ctx) {
-		write_space = ctx->slot->lower.write_space;
+	if (unlikely(!ctx))
+		return;
+	if (!ctx->tx.sending)
 		ws_ctrl_kick(ctx);
-	}
-	read_unlock_bh(&sk->sk_callback_lock);
-	if (write_space)
-		write_space(sk);
+	ctx->slot->lower.write_space(sk);
 }
 
 /**
@@ -324,6 +293,8 @@ int ws_ctrl_shutdown(struct socket *sock, int how)
 	struct sock *sk = sock->sk;
 	struct ws_ctx *ctx = ws_ctx_get(sk);
 
+	if (unlikely(!ctx))
+		return ws_slot_of(sock)->lower.ops->shutdown(sock, how);
 	if (how < SHUT_RD || how > SHUT_RDWR)
 		return -EINVAL;
 	if (how == SHUT_RD)
@@ -335,7 +306,7 @@ int ws_ctrl_shutdown(struct socket *sock, int how)
 		return ctx->slot->lower.ops->shutdown(sock, how);
 	}
 	ws_rx_start(ctx);
-	ws_rx_scan_rest(ctx);
+	ws_rx_scan_all(ctx);
 	if (ctx->tx.close == WS_CLOSE_NONE)
 		ws_timer_closing(ctx);
 	ws_ctrl_answer(ctx);
@@ -343,7 +314,6 @@ int ws_ctrl_shutdown(struct socket *sock, int how)
 	if (how == SHUT_RDWR)
 		ws_ctrl_fin(ctx);
 	ws_tx_flush(ctx);
-	ws_ctrl_kick(ctx);
 	/* Sleepers in sendmsg() and poll() look again. */
 	sk->sk_state_change(sk);
 	ws_unlock(ctx);

@@ -43,10 +43,13 @@ struct ws_cursor {
 /**
  * struct ws_prefix - bytes that come before those in TCP's queue
  * @len: how many
+ * @stash: allocated by ws_lower_stash() and charged to sk_omem_alloc; else by
+ *	WS_RX_PREFIX and charged to the caller's memory cgroup
  * @bytes: they
  */
 struct ws_prefix {
-	u32 len;
+	u32 len:31;
+	u32 stash:1;
 	u8 bytes[];
 };
 
@@ -74,8 +77,9 @@ enum ws_stop {
  * @close_len: length of its reason
  * @prefix: bytes that come before those in the queue, from WS_RX_PREFIX or
  *	ws_lower_stash(), or NULL; they end at sequence number @base
- * @base: first sequence number that is in TCP's queue
- * @copied: what tcp_sock::copied_seq must be, unless somebody else reads
+ * @base: first sequence number that is in the queue
+ * @copied: expected tcp_sock::copied_seq, @base but for a FIN that has been
+ *	consumed; a mismatch means a foreign reader
  * @complete: whole messages between @head and @scan
  * @payload: payload bytes of data frames between @head and @scan
  * @utf8: ws_utf8() state of the text message open at @scan
@@ -85,10 +89,12 @@ enum ws_stop {
  * @opened: since when @open is set, in tcp_jiffies32
  * @growing: ws_lower_grow() is at work
  * @cramped: ws_rx_relieve() found no memory and must be tried again
+ * @wanted: poll() asked for the parser to be started
  * @started: the parser runs; before that the role may still change
  * @open: a frame or a message has begun and is not complete
- * @lazy: what lies beyond @scan has not been looked at, see ws_rx_data_ready();
- *	only with a message @complete
+ * @lazy: bytes beyond @scan have not been scanned: a reader of many messages
+ *	will do it, or WS_SCAN_BUDGET was used up
+ * @fresh: @lazy by ws_rx_scan_first(): @head to @scan is one message
  */
 struct ws_rx {
 	struct ws_cursor scan;
@@ -115,9 +121,11 @@ struct ws_rx {
 	u8 rule;
 	bool growing;
 	bool cramped;
+	bool wanted;
 	bool started;
 	bool open;
 	bool lazy;
+	bool fresh;
 };
 
 /**
@@ -157,6 +165,11 @@ struct ws_pong;
  *	ws_zc_sendpage(); it has no header yet, and is not under way
  * @gather_op: its opcode
  * @cut: TCP has some of the frame under way, but not all
+ * @sending: a call into TCP's sendmsg() is in progress, which may process the
+ *	backlog and then calls ws_ctrl_release_cb()
+ * @polled: poll() found @nseg or @busy set while the socket was owned, and
+ *	needs a wake-up if neither is set when the owner releases the lock
+ * @charged: bytes of the frame under way that are charged to the socket
  */
 struct ws_tx {
 	union {
@@ -166,6 +179,7 @@ struct ws_tx {
 	struct ws_pong *pong;
 	unsigned int waiters;
 	u32 rec_left;
+	u32 charged;
 	u16 close_code;
 	u8 nseg;
 	u8 cur;
@@ -182,6 +196,8 @@ struct ws_tx {
 	bool shared;
 	bool busy;
 	bool cut;
+	bool sending;
+	bool polled;
 };
 
 /* The page runs of the frame on its way into TCP. */
@@ -211,13 +227,6 @@ enum {
 	WS_FIN_SENT,
 };
 
-/* Must TCP be ended with ETIMEDOUT, and is that under way? */
-enum ws_dead {
-	WS_DEAD_NOT,
-	WS_DEAD,
-	WS_DEAD_RESET,
-};
-
 /**
  * struct ws_time - what ws_timer.c goes by, in tcp_jiffies32
  * @base: nothing that came before this tells that the peer lives
@@ -228,9 +237,6 @@ enum ws_dead {
  * @end: sequence number behind the PING or Close
  * @ping: WS_PING_*
  * @behind: the PING or Close waited behind other bytes at the last look
- * @lingers: nobody reads any more but ws_linger.c; when there is no file any
- *	more either, ws_ctrl_run() is to close it
- * @dead: &enum ws_dead
  */
 struct ws_time {
 	u32 base;
@@ -240,8 +246,6 @@ struct ws_time {
 	u32 end;
 	u8 ping;
 	bool behind;
-	bool lingers;
-	u8 dead;
 };
 
 enum {
@@ -318,8 +322,9 @@ struct ws_count {
  * @slot: the protocol tables in use and those below them
  * @tls: what is needed on top of kTLS, NULL on top of TCP
  * @mibs: counters of the network namespace
- * @sched: when ws_ctrl_run() sends what softirq context must not, and looks at
- *	the time
+ * @linger: state of a socket that lingers after close(), or NULL
+ * @timer: runs ws_ctrl_run(); while pending it has a reference on @sk
+ * @due: the lock owner is to run ws_ctrl_run() when it releases the lock
  * @rx: the receiving direction
  * @tx: the sending direction
  * @time: keepalive and limits
@@ -335,12 +340,14 @@ struct ws_count {
  *  sk, slot, tls,      at attach                  freely
  *  mibs
  *  rx, tx, time, cfg,  the socket lock: by its    the same; poll() reads
- *  info                owner, or in softirq with  rx.complete, rx.stop,
+ *  info, linger        owner, or in softirq with  rx.complete, rx.stop,
  *                      bh_lock_sock() and no      rx.payload, rx.started,
  *                      owner                      tx.nseg and tx.busy
  *                                                 without, as hints
- *  sched               its own lock, the          the same
- *                      innermost
+ *  due, rx.wanted,     the same, or with          the same
+ *  tx.polled           bh_lock_sock() while the
+ *                      socket is owned
+ *  timer               any of these               its handler: bh_lock_sock()
  *  ==================  =========================  ========================
  *
  * On top of kTLS, whose calls take the socket lock themselves, a mutex stands
@@ -354,12 +361,14 @@ struct ws_ctx {
 	const struct ws_slot *slot;
 	struct ws_tls *tls;
 	struct ws_mibs __percpu *mibs;
-	struct ws_sched sched;
+	struct ws_linger *linger;
+	struct timer_list timer;
 	struct ws_rx rx;
 	struct ws_tx tx;
 	struct ws_time time;
 	struct ws_settings cfg;
 	struct ws_count info;
+	bool due;
 };
 
 /**
@@ -392,11 +401,35 @@ struct ws_slot {
 	struct proto_ops ops;
 };
 
-/* For callers that hold a reference on the file, or the socket lock. */
+/**
+ * ws_ctx_get() - the context of a socket
+ * @sk: a socket whose protocol table is one of ours
+ *
+ * For callers that hold a reference on the file, or the socket lock. Some
+ * kernel users (iscsi_tcp) assign sk_user_data without looking whether it is in
+ * use; their pointers carry no flag, ours carries SK_USER_DATA_NOCOPY.
+ *
+ * Return: NULL when sk_user_data is not ours (any more).
+ */
 static inline struct ws_ctx *ws_ctx_get(const struct sock *sk)
 {
-	return (struct ws_ctx *)((uintptr_t)READ_ONCE(sk->sk_user_data) &
-				 SK_USER_DATA_PTRMASK);
+	uintptr_t p = (uintptr_t)READ_ONCE(sk->sk_user_data);
+
+	if (unlikely((p & ~SK_USER_DATA_PTRMASK) != SK_USER_DATA_NOCOPY))
+		return NULL;
+	return (struct ws_ctx *)(p & SK_USER_DATA_PTRMASK);
+}
+
+/* The slot of a socket, also when sk_user_data is not ours any more. */
+static inline const struct ws_slot *ws_slot_get(const struct sock *sk)
+{
+	return container_of(READ_ONCE(sk->sk_prot), struct ws_slot, prot);
+}
+
+/* The same for calls that came by proto_ops. */
+static inline const struct ws_slot *ws_slot_of(const struct socket *sock)
+{
+	return container_of(READ_ONCE(sock->ops), struct ws_slot, ops);
 }
 
 #endif /* _WS_CTX_H */

@@ -4,58 +4,41 @@
  * closed socket with RST, which can make the peer lose the Close frame that it
  * was about to read; and the peer owes us a Close of its own (RFC 6455
  * sections 5.5.1 and 7.1.1). So the TCP socket stays with us, as one that
- * nobody has accepted yet would stay with its listener: what comes is thrown
- * away, until the handshake is complete or its time is over.
+ * has not been accepted yet would stay with its listener: what comes is thrown
+ * away, until the handshake is complete or its time is over. Then a work of the
+ * socket's own closes it.
  */
 #include "ws.h"
 
-/* Sockets that may linger in a network namespace, and in all of them. */
-#define WS_LINGER_NET	4096
-#define WS_LINGER_ALL	16384
+/* Sockets that may linger for one account. */
+#define LINGER_MAX	4096
 /* Milliseconds, whatever ws_config::close_timeout is. */
-#define WS_LINGER_TIME	60000
-
-static atomic_t lingering = ATOMIC_INIT(0);
-
-static const struct proto_ops nobodys_ops = {
-	.sendmsg_locked = tcp_sendmsg_locked,
-	.read_sock = tcp_read_sock,
-};
-
-/*
- * The socket of all that have none any more: TCP looks at it when it has no
- * memory for what is to be sent, until 6.5 calls itself through it where the
- * device takes no page fragments, and kTLS gets at TCP's bytes by it. Nobody
- * ever sleeps on it.
- */
-static struct socket_alloc nobody = {
-	.socket.ops = &nobodys_ops,
-	.socket.wq.wait =
-		__WAIT_QUEUE_HEAD_INITIALIZER(nobody.socket.wq.wait),
-};
+#define LINGER_TIME	60000
 
 /**
- * ws_linger_detached() - is the socket the work's alone?
+ * struct ws_linger - a socket that lingers
  * @ctx: the socket
+ * @sock: stands in for the one of its file: TCP looks at it when it has no room
+ *	or no memory for what is to be sent, kTLS gets at TCP's bytes by it
+ * @account: counts it
+ * @work: closes it
+ * @detached: it has no file any more
+ * @ended: @work has been queued, once
  *
- * Any context that has the socket lock.
+ * The socket lock guards all of it.
  */
-bool ws_linger_detached(const struct ws_ctx *ctx)
-{
-	return ctx->sk->sk_socket == &nobody.socket;
-}
+struct ws_linger {
+	struct ws_ctx *ctx;
+	struct socket *sock;
+	struct ws_account *account;
+	struct work_struct work;
+	bool detached;
+	bool ended;
+};
 
-static bool take_place(const struct sock *sk)
-{
-	atomic_t *here = ws_stats_lingering(sk);
-
-	if (!atomic_add_unless(&lingering, 1, WS_LINGER_ALL))
-		return false;
-	if (atomic_add_unless(here, 1, WS_LINGER_NET))
-		return true;
-	atomic_dec(&lingering);
-	return false;
-}
+static const struct proto_ops linger_ops = {
+	.read_sock = tcp_read_sock,
+};
 
 /**
  * ws_linger_over() - has the closing handshake come to its end?
@@ -81,6 +64,20 @@ bool ws_linger_over(const struct ws_ctx *ctx)
 	       (ctx->info.state & WS_STATE_CLOSE_RECEIVED);
 }
 
+/**
+ * ws_linger_left() - how long a socket may still linger
+ * @ctx: the socket
+ *
+ * Any context that has the socket lock.
+ *
+ * Return: jiffies, or 0 when its time is over.
+ */
+u32 ws_linger_left(const struct ws_ctx *ctx)
+{
+	return ws_timer_left(ctx->time.asked,
+			     min_t(u32, ctx->cfg.close_timeout, LINGER_TIME));
+}
+
 static void throw_away(struct ws_ctx *ctx)
 {
 	struct ws_rx *rx = &ctx->rx;
@@ -101,8 +98,51 @@ static void throw_away(struct ws_ctx *ctx)
 	WRITE_ONCE(rx->payload, 0);
 }
 
+static void end_linger(struct work_struct *work)
+{
+	struct ws_linger *linger = container_of(work, struct ws_linger, work);
+	struct socket *sock = linger->sock;
+	struct ws_ctx *ctx = linger->ctx;
+
+	ws_lock(ctx);
+	ws_ulp_end(ctx, 0);
+	/* TCP has let go of it. */
+	sock->ops = NULL;
+	sock_release(sock);
+}
+
 /**
- * ws_linger_arrived() - something may have come that nobody will read
+ * ws_linger_check() - end a socket that has lingered for long enough
+ * @ctx: the socket, which lingers
+ *
+ * Any context that has the socket lock.
+ */
+void ws_linger_check(struct ws_ctx *ctx)
+{
+	struct ws_linger *linger = ctx->linger;
+	bool over = ws_linger_over(ctx);
+
+	if (linger->ended || (!over && ws_linger_left(ctx)))
+		return;
+	if (!linger->detached) {
+		/* close() waits, see ws_linger_wait(). */
+		ctx->slot->lower.state_change(ctx->sk);
+		return;
+	}
+	linger->ended = true;
+	if (!over)
+		ws_stats_inc(ctx, WS_MIB_ERR + WS_RULE_CLOSE_TIMEOUT - 1);
+	/* TCP allocates its FIN here without sleeping for the cgroup's memory. */
+	if (!ctx->tls && !ctx->tx.cut)
+		ws_lower_fin(ctx);
+	if (ctx->tls)
+		queue_work(linger->account->wq, &linger->work);
+	else
+		ws_account_run(&linger->work);
+}
+
+/**
+ * ws_linger_arrived() - something may have come that will not be read
  * @ctx: the socket, which lingers
  *
  * Any context that has the socket lock.
@@ -110,10 +150,7 @@ static void throw_away(struct ws_ctx *ctx)
 void ws_linger_arrived(struct ws_ctx *ctx)
 {
 	throw_away(ctx);
-	if (ws_linger_over(ctx))
-		ws_sched_now(ctx);
-	else
-		ws_ctrl_kick(ctx);
+	ws_linger_check(ctx);
 	/* Somebody may still be in close(), see ws_linger_wait(). */
 	ctx->slot->lower.data_ready(ctx->sk);
 }
@@ -123,24 +160,59 @@ static void linger_data_ready(struct sock *sk)
 {
 	struct ws_ctx *ctx = ws_ctx_get(sk);
 
-	if (!ctx->rx.growing)
-		ws_linger_arrived(ctx);
+	if (unlikely(!ctx) || ctx->rx.growing)
+		return;
+	ws_linger_arrived(ctx);
+	ws_ctrl_kick(ctx);
 }
 
 static void linger_state_change(struct sock *sk)
 {
 	struct ws_ctx *ctx = ws_ctx_get(sk);
 
-	if (ws_linger_over(ctx))
-		ws_sched_now(ctx);
+	if (unlikely(!ctx))
+		return;
+	ws_linger_check(ctx);
 	ctx->slot->lower.state_change(sk);
 }
 
+/* A place for one more, or NULL. */
+static struct ws_linger *create_linger(struct ws_ctx *ctx)
+{
+	struct ws_linger *linger = kzalloc(sizeof(*linger), GFP_KERNEL_ACCOUNT);
+
+	if (!linger)
+		return NULL;
+	linger->ctx = ctx;
+	INIT_WORK(&linger->work, end_linger);
+	linger->account = ws_account_get(ctx->sk, ctx->tls);
+	if (!linger->account)
+		goto err_free;
+	if (!atomic_add_unless(&linger->account->lingering, 1, LINGER_MAX))
+		goto err_put_account;
+	linger->sock = sock_alloc();
+	if (!linger->sock)
+		goto err_give_place;
+	linger->sock->ops = &linger_ops;
+	/* Its user stays, for whatever looks at packets; its number goes. */
+	SOCK_INODE(linger->sock)->i_uid = ctx->sk->sk_uid;
+	SOCK_INODE(linger->sock)->i_ino = 0;
+	return linger;
+
+err_give_place:
+	atomic_dec(&linger->account->lingering);
+err_put_account:
+	ws_account_put(linger->account);
+err_free:
+	kfree(linger);
+	return NULL;
+}
+
 /**
- * ws_linger_start() - from now on nobody reads but us
- * @ctx: the socket; its Close is in TCP's hands, or waits for memory
+ * ws_linger_start() - from now on only ws_linger.c reads
+ * @ctx: the socket, which has a Close to send, or has sent it
  *
- * Process context, socket lock; before the socket is detached.
+ * Process context, socket lock; sleeps for memory.
  *
  * Return: false when there is nothing to wait for, or no place to do it.
  */
@@ -152,12 +224,12 @@ bool ws_linger_start(struct ws_ctx *ctx)
 	ws_tx_flush(ctx);
 	if (ws_linger_over(ctx))
 		return false;
-	if (!take_place(sk)) {
+	ctx->linger = create_linger(ctx);
+	if (!ctx->linger) {
 		ws_stats_inc(ctx, WS_MIB_LINGER_DROPPED);
 		return false;
 	}
 	ws_stats_inc(ctx, WS_MIB_LINGER);
-	ctx->time.lingers = true;
 	ctx->time.asked = tcp_jiffies32;
 
 	if (ctx->tls) {
@@ -172,7 +244,7 @@ bool ws_linger_start(struct ws_ctx *ctx)
 	WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown & ~RCV_SHUTDOWN);
 	if (ctx->tls)
 		release_sock(sk);
-	ws_ctrl_kick(ctx);
+	ws_ctrl_now(ctx);
 	return true;
 }
 
@@ -200,7 +272,7 @@ long ws_linger_wait(struct ws_ctx *ctx, long timeout)
 }
 
 /**
- * ws_linger_detach() - let go of the file
+ * ws_linger_detach() - leave the file
  * @ctx: the socket, after ws_linger_start()
  *
  * The context and TCP's socket are the work's after this; the caller has no
@@ -208,52 +280,41 @@ long ws_linger_wait(struct ws_ctx *ctx, long timeout)
  */
 void ws_linger_detach(struct ws_ctx *ctx)
 {
+	struct ws_linger *linger = ctx->linger;
 	struct sock *sk = ctx->sk;
 
 	/* Softirq context may be about to look at the socket that goes. */
 	if (ctx->tls)
 		lock_sock(sk);
 	write_lock_bh(&sk->sk_callback_lock);
-	sk_set_socket(sk, &nobody.socket);
-	RCU_INIT_POINTER(sk->sk_wq, &nobody.socket.wq);
+	sk_set_socket(sk, linger->sock);
+	rcu_assign_pointer(sk->sk_wq, &linger->sock->wq);
 	write_unlock_bh(&sk->sk_callback_lock);
 	if (ctx->tls)
 		release_sock(sk);
-	ws_sched_now(ctx);
+	linger->detached = true;
+	ws_ctrl_now(ctx);
 }
 
 /**
  * ws_linger_stop() - give the place back
- * @ctx: the socket
+ * @ctx: the socket, which does not linger any more
  *
  * Process context, socket lock.
  */
 void ws_linger_stop(struct ws_ctx *ctx)
 {
-	if (!ctx->time.lingers)
+	struct ws_linger *linger = ctx->linger;
+
+	if (!linger)
 		return;
+	ctx->linger = NULL;
 	ws_stats_add(ctx, WS_MIB_LINGER, -1);
-	atomic_dec(ws_stats_lingering(ctx->sk));
-	atomic_dec(&lingering);
-}
-
-/**
- * ws_linger_left() - how long a socket may still linger
- * @ctx: the socket
- *
- * Process context, socket lock.
- *
- * Return: jiffies, or 0 when it is to be closed now.
- */
-u32 ws_linger_left(struct ws_ctx *ctx)
-{
-	u32 limit = min_t(u32, ctx->cfg.close_timeout, WS_LINGER_TIME);
-	u32 left;
-
-	if (ws_linger_over(ctx))
-		return 0;
-	left = ws_timer_left(ctx->time.asked, limit);
-	if (!left)
-		ws_stats_inc(ctx, WS_MIB_ERR + WS_RULE_CLOSE_TIMEOUT - 1);
-	return left;
+	atomic_dec(&linger->account->lingering);
+	ws_account_put(linger->account);
+	if (!linger->detached) {
+		linger->sock->ops = NULL;
+		sock_release(linger->sock);
+	}
+	kfree(linger);
 }

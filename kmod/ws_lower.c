@@ -15,6 +15,9 @@
  */
 #include "ws.h"
 
+/* A frame so long comes whole on a new connection, too. */
+#define GROW_MIN	SZ_64K
+
 /**
  * ws_lower_end() - where the stream ends for now
  * @ctx: the socket
@@ -263,10 +266,13 @@ int ws_lower_header(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
 	p = ws_lower_run(ctx, run, seq, &len);
 	if (!p)
 		return -WS_RULE_STREAM;
-	if (likely(len >= avail))
-		return ws_hdr_parse(p, avail, hdr);
-	if (ws_lower_peek(ctx, run, seq, buf, avail))
+	/* Read once: a sender on this machine may still write to the page. */
+	if (likely(len >= WS_HDR_MAX)) {
+		memcpy(buf, p, WS_HDR_MAX);
+		barrier_data(buf);
+	} else if (ws_lower_peek(ctx, run, seq, buf, avail)) {
 		return -WS_RULE_STREAM;
+	}
 	return ws_hdr_parse(buf, avail, hdr);
 }
 
@@ -288,34 +294,58 @@ static __always_inline void read_done(struct ws_ctx *ctx, u32 len)
  * @ctx: the socket
  * @len: the whole of it, with what is already here
  *
+ * A length costs the peer nothing, so the buffer grows no further than the
+ * program has read payload from this connection, as TCP's own does; but for
+ * frames of GROW_MIN. Until then a larger message comes in pieces.
+ *
  * With room for two more segments: the peer might wait for one before it sends
  * the end, see ws_rx_pressed(), and TCP moves the edge of the window by whole
  * segments only, so that up to another one stays unoffered.
  *
  * By TCP's answer to SO_RCVLOWAT, which any application may ask for: up to half
- * of tcp_rmem[2], and not at all when SO_RCVBUF was set. Memory is used only
- * for bytes that the peer really sends. Any context that has the socket lock.
+ * of tcp_rmem[2], and not at all when SO_RCVBUF was set. Any context that has
+ * the socket lock.
  */
 void ws_lower_grow(struct ws_ctx *ctx, u64 len)
 {
+	u64 most = min(len, max_t(u64, ctx->info.rx_bytes, GROW_MIN));
+	u32 grown = ctx->rx.grown;
 	struct sock *sk = ctx->sk;
 
-	if (len <= ctx->rx.grown)
+	if (most <= grown || (most < len && most < grown + grown / 2))
 		return;
-	ctx->rx.grown = min_t(u64, len, U32_MAX);
+	ctx->rx.grown = min_t(u64, most, U32_MAX);
 	if (ctx->tls) {
-		ws_tls_grow(ctx, len);
+		ws_tls_grow(ctx, most);
 		return;
 	}
 	if (!ctx->slot->lower.ops->set_rcvlowat ||
 	    (sk->sk_userlocks & SOCK_RCVBUF_LOCK))
 		return;
-	len += 2 * tcp_sk(sk)->advmss;
+	most += 2 * tcp_sk(sk)->advmss;
 	/* It calls sk_data_ready, from which we may have come. */
 	ctx->rx.growing = true;
-	ctx->slot->lower.ops->set_rcvlowat(sk, min_t(u64, len, INT_MAX / 2));
+	ctx->slot->lower.ops->set_rcvlowat(sk, min_t(u64, most, INT_MAX / 2));
 	ctx->rx.growing = false;
 	WRITE_ONCE(sk->sk_rcvlowat, 1);
+}
+
+/**
+ * ws_lower_drop_prefix() - free the bytes before those in the queue
+ * @ctx: the socket
+ *
+ * Any context that has the socket lock.
+ */
+void ws_lower_drop_prefix(struct ws_ctx *ctx)
+{
+	struct ws_prefix *prefix = ctx->rx.prefix;
+
+	ctx->rx.prefix = NULL;
+	if (prefix && prefix->stash)
+		sock_kfree_s(ctx->sk, prefix,
+			     struct_size(prefix, bytes, prefix->len));
+	else
+		kfree(prefix);
 }
 
 /**
@@ -332,10 +362,8 @@ void ws_lower_consume(struct ws_ctx *ctx, u32 seq)
 	u32 from = rx->head.seq;
 
 	rx->consumed += seq - from;
-	if (rx->prefix && !before(seq, rx->base)) {
-		kfree(rx->prefix);
-		rx->prefix = NULL;
-	}
+	if (rx->prefix && !before(seq, rx->base))
+		ws_lower_drop_prefix(ctx);
 	if (before(from, rx->base))
 		from = rx->base;
 	if (!after(seq, from))
@@ -355,7 +383,7 @@ void ws_lower_consume(struct ws_ctx *ctx, u32 seq)
  */
 void ws_lower_end_read(struct ws_ctx *ctx)
 {
-	u32 most = READ_ONCE(ctx->sk->sk_rcvbuf);
+	s64 most = READ_ONCE(ctx->sk->sk_rcvbuf);
 	u32 end, len;
 
 	do {
@@ -365,9 +393,10 @@ void ws_lower_end_read(struct ws_ctx *ctx)
 		len = end - ctx->rx.head.seq;
 		ws_lower_consume(ctx, end);
 		ctx->rx.head.seq = end;
-		/* Records can be empty, and come for ever. */
-		most -= min(most, len + SZ_1K);
-	} while (most && ws_lower_more(ctx) && !signal_pending(current));
+		/* Records can be empty, and never end. */
+		most -= len + SZ_1K;
+		cond_resched();
+	} while (most > 0 && ws_lower_more(ctx) && !signal_pending(current));
 }
 
 /**
@@ -378,8 +407,8 @@ void ws_lower_end_read(struct ws_ctx *ctx)
  * TCP appends what arrives to the last buffer of its queue, even when all but
  * a few bytes of that have been consumed. With every arrival ending inside a
  * frame no buffer would ever be free, and the window shut with next to nothing
- * unread. So the few bytes become the prefix. Any context that has the socket
- * lock.
+ * unread. So the few bytes become the prefix, charged to the socket's option
+ * memory. Any context that has the socket lock.
  *
  * Return: 0, -ENOMEM, or -EIO as for ws_lower_peek().
  */
@@ -391,8 +420,8 @@ int ws_lower_stash(struct ws_ctx *ctx, u32 end)
 	struct ws_prefix *prefix;
 	int err;
 
-	prefix = kmalloc(struct_size(prefix, bytes, len),
-			 GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT);
+	prefix = sock_kmalloc(ctx->sk, struct_size(prefix, bytes, len),
+			      GFP_ATOMIC | __GFP_NOWARN);
 	if (!prefix) {
 		ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
 		return -ENOMEM;
@@ -400,12 +429,13 @@ int ws_lower_stash(struct ws_ctx *ctx, u32 end)
 	err = ws_lower_peek(ctx, &run, from, prefix->bytes, len);
 	ws_lower_run_end(&run);
 	if (err) {
-		kfree(prefix);
+		sock_kfree_s(ctx->sk, prefix, struct_size(prefix, bytes, len));
 		return err;
 	}
 
-	kfree(rx->prefix);
+	ws_lower_drop_prefix(ctx);
 	prefix->len = len;
+	prefix->stash = true;
 	rx->prefix = prefix;
 	if (before(from, rx->base))
 		from = rx->base;
@@ -418,7 +448,8 @@ int ws_lower_stash(struct ws_ctx *ctx, u32 end)
  * ws_lower_fin() - end TCP's sending direction
  * @ctx: the socket
  *
- * What inet_shutdown() does for SHUT_WR. Process context, socket lock.
+ * What inet_shutdown() does for SHUT_WR. Any context that has the socket lock;
+ * on kTLS process context.
  */
 void ws_lower_fin(struct ws_ctx *ctx)
 {
@@ -433,4 +464,44 @@ void ws_lower_fin(struct ws_ctx *ctx)
 	}
 	if (ctx->tls)
 		release_sock(sk);
+}
+
+static void report_later(struct sock *sk)
+{
+}
+
+/**
+ * ws_lower_abort() - end TCP by RST, with an error for the program
+ * @ctx: the socket
+ * @err: the error, positive
+ *
+ * What sock_diag asks TCP for would take the socket lock again, and sleep for
+ * it. disconnect() is the form for callers that have it: it ends the connection
+ * in the same way, but also forgets what has come, which the program can still
+ * read. On TCP any context that has the socket lock; on kTLS, which has no
+ * disconnect(), process context.
+ */
+void ws_lower_abort(struct ws_ctx *ctx, int err)
+{
+	void (*report)(struct sock *sk) = ctx->sk->sk_error_report;
+	struct proto *prot = ctx->slot->lower.prot;
+	struct tcp_sock *tp = tcp_sk(ctx->sk);
+	u32 copied = tp->copied_seq;
+	struct sk_buff_head unread;
+	struct sock *sk = ctx->sk;
+
+	if (ctx->tls) {
+		prot->diag_destroy(sk, err);
+		return;
+	}
+	__skb_queue_head_init(&unread);
+	skb_queue_splice_init(&sk->sk_receive_queue, &unread);
+	sk->sk_error_report = report_later;
+	prot->disconnect(sk, 0);
+	sk->sk_error_report = report;
+	skb_queue_splice_init(&unread, &sk->sk_receive_queue);
+	WRITE_ONCE(tp->copied_seq, copied);
+	WRITE_ONCE(sk->sk_shutdown, SHUTDOWN_MASK);
+	WRITE_ONCE(sk->sk_err, err);
+	sk_error_report(sk);
 }

@@ -185,7 +185,7 @@ void ws_piece_commit(struct ws_ctx *ctx, const struct ws_taken *taken)
 	}
 	if (taken->pieces)
 		ws_stats_add(ctx, WS_MIB_RX_PIECES, taken->pieces);
-	if (ws_timer_watches(ctx) && ws_rx_pressed(ctx))
+	if (ws_timer_watches(ctx) && ws_rx_unread(ctx))
 		ws_timer_excuse(ctx);
 	ws_lower_consume(ctx, taken->cur.seq);
 	rx->head = taken->cur;

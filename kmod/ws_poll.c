@@ -5,20 +5,28 @@
 #include "ws.h"
 
 /*
- * Is somebody's frame in the way? Who sends just now may look so for a moment,
- * and tells nobody when it is over; so this asks under the lock. Whoever is in
- * the way for longer calls ws_tx_wake() at the end.
+ * Does a frame under way, or a sender that sleeps, keep others from sending? A
+ * sender may only look so for the moment of its call, and sends no wake-up at
+ * its end. So while the socket is owned the answer is yes, and the owner looks
+ * again when it releases the lock. Never waits for the owner.
  */
 static bool tx_blocked(struct ws_ctx *ctx)
 {
 	struct ws_tx *tx = &ctx->tx;
+	struct sock *sk = ctx->sk;
 	bool blocked;
 
 	if (likely(!READ_ONCE(tx->nseg) && !READ_ONCE(tx->busy)))
 		return false;
-	ws_lock(ctx);
-	blocked = tx->nseg || tx->busy;
-	ws_unlock(ctx);
+	if (ctx->tls)
+		return ws_tls_tx_blocked(ctx);
+	spin_lock_bh(&sk->sk_lock.slock);
+	blocked = READ_ONCE(tx->nseg) || READ_ONCE(tx->busy);
+	if (blocked && sock_owned_by_user_nocheck(sk)) {
+		WRITE_ONCE(tx->polled, true);
+		WRITE_ONCE(ctx->due, true);
+	}
+	spin_unlock_bh(&sk->sk_lock.slock);
 	return blocked;
 }
 
@@ -47,8 +55,7 @@ static bool is_ordinary(const struct ws_ctx *ctx)
  * @wait: as for proto_ops.poll
  *
  * EPOLLIN when recvmsg() would return something, EPOLLOUT when sendmsg()
- * could take something. Sleeps only for the socket lock: the first time, and
- * when somebody is sending.
+ * could take something. Does not wait for the socket lock.
  *
  * Return: EPOLL* bits.
  */
@@ -57,23 +64,23 @@ __poll_t ws_poll(struct file *file, struct socket *sock,
 {
 	struct sock *sk = sock->sk;
 	struct ws_ctx *ctx = ws_ctx_get(sk);
-	const struct ws_rx *rx = &ctx->rx;
+	const struct ws_rx *rx = ctx ? &ctx->rx : NULL;
 	bool readable, ordinary;
 	__poll_t mask;
 
-	if (unlikely(!READ_ONCE(rx->started))) {
-		ws_lock(ctx);
-		ws_rx_start(ctx);
-		ws_unlock(ctx);
-	}
+	/* The order of attach: the tables may be seen before sk_user_data. */
+	if (unlikely(!ctx))
+		return ws_slot_of(sock)->lower.ops->poll(file, sock, wait);
 	sock_poll_wait(file, sock, wait);
+	if (unlikely(!READ_ONCE(rx->started)))
+		ws_rx_want(ctx);
 	mask = EPOLLOUT | EPOLLWRNORM;
 	ordinary = is_ordinary(ctx);
 	if (unlikely(!ordinary))
 		mask = ctx->slot->lower.ops->poll(file, sock, NULL);
 
 	/* TCP says so for any byte; its FIN and its errors stay as they are. */
-	readable = ws_rx_readable(ctx);
+	readable = ws_rx_readable(ctx) || (ctx->tls && ws_tls_is_late(ctx));
 	if (readable)
 		mask |= EPOLLIN | EPOLLRDNORM;
 	else if (!ordinary && !(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN))
@@ -114,6 +121,8 @@ int ws_ioctl_inq(struct sock *sk)
 	struct ws_ctx *ctx = ws_ctx_get(sk);
 	int len;
 
+	if (unlikely(!ctx))
+		return 0;
 	ws_lock(ctx);
 	ws_rx_start(ctx);
 	len = ws_recv_len(ctx);

@@ -192,6 +192,7 @@ static noinline int wait_readable(struct ws_ctx *ctx, long *timeo)
 		/* What is complete was looked at when it came. */
 		if (!ctx->rx.complete) {
 			ws_rx_scan(ctx);
+			ws_rx_scan_all(ctx);
 			/* There may be others who wait for one. */
 			if (ctx->tls && ctx->rx.complete > 1)
 				ws_rx_wake(ctx);
@@ -227,7 +228,6 @@ static noinline int wait_readable(struct ws_ctx *ctx, long *timeo)
 		if (signal_pending(current))
 			return sock_intr_errno(*timeo);
 
-		ws_tx_flush(ctx);
 		ws_ctrl_kick(ctx);
 		add_wait_queue(sk_sleep(sk), &wait);
 		sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
@@ -255,6 +255,8 @@ static noinline int recv_locked(struct ws_ctx *ctx, struct msghdr *msg,
 			ret = wait_readable(ctx, &timeo);
 		if (ret <= 0)
 			return any ? 1 : ret;
+		if (unlikely(rx->lazy && !rx->fresh))
+			ws_rx_scan_all(ctx);
 		/* Another reader took what comes next. */
 		if (any && rx->consumed != at)
 			return 1;
@@ -274,7 +276,7 @@ static noinline int recv_locked(struct ws_ctx *ctx, struct msghdr *msg,
 				continue;
 			return ret;
 		}
-		ws_rx_scan_rest(ctx);
+		ws_rx_scan_all(ctx);
 		ret = recv_data(ctx, msg, flags, got);
 		if (ret == -EAGAIN)
 			continue;
@@ -353,6 +355,8 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	struct ws_got got = {};
 	int ret;
 
+	if (unlikely(!ctx))
+		return -EBADFD;
 	if (flags & MSG_ERRQUEUE)
 		return ws_compat_recvmsg(ctx->slot->lower.prot, sk, msg, len,
 					 flags, addr_len);
@@ -382,10 +386,8 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	ws_tls_tell(ctx);
 	if (msg->msg_get_inq)
 		msg->msg_inq = ws_rx_readable(ctx);
-	if (!ws_ctrl_quiet(ctx) && ws_ctrl_pending(ctx)) {
-		ws_tx_flush(ctx);
+	if (!ws_ctrl_quiet(ctx))
 		ws_ctrl_kick(ctx);
-	}
 	ws_unlock(ctx);
 	return ret;
 }
@@ -405,6 +407,7 @@ int ws_recv_len(struct ws_ctx *ctx)
 	struct ws_piece pc = {};
 
 	ws_rx_scan(ctx);
+	ws_rx_scan_all(ctx);
 	if (!ctx->rx.complete && ctx->rx.stop == WS_STOP_CLOSE && records)
 		return WS_RECORD_SIZE(ctx->rx.close_len);
 	if (!ctx->rx.complete &&

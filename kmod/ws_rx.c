@@ -8,14 +8,22 @@
  * the reader has had everything before them.
  *
  * Where the reader takes many messages in one call, it looks at each of them
- * anyway: then only the first is looked at here, which is what wakes the
- * reader, and the rest by whoever comes first, the reader, the next arrival or
- * ws_ctrl_run() a little later.
+ * anyway: then only the first is scanned here, which is what wakes the reader,
+ * and the rest by whoever comes first, the reader, the next arrival or
+ * ws_ctrl_run() a little later. The same happens to what is beyond
+ * WS_SCAN_BUDGET: a peer may fill the whole queue with frames of two bytes.
  *
  * Runs in softirq context from sk_data_ready, and in process context before
  * a reader sleeps; always with the socket lock.
  */
 #include "ws.h"
+
+/*
+ * What one scan may cost, about half a millisecond: a byte of text counts one,
+ * a frame SCAN_FRAME.
+ */
+#define WS_SCAN_BUDGET	SZ_1M
+#define SCAN_FRAME	64
 
 /**
  * ws_rx_offset() - how far the stream has been scanned
@@ -187,16 +195,23 @@ static enum ws_rule scan_text(struct ws_ctx *ctx, struct ws_run *run, u32 n)
 	return WS_RULE_NONE;
 }
 
-/* Return: false when more bytes are needed or the stream has ended. */
-static bool scan_payload(struct ws_ctx *ctx, struct ws_run *run, u32 end)
+/*
+ * Text goes on only as far as @budget, which is lowered. Return: false when more
+ * bytes are needed or the stream has ended.
+ */
+static bool scan_payload(struct ws_ctx *ctx, struct ws_run *run, u32 end,
+			 s32 *budget)
 {
 	struct ws_rx *rx = &ctx->rx;
 	struct ws_cursor *scan = &rx->scan;
 	u32 n = min_t(u64, scan->left, end - scan->seq);
 
 	if (is_text(scan)) {
-		enum ws_rule rule = scan_text(ctx, run, n);
+		enum ws_rule rule;
 
+		n = min_t(u32, n, *budget);
+		*budget -= n;
+		rule = scan_text(ctx, run, n);
 		if (rule) {
 			ws_rx_fault(ctx, rule);
 			return false;
@@ -207,7 +222,7 @@ static bool scan_payload(struct ws_ctx *ctx, struct ws_run *run, u32 end)
 	scan->key = ws_key_rotate(scan->key, n);
 	WRITE_ONCE(rx->payload, rx->payload + n);
 	if (scan->left)
-		return false;
+		return scan->seq != end;
 
 	if (scan->fin && is_text(scan) && rx->utf8 != WS_UTF8_OK) {
 		ws_rx_fault(ctx, WS_RULE_UTF8);
@@ -270,22 +285,26 @@ static __always_inline void scan_run(struct ws_ctx *ctx, const u8 *q,
 }
 
 static void scan_plain(struct ws_ctx *ctx, struct ws_run *run, u32 end,
-		       u32 max)
+		       u32 max, s32 *budget)
 {
 	struct ws_rx *rx = &ctx->rx;
+	u32 seq = rx->scan.seq, complete = rx->complete;
 	const u8 *p;
 	u32 n;
 
 	if (!WS_PLAIN)
 		return;
-	p = ws_lower_run(ctx, run, rx->scan.seq, &n);
+	p = ws_lower_run(ctx, run, seq, &n);
 	if (!p)
 		return;
-	n = min(n, end - rx->scan.seq);
+	n = min(n, end - seq);
+	max = min_t(u32, max, *budget / SCAN_FRAME + 1);
 	if (ctx->cfg.role == WS_ROLE_SERVER)
 		scan_run(ctx, p, p + n, max, true);
 	else
 		scan_run(ctx, p, p + n, max, false);
+	/* A run is a buffer at most: messages count, their bytes do not. */
+	*budget -= (rx->complete - complete) * SCAN_FRAME;
 }
 
 /* After the end nothing is of interest, but the window must stay open. */
@@ -299,27 +318,36 @@ static void drain(struct ws_ctx *ctx)
 	rx->scan.seq = end;
 }
 
-/* As far as @end, or to the end of the first message. */
-static void scan_to(struct ws_ctx *ctx, u32 end, bool first)
+/*
+ * As far as @end, or to the end of the first message. Return: false when
+ * WS_SCAN_BUDGET was used up before that.
+ */
+static bool scan_to(struct ws_ctx *ctx, u32 end, bool first)
 {
 	u32 max = first ? 1 : U32_MAX;
 	struct ws_rx *rx = &ctx->rx;
+	s32 budget = WS_SCAN_BUDGET;
 	struct ws_run run = {};
 	bool more = true;
 
 	if (rx->scan.seq != end)
 		ws_lower_seek(ctx, &run, rx->scan.seq);
-	while (more && rx->scan.seq != end && rx->complete < max) {
+	while (more && rx->scan.seq != end && rx->complete < max &&
+	       budget > 0) {
 		if (!rx->scan.frame && !rx->scan.opcode)
-			scan_plain(ctx, &run, end, max);
-		if (rx->scan.seq != end && rx->complete < max)
-			more = rx->scan.frame ? scan_payload(ctx, &run, end) :
-						scan_header(ctx, &run, end);
+			scan_plain(ctx, &run, end, max - rx->complete, &budget);
+		if (rx->scan.seq == end || rx->complete >= max || budget <= 0)
+			continue;
+		budget -= SCAN_FRAME;
+		more = rx->scan.frame ?
+			scan_payload(ctx, &run, end, &budget) :
+			scan_header(ctx, &run, end);
 	}
 	/* A frame of no bytes ends where its header does. */
 	if (more && rx->scan.frame && !rx->scan.left)
-		scan_payload(ctx, &run, end);
+		scan_payload(ctx, &run, end, &budget);
 	ws_lower_run_end(&run);
+	return budget > 0 || !more || rx->scan.seq == end;
 }
 
 /* Return: false when there is no more to look at. */
@@ -329,6 +357,7 @@ static bool scan_begin(struct ws_ctx *ctx)
 
 	ws_owned_by_me(ctx);
 	rx->lazy = false;
+	rx->fresh = false;
 	if (ctx->tls) {
 		ws_tls_fill(ctx);
 	} else if (unlikely(tcp_sk(ctx->sk)->copied_seq != rx->copied)) {
@@ -348,11 +377,13 @@ static void scan_end(struct ws_ctx *ctx, u32 end)
 	struct ws_rx *rx = &ctx->rx;
 
 	if (rx->scan.frame || rx->scan.opcode || rx->scan.seq != end) {
-		if (ws_lower_done(ctx) && !ctx->time.lingers &&
+		if (ws_lower_done(ctx) && !ctx->linger &&
 		    !(ctx->tls && ctx->tls->over == WS_TLS_BROKEN))
 			ws_rx_fault(ctx, WS_RULE_TRUNCATED);
 		if (!rx->open)
 			ws_timer_opened(ctx);
+		if (ws_rx_parked(ctx) && !ctx->linger)
+			ws_timer_parked(ctx);
 	}
 	if (rx->scan.left)
 		ws_lower_grow(ctx, ws_rx_offset(ctx) - rx->frame_at +
@@ -361,12 +392,21 @@ static void scan_end(struct ws_ctx *ctx, u32 end)
 	ws_rx_relieve(ctx);
 }
 
+/* The rest is for the reader, the next arrival, or ws_ctrl_run() very soon. */
+static void stop_short(struct ws_ctx *ctx)
+{
+	ctx->rx.lazy = true;
+	ws_timer_by(ctx, 1);
+	ws_rx_trim(ctx);
+}
+
 /**
  * ws_rx_scan() - look at what has arrived
  * @ctx: the socket
  *
  * Cost: one look at each header and at each byte of text, and a subtraction
- * for the rest. Any context that has the socket lock.
+ * for the rest; with WS_SCAN_BUDGET as its limit. What is left sets @rx.lazy.
+ * Any context that has the socket lock.
  */
 void ws_rx_scan(struct ws_ctx *ctx)
 {
@@ -375,12 +415,14 @@ void ws_rx_scan(struct ws_ctx *ctx)
 	if (!scan_begin(ctx))
 		return;
 	end = ws_lower_end(ctx);
-	scan_to(ctx, end, false);
-	scan_end(ctx, end);
+	if (scan_to(ctx, end, false))
+		scan_end(ctx, end);
+	else
+		stop_short(ctx);
 }
 
 /**
- * ws_rx_scan_rest() - look at what ws_rx_data_ready() has left alone
+ * ws_rx_scan_rest() - look at more of what was left alone
  * @ctx: the socket
  *
  * Any context that has the socket lock.
@@ -392,8 +434,22 @@ void ws_rx_scan_rest(struct ws_ctx *ctx)
 }
 
 /**
+ * ws_rx_scan_all() - look at all that was left alone
+ * @ctx: the socket
+ *
+ * As much as the receive buffer holds. Process context, socket lock; sleeps.
+ */
+void ws_rx_scan_all(struct ws_ctx *ctx)
+{
+	while (unlikely(ctx->rx.lazy)) {
+		ws_rx_scan(ctx);
+		cond_resched();
+	}
+}
+
+/**
  * ws_rx_taken() - the reader has looked at messages that ws_rx_scan() had not
- * @ctx: the socket, whose @rx.lazy is set
+ * @ctx: the socket, whose @rx.fresh is set
  * @taken: 1 or more whole messages of one frame each, from @ctx->rx.head on;
  *	the first of them had been looked at
  *
@@ -407,8 +463,10 @@ void ws_rx_taken(struct ws_ctx *ctx, const struct ws_taken *taken)
 	rx->scan.seq = taken->cur.seq;
 	WRITE_ONCE(rx->payload, taken->len);
 	WRITE_ONCE(rx->complete, taken->messages);
-	if (rx->scan.seq == ws_lower_end(ctx))
+	if (rx->scan.seq == ws_lower_end(ctx)) {
 		rx->lazy = false;
+		rx->fresh = false;
+	}
 }
 
 /**
@@ -426,12 +484,15 @@ void ws_rx_scan_first(struct ws_ctx *ctx)
 	if (!scan_begin(ctx))
 		return;
 	end = ws_lower_end(ctx);
-	scan_to(ctx, end, true);
-	if (!rx->complete || rx->scan.seq == end || rx->stop != WS_STOP_NONE) {
+	if (!scan_to(ctx, end, true)) {
+		stop_short(ctx);
+	} else if (!rx->complete || rx->scan.seq == end ||
+		   rx->stop != WS_STOP_NONE) {
 		scan_end(ctx, end);
-		return;
+	} else {
+		rx->lazy = true;
+		rx->fresh = true;
+		/* A PING must be answered though nobody reads. */
+		ws_timer_by(ctx, HZ / 10);
 	}
-	rx->lazy = true;
-	/* A PING must be answered though nobody reads. */
-	ws_sched_by(ctx, HZ / 10);
 }

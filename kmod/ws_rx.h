@@ -9,6 +9,7 @@ struct ws_taken;
 void ws_rx_scan(struct ws_ctx *ctx);
 void ws_rx_scan_first(struct ws_ctx *ctx);
 void ws_rx_scan_rest(struct ws_ctx *ctx);
+void ws_rx_scan_all(struct ws_ctx *ctx);
 void ws_rx_taken(struct ws_ctx *ctx, const struct ws_taken *taken);
 u64 ws_rx_offset(const struct ws_ctx *ctx);
 void ws_rx_fault(struct ws_ctx *ctx, enum ws_rule rule);
@@ -17,13 +18,24 @@ void ws_rx_closed(struct ws_ctx *ctx);
 /* ws_rx_room.c */
 void ws_rx_trim(struct ws_ctx *ctx);
 bool ws_rx_pressed(const struct ws_ctx *ctx);
+bool ws_rx_unread(const struct ws_ctx *ctx);
 void ws_rx_relieve(struct ws_ctx *ctx);
 
 /* ws_rx_ready.c */
+void ws_rx_begin(struct ws_ctx *ctx);
 void ws_rx_start(struct ws_ctx *ctx);
+void ws_rx_want(struct ws_ctx *ctx);
 void ws_rx_wake(struct ws_ctx *ctx);
 void ws_rx_arrived(struct ws_ctx *ctx);
 void ws_rx_data_ready(struct sock *sk);
+
+/* Does a part of a message wait in the queue for the rest? Socket lock. */
+static inline bool ws_rx_parked(const struct ws_ctx *ctx)
+{
+	const struct ws_rx *rx = &ctx->rx;
+
+	return rx->payload && !rx->complete && rx->stop == WS_STOP_NONE;
+}
 
 /**
  * ws_rx_readable() - would a reader get anything but EAGAIN?

@@ -13,29 +13,65 @@ static bool may_be_lazy(const struct ws_ctx *ctx)
 	const struct ws_rx *rx = &ctx->rx;
 
 	return WS_PLAIN && ctx->cfg.flags & (WS_F_RECORDS | WS_F_BATCH) &&
-	       !rx->complete && !ctx->time.lingers && !ctx->tls &&
+	       !rx->complete && !ctx->linger && !ctx->tls &&
 	       !sock_flag(ctx->sk, SOCK_DONE) && !ws_timer_watches(ctx);
 }
 
 /**
- * ws_rx_start() - begin to look at the stream
+ * ws_rx_begin() - begin to look at the stream
  * @ctx: the socket
  *
  * Put off from the attach to the first I/O so that WS_CONFIG can choose the
- * role and WS_RX_PREFIX add bytes before any of them is judged.
+ * role and WS_RX_PREFIX add bytes before any of them is judged. The caller has
+ * ws_ctrl_run() look. Any context that has the socket lock.
  */
-void ws_rx_start(struct ws_ctx *ctx)
+void ws_rx_begin(struct ws_ctx *ctx)
 {
 	struct ws_rx *rx = &ctx->rx;
 
 	ws_owned_by_me(ctx);
+	rx->wanted = false;
 	if (rx->started)
 		return;
 	WRITE_ONCE(rx->started, true);
 	ws_timer_start(ctx);
 	ws_rx_scan(ctx);
 	ws_tls_tell(ctx);
-	ws_ctrl_kick(ctx);
+	/* Whoever polls has seen nothing yet. */
+	if (!ctx->tls && ws_rx_readable(ctx))
+		ws_rx_wake(ctx);
+}
+
+/**
+ * ws_rx_start() - begin to look at the stream, if that has not been done
+ * @ctx: the socket
+ *
+ * Process context, socket lock.
+ */
+void ws_rx_start(struct ws_ctx *ctx)
+{
+	if (likely(ctx->rx.started))
+		return;
+	ws_rx_begin(ctx);
+	ws_ctrl_now(ctx);
+}
+
+/**
+ * ws_rx_want() - poll() would have the stream looked at
+ * @ctx: the socket
+ *
+ * Done at once when nobody owns the socket; else its owner, or on kTLS the
+ * work, does it and wakes the poller if there is anything to read. Process
+ * context; does not wait for the socket lock.
+ */
+void ws_rx_want(struct ws_ctx *ctx)
+{
+	struct sock *sk = ctx->sk;
+
+	spin_lock_bh(&sk->sk_lock.slock);
+	WRITE_ONCE(ctx->rx.wanted, true);
+	ws_ctrl_now(ctx);
+	spin_unlock_bh(&sk->sk_lock.slock);
 }
 
 /**
@@ -125,6 +161,8 @@ void ws_rx_data_ready(struct sock *sk)
 {
 	struct ws_ctx *ctx = ws_ctx_get(sk);
 
+	if (unlikely(!ctx))
+		return;
 	if (unlikely(!ctx->rx.started)) {
 		ctx->slot->lower.data_ready(sk);
 		return;

@@ -23,36 +23,59 @@ void ws_rx_trim(struct ws_ctx *ctx)
 	rx->head = rx->scan;
 }
 
-/**
- * ws_rx_pressed() - is the window too small for the peer to go on?
- * @ctx: the socket
- *
- * Without the lock the answer is a hint.
- *
- * A message that the receive buffer cannot hold whole must be read in pieces,
- * or the peer's window stays shut for ever: so pieces it is when the buffer is
- * nearly full, or the window too small for the peer to go on.
- *
+/*
  * A peer waits until it can send a full segment, or half of the largest window
  * it has been offered (RFC 9293 section 3.8.6.2.1); the timer that would break
  * the tie starts anew with every ACK. The window that the next ACK offers is
  * the one it has unless a full segment can be added (section 3.8.6.2.2).
  */
-bool ws_rx_pressed(const struct ws_ctx *ctx)
+static bool window_small(const struct ws_ctx *ctx)
 {
 	const struct sock *sk = ctx->sk;
 	const struct tcp_sock *tp = tcp_sk(sk);
+	int rcvbuf = READ_ONCE(sk->sk_rcvbuf);
 	u32 window, space;
 
-	if (ctx->tls)
-		return ws_tls_full(ctx);
+	if (atomic_read(&sk->sk_rmem_alloc) > rcvbuf - (rcvbuf >> 3))
+		return true;
 	window = tcp_receive_window(tp);
 	space = max(tcp_space(sk), 0);
-	if (tcp_rmem_pressure(sk))
-		return true;
 	if (window + inet_csk(sk)->icsk_ack.rcv_mss <= space)
 		window = max(window, min(space, tp->rcv_ssthresh));
 	return window < min_t(u32, tp->advmss, tp->rcv_ssthresh / 2);
+}
+
+/**
+ * ws_rx_pressed() - is an incomplete message to be given to the reader?
+ * @ctx: the socket
+ *
+ * A message that the receive buffer cannot hold whole must be read in pieces,
+ * or the peer's window stays closed forever: so pieces it is when the buffer
+ * is nearly full, or the window too small for the peer to go on. They are also
+ * given when the machine or the memory cgroup is short of memory for TCP.
+ * Without the lock the answer is a hint.
+ */
+bool ws_rx_pressed(const struct ws_ctx *ctx)
+{
+	if (tcp_under_memory_pressure(ctx->sk))
+		return true;
+	return ctx->tls ? ws_tls_full(ctx) : window_small(ctx);
+}
+
+/**
+ * ws_rx_unread() - can the peer not send because the reader does not read?
+ * @ctx: the socket
+ *
+ * Looks at this socket alone: at bytes that a reader could have and at the
+ * window that they leave. Any context that has the socket lock.
+ */
+bool ws_rx_unread(const struct ws_ctx *ctx)
+{
+	const struct ws_rx *rx = &ctx->rx;
+
+	if (!rx->complete && !rx->payload)
+		return false;
+	return ctx->tls ? ws_tls_unread(ctx) : window_small(ctx);
 }
 
 /**

@@ -421,6 +421,8 @@ int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	long timeo;
 	ssize_t ret;
 
+	if (unlikely(!ctx))
+		return -EBADFD;
 	if (flags & (MSG_OOB | MSG_FASTOPEN))
 		return -EOPNOTSUPP;
 	if (ctx->tls && msg->msg_controllen) {
@@ -485,7 +487,7 @@ void ws_splice_eof(struct socket *sock)
 	struct ws_ctx *ctx = ws_ctx_get(sock->sk);
 	struct kvec none = {};
 
-	if (!READ_ONCE(ctx->tx.opcode))
+	if (!ctx || !READ_ONCE(ctx->tx.opcode))
 		return;
 	iov_iter_kvec(&msg.msg_iter, WRITE, &none, 1, 0);
 	ws_sendmsg(sock->sk, &msg, 0);

@@ -150,10 +150,12 @@ int ws_config_apply(struct ws_ctx *ctx, const struct ws_config *cfg)
 		err = -EBUSY;
 	} else {
 		/* What came before is judged by what was in force. */
-		ws_rx_scan_rest(ctx);
+		ws_rx_scan_all(ctx);
 		ws_config_set(ctx, cfg);
-		if (ctx->rx.started)
+		if (ctx->rx.started) {
 			ws_timer_start(ctx);
+			ws_ctrl_now(ctx);
+		}
 	}
 	ws_unlock(ctx);
 	return err;
@@ -184,6 +186,7 @@ static int set_prefix(struct ws_ctx *ctx, sockptr_t optval,
 	if (!prefix)
 		return -ENOMEM;
 	prefix->len = optlen;
+	prefix->stash = false;
 	if (copy_from_sockptr(prefix->bytes, optval, optlen)) {
 		kfree(prefix);
 		return -EFAULT;
@@ -220,6 +223,8 @@ int ws_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 {
 	struct ws_ctx *ctx = ws_ctx_get(sk);
 
+	if (unlikely(!ctx))
+		return -EBADFD;
 	if (level == SOL_WS) {
 		switch (optname) {
 		case WS_CONFIG:
@@ -318,9 +323,11 @@ int ws_getsockopt(struct sock *sk, int level, int optname, char __user *optval,
 	struct ws_info info;
 	int err;
 
+	if (unlikely(!ctx))
+		return -EBADFD;
 	if (level == SOL_WS) {
 		ws_lock(ctx);
-		ws_rx_scan_rest(ctx);
+		ws_rx_scan_all(ctx);
 		get_config(ctx, &cfg);
 		get_info(ctx, &info);
 		ws_unlock(ctx);

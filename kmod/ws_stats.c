@@ -10,7 +10,6 @@
 
 struct ws_net {
 	struct ws_mibs __percpu *mibs;
-	atomic_t lingering;
 };
 
 static unsigned int ws_net_id __read_mostly;
@@ -48,17 +47,6 @@ struct ws_mibs __percpu *ws_stats_of(const struct sock *sk)
 	struct ws_net *wn = net_generic(sock_net(sk), ws_net_id);
 
 	return wn->mibs;
-}
-
-/**
- * ws_stats_lingering() - how many sockets linger in a network namespace
- * @sk: a socket of it
- */
-atomic_t *ws_stats_lingering(const struct sock *sk)
-{
-	struct ws_net *wn = net_generic(sock_net(sk), ws_net_id);
-
-	return &wn->lingering;
 }
 
 static int ws_stats_show(struct seq_file *seq, void *unused)

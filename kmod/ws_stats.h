@@ -7,7 +7,6 @@
 int ws_stats_init(void);
 void ws_stats_exit(void);
 struct ws_mibs __percpu *ws_stats_of(const struct sock *sk);
-atomic_t *ws_stats_lingering(const struct sock *sk);
 
 /**
  * ws_stats_add() - count something

@@ -2,14 +2,75 @@
 /*
  * Time: keepalive, and the limits on messages and on the closing handshake.
  *
- * Nothing is armed anew when bytes come. ws_ctrl_run() runs when the earliest
- * limit can have passed, looks at the times that TCP and the scanner noted,
- * and comes again when the rest is due. A socket that asked for none of it
- * has no timer. All of it needs the socket lock; times are tcp_jiffies32.
+ * Each socket has a timer, as TCP has for keepalive. Nothing is armed anew when
+ * bytes come: the timer fires when the earliest limit can have passed, and
+ * ws_ctrl_run() then looks at the times that TCP and the scanner noted and arms
+ * it for what remains. A socket that asked for no limit has it idle. All of it
+ * needs the socket lock; times are tcp_jiffies32.
  */
 #include <linux/random.h>
 
 #include "ws.h"
+
+/* How often a message of which a part waits for the rest asks for pressure. */
+#define PRESSURE_TIME	HZ
+
+/**
+ * ws_timer_by() - have ws_ctrl_run() look at a socket later, or sooner
+ * @ctx: the socket
+ * @delay: jiffies
+ *
+ * It may look at any time before that. Any context with the socket lock; on
+ * kTLS any that keeps the context.
+ */
+void ws_timer_by(struct ws_ctx *ctx, u32 delay)
+{
+	unsigned long at = jiffies + delay;
+
+	if (timer_pending(&ctx->timer) &&
+	    time_before_eq(READ_ONCE(ctx->timer.expires), at))
+		return;
+	sk_reset_timer(ctx->sk, &ctx->timer, at);
+}
+
+/*
+ * Softirq context. The timer has a reference on the socket, but the context can
+ * have left it; then its memory is still there, as ws_timer_stop() waits.
+ */
+static void fire(struct timer_list *timer)
+{
+	struct ws_ctx *ctx = container_of(timer, struct ws_ctx, timer);
+	struct sock *sk = ctx->sk;
+
+	bh_lock_sock(sk);
+	if (ws_ctx_get(sk) == ctx) {
+		if (ctx->tls)
+			ws_tls_late(ctx);
+		ws_ctrl_now(ctx);
+	}
+	bh_unlock_sock(sk);
+	sock_put(sk);
+}
+
+/**
+ * ws_timer_init() - a new socket
+ * @ctx: the socket
+ */
+void ws_timer_init(struct ws_ctx *ctx)
+{
+	timer_setup(&ctx->timer, fire, 0);
+}
+
+/**
+ * ws_timer_stop() - stop the timer, and wait until its handler has returned
+ * @ctx: a socket that has been given back, so that nothing arms it again
+ *
+ * Process context, without the socket lock.
+ */
+void ws_timer_stop(struct ws_ctx *ctx)
+{
+	sk_stop_timer_sync(ctx->sk, &ctx->timer);
+}
 
 static u32 jiffies_of(u32 ms)
 {
@@ -52,7 +113,8 @@ static void ask(struct ws_ctx *ctx)
 /*
  * No answer came in time. But while the question waits behind data that the
  * peer takes, however slowly, the time to answer it has not begun; and a peer
- * that has no window cannot answer. Return: false when it is too late.
+ * whose window the reader keeps shut cannot answer. Return: false when it is
+ * too late.
  */
 static bool answer_may_come(struct ws_ctx *ctx)
 {
@@ -61,7 +123,7 @@ static bool answer_may_come(struct ws_ctx *ctx)
 	bool moved = tp->snd_una != time->una;
 
 	time->una = tp->snd_una;
-	if (ws_rx_pressed(ctx))
+	if (ws_rx_unread(ctx))
 		return true;
 	if (time->ping == WS_PING_WANTED ||
 	    ctx->tx.close == WS_CLOSE_WANTED ||
@@ -125,7 +187,7 @@ static u32 assembly(struct ws_ctx *ctx)
 {
 	u32 left = ws_timer_left(ctx->rx.opened, ctx->cfg.assembly_timeout);
 
-	if (!left && ws_rx_pressed(ctx)) {
+	if (!left && ws_rx_unread(ctx)) {
 		ctx->rx.opened = tcp_jiffies32;
 		left = jiffies_of(ctx->cfg.assembly_timeout);
 	}
@@ -157,9 +219,17 @@ enum ws_rule ws_timer_run(struct ws_ctx *ctx, u32 *next)
 	u32 left;
 
 	ws_owned_by_me(ctx);
-	if (!rx->started || rx->stop != WS_STOP_NONE || ctx->time.lingers ||
-	    ctx->sk->sk_err || ws_lower_done(ctx) ||
-	    ctx->sk->sk_state == TCP_CLOSE)
+	if (ctx->linger) {
+		*next = ws_linger_left(ctx) ?: WS_TIME_NEVER;
+		return WS_RULE_NONE;
+	}
+	if (ws_rx_parked(ctx)) {
+		if (tcp_under_memory_pressure(ctx->sk))
+			ws_rx_wake(ctx);
+		*next = PRESSURE_TIME;
+	}
+	if (!rx->started || rx->stop != WS_STOP_NONE || ctx->sk->sk_err ||
+	    ws_lower_done(ctx) || ctx->sk->sk_state == TCP_CLOSE)
 		return WS_RULE_NONE;
 
 	if (ctx->tx.close != WS_CLOSE_NONE) {
@@ -205,6 +275,18 @@ void ws_timer_excuse(struct ws_ctx *ctx)
 }
 
 /**
+ * ws_timer_parked() - a part of a message waits in the queue for the rest
+ * @ctx: the socket
+ *
+ * When memory gets short nothing need arrive here, and no callback tells; so
+ * ws_timer_run() asks from time to time. Any context that has the socket lock.
+ */
+void ws_timer_parked(struct ws_ctx *ctx)
+{
+	ws_timer_by(ctx, PRESSURE_TIME);
+}
+
+/**
  * ws_timer_opened() - a message has begun and is not complete
  * @ctx: the socket
  *
@@ -214,8 +296,8 @@ void ws_timer_opened(struct ws_ctx *ctx)
 {
 	ctx->rx.open = true;
 	ctx->rx.opened = tcp_jiffies32;
-	if (ctx->cfg.assembly_timeout && !ctx->time.lingers)
-		ws_sched_by(ctx, jiffies_of(ctx->cfg.assembly_timeout));
+	if (ctx->cfg.assembly_timeout && !ctx->linger)
+		ws_timer_by(ctx, jiffies_of(ctx->cfg.assembly_timeout));
 }
 
 /**
@@ -227,14 +309,14 @@ void ws_timer_opened(struct ws_ctx *ctx)
 void ws_timer_closing(struct ws_ctx *ctx)
 {
 	ask(ctx);
-	ws_sched_now(ctx);
+	ws_ctrl_now(ctx);
 }
 
 /**
  * ws_timer_start() - times in WS_CONFIG begin, or begin anew
  * @ctx: the socket
  *
- * Any context that has the socket lock.
+ * The caller has ws_ctrl_run() look. Any context that has the socket lock.
  */
 void ws_timer_start(struct ws_ctx *ctx)
 {
@@ -243,6 +325,4 @@ void ws_timer_start(struct ws_ctx *ctx)
 	ctx->time.ping = WS_PING_NONE;
 	ask(ctx);
 	choose_interval(ctx);
-	if (ws_timer_watches(ctx))
-		ws_sched_now(ctx);
 }

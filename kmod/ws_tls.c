@@ -23,19 +23,22 @@
 /* Room that a buffer must have; an alert is never cut. */
 #define TLS_ROOM	64
 
-/* What all sockets have read ahead, in pages; see too_much(). */
-static atomic_long_t ahead;
+/* A lock that is not waited for is tried again after so many jiffies. */
+#define LOCKED_AGAIN	max(HZ / 50, 1)
 
 static void count_pages(const struct ws_ctx *ctx, long n)
 {
-	atomic_long_add(n, &ahead);
+	atomic_long_add(n, &ctx->tls->account->pages);
 	ws_stats_add(ctx, WS_MIB_CURR_TLS_PAGES, n);
 }
 
-/* A 32nd of the memory, as TCP begins to save at about that much of its own. */
-static bool too_much(void)
+/*
+ * Has this account read ahead a 32nd of the memory? TCP begins to save at about
+ * that much of its own.
+ */
+static bool too_much(const struct ws_tls *tls)
 {
-	return atomic_long_read(&ahead) > totalram_pages() / 32;
+	return atomic_long_read(&tls->account->pages) > totalram_pages() / 32;
 }
 
 /**
@@ -51,23 +54,72 @@ void ws_tls_buf_free(const struct ws_ctx *ctx, struct ws_tls_buf *buf)
 	kfree(buf);
 }
 
+/*
+ * The lock of the context, and a socket lock that is free. An owner can hold
+ * that for long, over a fault of its memory, and so can a caller that has been
+ * in kTLS since before the attach.
+ */
+static bool try_lock(struct ws_ctx *ctx)
+{
+	if (!mutex_trylock(&ctx->tls->lock))
+		return false;
+	if (!data_race(sock_owned_by_user_nocheck(ctx->sk)) &&
+	    !ws_tls_sending(ctx))
+		return true;
+	mutex_unlock(&ctx->tls->lock);
+	return false;
+}
+
+/*
+ * kTLS takes the socket lock once more and may sleep for it, and for memory of
+ * the socket's cgroup: that keeps up works of the same account only.
+ */
+static void run_work(struct work_struct *work)
+{
+	struct ws_ctx *ctx = container_of(work, struct ws_tls, work)->ctx;
+
+	if (!try_lock(ctx)) {
+		ws_timer_by(ctx, LOCKED_AGAIN);
+		return;
+	}
+	ws_ctrl_run(ctx);
+	ws_unlock(ctx);
+}
+
 /**
- * ws_tls_create() - what an attached socket needs for kTLS
+ * ws_tls_queue() - have ws_ctrl_run() look at a socket
  * @ctx: the socket
  *
- * Process context, of who attaches it.
+ * Any context that keeps the context.
+ */
+void ws_tls_queue(struct ws_ctx *ctx)
+{
+	queue_work(ctx->tls->account->wq, &ctx->tls->work);
+}
+
+/**
+ * ws_tls_create() - what an attached socket needs for kTLS
+ * @ctx: the context, which is being made
+ * @sk: the socket
+ *
+ * Process context of the task that attaches it.
  *
  * Return: with one reference, or NULL.
  */
-struct ws_tls *ws_tls_create(struct ws_ctx *ctx)
+struct ws_tls *ws_tls_create(struct ws_ctx *ctx, struct sock *sk)
 {
 	struct ws_tls *tls = kzalloc(sizeof(*tls), GFP_KERNEL_ACCOUNT);
 
 	if (!tls)
 		return NULL;
+	tls->account = ws_account_get(sk, true);
+	if (!tls->account) {
+		kfree(tls);
+		return NULL;
+	}
 	tls->ctx = ctx;
 	mutex_init(&tls->lock);
-	INIT_WORK(&tls->work, ws_sched_tls_work);
+	INIT_WORK(&tls->work, run_work);
 	refcount_set(&tls->ref, 1);
 	INIT_LIST_HEAD(&tls->bufs);
 	tls->limit = TLS_AHEAD;
@@ -95,6 +147,7 @@ void ws_tls_put(struct ws_tls *tls)
 {
 	if (!refcount_dec_and_test(&tls->ref))
 		return;
+	ws_account_put(tls->account);
 	mem_cgroup_put(tls->memcg);
 	mutex_destroy(&tls->lock);
 	kfree(tls);
@@ -129,9 +182,20 @@ bool ws_tls_ready(const struct ws_ctx *ctx)
 bool ws_tls_full(const struct ws_ctx *ctx)
 {
 	const struct ws_tls *tls = ctx->tls;
-	u32 limit = too_much() ? PAGE_SIZE : tls->limit;
+	u32 limit = too_much(tls) ? PAGE_SIZE : tls->limit;
 
 	return READ_ONCE(tls->end) - READ_ONCE(ctx->rx.base) >= limit;
+}
+
+/**
+ * ws_tls_unread() - is as much read ahead as this socket alone may?
+ * @ctx: the socket
+ *
+ * With the lock.
+ */
+bool ws_tls_unread(const struct ws_ctx *ctx)
+{
+	return ctx->tls->end - ctx->rx.base >= ctx->tls->limit;
 }
 
 /**
@@ -145,17 +209,75 @@ bool ws_tls_sending(const struct ws_ctx *ctx)
 	return mutex_is_locked(&tls_get_ctx(ctx->sk)->tx_lock);
 }
 
-/* The socket lock; for the first time or not, kTLS tells of a record. */
+/*
+ * The socket lock; for the first time or not, kTLS tells of a record. The work
+ * looks whether a reader gets anything from it. If it cannot run, ws_tls_late()
+ * wakes the reader all the same.
+ */
 static void record_ready(struct sock *sk)
 {
 	struct ws_ctx *ctx = ws_ctx_get(sk);
 
+	if (unlikely(!ctx))
+		return;
 	/* Pairs with the one in ws_tls_sleep(). */
 	smp_mb();
-	if (READ_ONCE(ctx->tls->sleepers) || !READ_ONCE(ctx->rx.started))
+	if (READ_ONCE(ctx->tls->sleepers) || !READ_ONCE(ctx->rx.started)) {
 		ctx->slot->lower.data_ready(sk);
-	else
-		ws_sched_now(ctx);
+		return;
+	}
+	WRITE_ONCE(ctx->tls->unseen, true);
+	ws_tls_queue(ctx);
+	ws_timer_by(ctx, LOCKED_AGAIN);
+}
+
+/**
+ * ws_tls_late() - wake the reader when no work has looked at a record
+ * @ctx: the socket
+ *
+ * From the timer, with bh_lock_sock().
+ */
+void ws_tls_late(struct ws_ctx *ctx)
+{
+	if (!READ_ONCE(ctx->tls->unseen))
+		return;
+	WRITE_ONCE(ctx->tls->late, true);
+	ctx->slot->lower.data_ready(ctx->sk);
+}
+
+/**
+ * ws_tls_is_late() - is there a record that no work has looked at?
+ * @ctx: the socket
+ *
+ * poll() then says that there is something to read, as kTLS's own would. Any
+ * context.
+ */
+bool ws_tls_is_late(const struct ws_ctx *ctx)
+{
+	return (READ_ONCE(ctx->tls->late) || !READ_ONCE(ctx->rx.started)) &&
+	       ws_tls_ready(ctx);
+}
+
+/**
+ * ws_tls_tx_blocked() - does a frame or a sender keep others from sending?
+ * @ctx: the socket
+ *
+ * For poll(): process context, does not wait. If that cannot be told now, the
+ * work looks again and wakes the poller.
+ */
+bool ws_tls_tx_blocked(struct ws_ctx *ctx)
+{
+	struct ws_tx *tx = &ctx->tx;
+	bool blocked;
+
+	if (!mutex_trylock(&ctx->tls->lock)) {
+		WRITE_ONCE(tx->polled, true);
+		ws_tls_queue(ctx);
+		return true;
+	}
+	blocked = tx->nseg || tx->busy;
+	mutex_unlock(&ctx->tls->lock);
+	return blocked;
 }
 
 /* Any context; the callbacks' lock or the socket's keeps the context. */
@@ -163,7 +285,9 @@ static void state_change(struct sock *sk)
 {
 	struct ws_ctx *ctx = ws_ctx_get(sk);
 
-	ws_sched_now(ctx);
+	if (unlikely(!ctx))
+		return;
+	ws_tls_queue(ctx);
 	ctx->slot->lower.state_change(sk);
 }
 

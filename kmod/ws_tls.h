@@ -8,9 +8,11 @@
  * @ctx: whose it is
  * @lock: stands in for the socket lock, and is taken before it: process
  *	context only
- * @ref: one for the context, one for who unlocks @lock after that may go
+ * @ref: one for the context, one for a caller that unlocks @lock after that
+ *	may go
+ * @account: counts what is read ahead, and runs @work
  * @work: ws_ctrl_run()
- * @memcg: who is charged for @bufs: who attached; or NULL
+ * @memcg: memory cgroup of the attaching task, charged for @bufs; or NULL
  * @bufs: decrypted bytes, &struct ws_tls_buf, in the order of the stream
  * @end: sequence number behind the last of them
  * @limit: so many bytes are read ahead of the reader
@@ -26,13 +28,17 @@
  * @taken: somebody who began before the attach is reading the records
  * @news: something to read has come of which only a caller knows
  *
- * @sleepers is read in softirq context, @over and @handed by poll(); all else
- * needs @lock.
+ * @unseen: a record has come that ws_tls_fill() has not looked at
+ * @late: @unseen for so long that the reader was woken
+ *
+ * @sleepers is read in softirq context, @over and @handed by poll(); @unseen and
+ * @late are written in softirq context, too; all else needs @lock.
  */
 struct ws_tls {
 	struct ws_ctx *ctx;
 	struct mutex lock;	/* see above */
 	refcount_t ref;
+	struct ws_account *account;
 	struct work_struct work;
 	struct mem_cgroup *memcg;
 	struct list_head bufs;
@@ -49,6 +55,8 @@ struct ws_tls {
 	bool mark;
 	bool taken;
 	bool news;
+	bool unseen;
+	bool late;
 };
 
 /* Types of records, RFC 8446 section 5.1. */
@@ -96,7 +104,12 @@ static inline u8 *ws_tls_buf_data(const struct ws_tls_buf *buf)
 	return page_address(buf->page);
 }
 
-struct ws_tls *ws_tls_create(struct ws_ctx *ctx);
+struct ws_tls *ws_tls_create(struct ws_ctx *ctx, struct sock *sk);
+void ws_tls_queue(struct ws_ctx *ctx);
+void ws_tls_late(struct ws_ctx *ctx);
+bool ws_tls_is_late(const struct ws_ctx *ctx);
+bool ws_tls_tx_blocked(struct ws_ctx *ctx);
+bool ws_tls_unread(const struct ws_ctx *ctx);
 void ws_tls_put(struct ws_tls *tls);
 void ws_tls_lower(const struct sock *sk, struct ws_lower *lower);
 void ws_tls_hook(struct ws_ctx *ctx);

@@ -207,6 +207,8 @@ void ws_tls_fill(struct ws_ctx *ctx)
 
 	ctx->rx.cramped = false;
 	WRITE_ONCE(tls->taken, false);
+	WRITE_ONCE(tls->unseen, false);
+	WRITE_ONCE(tls->late, false);
 	while (more && calls-- && tls->over == WS_TLS_OPEN && !ws_tls_full(ctx) &&
 	       worth_reading(ctx)) {
 		buf = ws_tls_buf_get(ctx);
@@ -221,15 +223,17 @@ void ws_tls_fill(struct ws_ctx *ctx)
 	if (buf && !buf->len)
 		ws_tls_buf_free(ctx, buf);
 	if (tls->taken) {
-		/* He may be asleep, and leaves with the record if so. */
+		/* The other reader may be sleeping; it leaves with the record. */
 		ctx->slot->lower.data_ready(ctx->sk);
-		ws_sched_by(ctx, HZ / 10);
+		ws_timer_by(ctx, HZ / 10);
 	}
 }
 
 /**
  * ws_tls_pull() - look at what kTLS has told of
  * @ctx: the socket
+ *
+ * The caller sends what that leads to.
  *
  * Process context, its lock.
  */
@@ -238,13 +242,12 @@ void ws_tls_pull(struct ws_ctx *ctx)
 	if (!ctx->rx.started || ctx->tls->over != WS_TLS_OPEN ||
 	    !worth_reading(ctx))
 		return;
-	if (ctx->time.lingers)
+	if (ctx->linger)
 		ws_linger_arrived(ctx);
 	else
 		ws_rx_arrived(ctx);
-	ws_ctrl_kick(ctx);
 	if (ws_lower_more(ctx) && !ctx->rx.complete)
-		ws_sched_now(ctx);
+		ws_tls_queue(ctx);
 }
 
 /**

@@ -6,18 +6,49 @@
  * nothing on the wire, the payload is copied once, and what TCP does not take
  * at once can wait here and go before anything else.
  *
- * All of it in process context with the socket lock.
+ * All of it with the socket lock; data frames are built in process context.
  */
+#include <linux/percpu.h>
+
 #include "ws.h"
+
+/*
+ * Charge to the socket what TCP has not taken of the frame under way, or give
+ * it back. TCP counts bytes as its own only when it takes them; it lets a
+ * socket whose send buffer is full go beyond the limit of its memory cgroup, so
+ * this always succeeds, and the next send waits.
+ */
+static void charge(struct ws_ctx *ctx, u32 len)
+{
+	struct ws_tx *tx = &ctx->tx;
+	struct sock *sk = ctx->sk;
+
+	if (likely(len == tx->charged))
+		return;
+	if (ctx->tls)
+		lock_sock(sk);
+	if (len > tx->charged) {
+		sk_wmem_schedule(sk, len - tx->charged);
+		sk_mem_charge(sk, len - tx->charged);
+	} else {
+		sk_mem_uncharge(sk, tx->charged - len);
+	}
+	if (ctx->tls)
+		release_sock(sk);
+	tx->charged = len;
+}
 
 /**
  * ws_tx_free() - forget the frame that is being built or under way
- * @tx: the sending direction
+ * @ctx: the socket
  *
  * Also what is left to do when TCP has taken all of it.
  */
-void ws_tx_free(struct ws_tx *tx)
+void ws_tx_free(struct ws_ctx *ctx)
 {
+	struct ws_tx *tx = &ctx->tx;
+
+	charge(ctx, 0);
 	if (unlikely(tx->gather)) {
 		tx->nseg = tx->gather;
 		tx->gather = 0;
@@ -129,7 +160,7 @@ int ws_tx_open(struct ws_ctx *ctx)
 	iov_iter_kvec(&none, WRITE, NULL, 0, 0);
 	err = fill(ctx, tx->frame->seg, 1, 0, 0, &none);
 	if (err)
-		ws_tx_free(tx);
+		ws_tx_free(ctx);
 	return err;
 }
 
@@ -194,6 +225,53 @@ static void one_run(struct ws_tx *tx, struct page *page, u32 offset, u32 len)
 	WRITE_ONCE(tx->nseg, 1);
 }
 
+/* Where control frames are built in softirq context, with BH disabled. */
+static DEFINE_PER_CPU(struct page_frag, softirq_frag);
+
+/**
+ * ws_tx_build_control() - make a control frame ready for ws_tx_push()
+ * @ctx: the socket; no frame may be under way
+ * @hdr: opcode, and the payload's length
+ * @data: the payload
+ *
+ * Any context that has the socket lock; in softirq context without sleeping.
+ *
+ * Return: 0 or -ENOMEM, with nothing built.
+ */
+int ws_tx_build_control(struct ws_ctx *ctx, struct ws_hdr *hdr, void *data)
+{
+	struct kvec kv = { .iov_base = data, .iov_len = hdr->len };
+	struct page_frag *pfrag;
+	struct iov_iter from;
+	int len;
+
+	iov_iter_kvec(&from, WRITE, &kv, 1, hdr->len);
+	ws_tx_mask(ctx, hdr);
+	pfrag = in_softirq() ? this_cpu_ptr(&softirq_frag) : ws_tx_frag(ctx);
+	len = build_small(ctx, pfrag, hdr, &from);
+	if (len < 0)
+		return len;
+	get_page(pfrag->page);
+	one_run(&ctx->tx, pfrag->page, pfrag->offset, len);
+	pfrag->offset += len;
+	return 0;
+}
+
+/**
+ * ws_tx_exit() - when there is no socket any more
+ */
+void ws_tx_exit(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct page_frag *pfrag = per_cpu_ptr(&softirq_frag, cpu);
+
+		if (pfrag->page)
+			put_page(pfrag->page);
+	}
+}
+
 /**
  * ws_tx_build() - make a frame ready for ws_tx_push()
  * @ctx: the socket; no frame may be under way
@@ -230,7 +308,7 @@ int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
 	err = fill(ctx, ws_tx_runs(tx), tx->large ? WS_FRAME_SEGS : 1, hdr->len,
 		   hdr->key, from);
 	if (err) {
-		ws_tx_free(tx);
+		ws_tx_free(ctx);
 		return err;
 	}
 	ws_tx_seal(ctx, hdr);
@@ -252,7 +330,7 @@ static bool is_full(int n)
 }
 
 /* Hand TCP what can go in one call. Return: bytes, or a negated errno. */
-static int push_runs(struct ws_ctx *ctx, bool more)
+static int send_runs(struct ws_ctx *ctx, bool more)
 {
 	struct ws_tx *tx = &ctx->tx;
 	struct bio_vec *bv = &ws_tx_runs(tx)[tx->cur];
@@ -272,6 +350,26 @@ static int push_runs(struct ws_ctx *ctx, bool more)
 		return ws_compat_tcp_send_zc(ctx->sk, bv, n, len, more,
 					     uarg);
 	return ws_compat_tcp_send_pages(ctx->sk, bv, n, len, more, tx->shared);
+}
+
+static int push_runs(struct ws_ctx *ctx, bool more)
+{
+	int n;
+
+	ctx->tx.sending = true;
+	n = send_runs(ctx, more);
+	ctx->tx.sending = false;
+	return n;
+}
+
+static u32 runs_left(struct ws_tx *tx)
+{
+	u32 len = 0;
+	int i;
+
+	for (i = tx->cur; i < tx->nseg; i++)
+		len += ws_tx_runs(tx)[i].bv_len;
+	return len;
 }
 
 static void runs_taken(struct ws_tx *tx, size_t len)
@@ -308,22 +406,24 @@ int ws_tx_push(struct ws_ctx *ctx, bool more)
 	if (unlikely(tx->gather))
 		ws_zc_seal(ctx, false);
 	if (ws_tx_pending(tx) && !takes_bytes(ctx->sk)) {
-		ws_tx_free(tx);
+		ws_tx_free(ctx);
 		return -EPIPE;
 	}
 	while (ws_tx_pending(tx)) {
 		int n = push_runs(ctx, more);
 
-		if (is_full(n))
+		if (is_full(n)) {
+			charge(ctx, runs_left(tx));
 			return -EAGAIN;
+		}
 		if (n < 0) {
-			ws_tx_free(tx);
+			ws_tx_free(ctx);
 			return n;
 		}
 		tx->cut = true;
 		runs_taken(tx, n);
 	}
-	ws_tx_free(tx);
+	ws_tx_free(ctx);
 	if (ctx->tls)
 		ws_tls_sent(ctx);
 	return 0;
@@ -357,8 +457,11 @@ int ws_tx_send_run(struct ws_ctx *ctx, struct page_frag *pfrag, u32 len,
 		return ws_tx_push(ctx, more);
 	}
 	n = -EPIPE;
-	if (takes_bytes(ctx->sk))
+	if (takes_bytes(ctx->sk)) {
+		ctx->tx.sending = true;
 		n = ws_compat_tcp_send_pages(ctx->sk, &bv, 1, len, more, false);
+		ctx->tx.sending = false;
+	}
 	if (likely(n == len) || (n < 0 && !is_full(n))) {
 		put_page(bv.bv_page);
 		return min(n, 0);
@@ -395,19 +498,14 @@ int ws_tx_send_small(struct ws_ctx *ctx, struct ws_hdr *hdr,
  *
  * Return: the sequence number of the byte behind it.
  */
-u32 ws_tx_end(const struct ws_ctx *ctx)
+u32 ws_tx_end(struct ws_ctx *ctx)
 {
-	const struct ws_tx *tx = &ctx->tx;
-	const struct bio_vec *seg = tx->large ? tx->frame->seg : &tx->one;
 	u32 end = tcp_sk(ctx->sk)->write_seq;
-	int i;
 
 	/* What TLS makes of it is known when it is out. */
 	if (ctx->tls) {
 		ctx->tls->mark = true;
 		return end + WS_FRAME_MAX;
 	}
-	for (i = tx->cur; i < tx->nseg; i++)
-		end += seg[i].bv_len;
-	return end;
+	return end + runs_left(&ctx->tx);
 }

@@ -38,14 +38,16 @@ static inline bool ws_tx_pending(const struct ws_tx *tx)
 bool ws_tx_enlarge(struct ws_tx *tx);
 int ws_tx_open(struct ws_ctx *ctx);
 void ws_tx_seal(struct ws_ctx *ctx, struct ws_hdr *hdr);
-void ws_tx_free(struct ws_tx *tx);
+void ws_tx_free(struct ws_ctx *ctx);
+int ws_tx_build_control(struct ws_ctx *ctx, struct ws_hdr *hdr, void *data);
+void ws_tx_exit(void);
 int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from);
 int ws_tx_send_run(struct ws_ctx *ctx, struct page_frag *pfrag, u32 len,
 		   bool more);
 int ws_tx_send_small(struct ws_ctx *ctx, struct ws_hdr *hdr,
 		     struct iov_iter *from, bool more);
 int ws_tx_push(struct ws_ctx *ctx, bool more);
-u32 ws_tx_end(const struct ws_ctx *ctx);
+u32 ws_tx_end(struct ws_ctx *ctx);
 
 /* ws_tx_flush.c */
 int ws_tx_flush(struct ws_ctx *ctx);

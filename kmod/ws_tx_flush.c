@@ -3,24 +3,23 @@
  * What the kernel sends on its own account, PONG, PING, Close and FIN, behind
  * what is left of a frame that is under way.
  *
- * All of it in process context with the socket lock.
+ * All of it with the socket lock: on TCP in any context, on kTLS in process
+ * context.
  */
 #include "ws.h"
 
 static int push_control(struct ws_ctx *ctx, u8 opcode, void *data, u8 len)
 {
 	struct ws_hdr hdr = { .opcode = opcode, .fin = true, .len = len };
-	struct kvec kv = { .iov_base = data, .iov_len = len };
-	struct iov_iter from;
 	int err;
 
-	iov_iter_kvec(&from, WRITE, &kv, 1, len);
-	err = ws_tx_build(ctx, &hdr, &from);
+	err = ws_tx_build_control(ctx, &hdr, data);
 	if (err)
 		return err;
 	if (opcode != WS_OP_PONG)
 		ctx->time.end = ws_tx_end(ctx);
-	return ws_tx_push(ctx, false);
+	/* Of many PONGs only the last is worth a segment of its own. */
+	return ws_tx_push(ctx, opcode == WS_OP_PONG && ctx->tx.npong > 1);
 }
 
 static int push_pong(struct ws_ctx *ctx)
@@ -32,7 +31,7 @@ static int push_pong(struct ws_ctx *ctx)
 	err = push_control(ctx, WS_OP_PONG, pong->data, pong->len);
 	if (err == -ENOMEM)
 		return -EAGAIN;
-	ws_ctrl_pong_done(tx);
+	ws_ctrl_pong_done(ctx);
 	ctx->info.tx_pongs++;
 	ws_stats_inc(ctx, WS_MIB_TX_PONG);
 	return err;
@@ -104,7 +103,7 @@ void ws_tx_wake(struct ws_ctx *ctx)
  * @ctx: the socket
  *
  * Does not wait for room in the send buffer; what is left goes with the next
- * call, at the latest from ws_ctrl_run().
+ * call, at the latest when TCP has room again.
  *
  * Return: 0 when nothing is left, -EAGAIN, or the error of a dead connection.
  */
@@ -153,7 +152,7 @@ int ws_tx_flush(struct ws_ctx *ctx)
  */
 void ws_tx_abort(struct ws_ctx *ctx)
 {
-	ws_tx_free(&ctx->tx);
+	ws_tx_free(ctx);
 	ws_ctrl_free(ctx);
 	if (ctx->tx.close == WS_CLOSE_WANTED)
 		ctx->tx.close = WS_CLOSE_SENT;

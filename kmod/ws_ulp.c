@@ -12,7 +12,7 @@
  * when the TCP socket dies, which may be inside ws_ulp_end(); ours, through
  * the owner of proto_ops, is given back by the socket layer after
  * ops->release() has returned. So no system call is in our code without one;
- * and ws_ulp_exit() waits for the work, which closes what lingers. On top of
+ * and ws_ulp_exit() waits for the works that close what lingers. On top of
  * kTLS, which is the ULP then, a third stands in for the first.
  */
 #include <linux/module.h>
@@ -20,7 +20,7 @@
 
 #include "ws.h"
 
-/* IPv4 and IPv6, with and without kTLS, and as many that nobody thought of. */
+/* IPv4 and IPv6, with and without kTLS, and room for as many others. */
 #define WS_SLOTS	8
 
 /* Of its own, because kmalloc() would round up to twice the size. */
@@ -53,6 +53,8 @@ static void fill_slot(struct ws_slot *slot, const struct ws_lower *lower)
 	slot->prot.setsockopt = ws_setsockopt;
 	slot->prot.getsockopt = ws_getsockopt;
 	slot->prot.ioctl = ws_compat_ioctl;
+	if (!lower->tls)
+		slot->prot.release_cb = ws_ctrl_release_cb;
 	slot->prot.splice_eof = ws_splice_eof;
 	slot->prot.bpf_bypass_getsockopt = NULL;
 
@@ -169,7 +171,7 @@ static void init_ctx(struct ws_ctx *ctx, struct sock *sk,
 	ctx->sk = sk;
 	ctx->slot = slot;
 	ctx->mibs = ws_stats_of(sk);
-	ws_sched_attach(ctx);
+	ws_timer_init(ctx);
 	if (cfg)
 		ws_config_set(ctx, cfg);
 	else
@@ -178,8 +180,8 @@ static void init_ctx(struct ws_ctx *ctx, struct sock *sk,
 	if (!ctx->tls)
 		rx->copied = tcp_sk(sk)->copied_seq;
 	rx->base = rx->copied;
-	rx->scan.seq = rx->copied;
-	rx->head.seq = rx->copied;
+	rx->scan.seq = rx->base;
+	rx->head.seq = rx->base;
 	rx->grown = sk->sk_rcvbuf / 8;
 }
 
@@ -191,7 +193,7 @@ static struct ws_ctx *create_ctx(struct sock *sk, const struct ws_slot *slot,
 	if (!ctx)
 		return NULL;
 	if (slot->lower.tls) {
-		ctx->tls = ws_tls_create(ctx);
+		ctx->tls = ws_tls_create(ctx, sk);
 		if (!ctx->tls) {
 			kmem_cache_free(ctx_cache, ctx);
 			return NULL;
@@ -207,7 +209,7 @@ static void free_ctx(struct ws_ctx *ctx)
 		ws_tls_purge(ctx);
 		ws_tls_put(ctx->tls);
 	}
-	kfree(ctx->rx.prefix);
+	ws_lower_drop_prefix(ctx);
 	kmem_cache_free(ctx_cache, ctx);
 }
 
@@ -256,8 +258,9 @@ int ws_ulp_attach(struct sock *sk, const struct ws_config *cfg)
 		sk->sk_data_ready = ws_rx_data_ready;
 	}
 	sk->sk_write_space = ws_ctrl_write_space;
-	WRITE_ONCE(sk->sk_prot, (struct proto *)&slot->prot);
-	WRITE_ONCE(sk->sk_socket->ops, &slot->ops);
+	/* Callers without a lock find sk_user_data behind the tables. */
+	smp_store_release(&sk->sk_prot, (struct proto *)&slot->prot);
+	smp_store_release(&sk->sk_socket->ops, &slot->ops);
 	write_unlock_bh(&sk->sk_callback_lock);
 
 	/* Urgent bytes are part of the stream; every byte must be told of. */
@@ -286,7 +289,7 @@ static int ws_disconnect(struct sock *sk, int flags)
  * What was accepted from the application must not be lost because the send
  * buffer is full: let TCP have it and go on in the background, as it does
  * with its own. At most a frame and WS_PONG_MAX PONGs. What there is no memory
- * for the work tries again, and still finds room for it then.
+ * for the timer tries again, and still finds room for it then.
  */
 static void flush_for_close(struct ws_ctx *ctx)
 {
@@ -322,6 +325,29 @@ static bool asks_for_rst(const struct sock *sk)
 	return sock_flag(sk, SOCK_LINGER) && !sk->sk_lingertime;
 }
 
+/*
+ * sk_data_ready between ws_ulp_end() and TCP's close(), which answers bytes that
+ * it finds unread by RST: that would overtake the Close.
+ */
+static void drop_data_ready(struct sock *sk)
+{
+	tcp_read_done(sk, tcp_inq(sk));
+}
+
+/* As TCP's own close(), but what comes until it has the lock is dropped. */
+static void close_lower(struct sock *sk, const struct ws_lower *lower,
+			long timeout, bool drop)
+{
+	sock_hold(sk);
+	lower->prot->close(sk, timeout);
+	if (drop) {
+		write_lock_bh(&sk->sk_callback_lock);
+		sk->sk_data_ready = lower->data_ready;
+		write_unlock_bh(&sk->sk_callback_lock);
+	}
+	sock_put(sk);
+}
+
 /**
  * ws_ulp_end() - give the socket back to TCP and close it
  * @ctx: the socket, which has no file any more or is about to lose it; freed
@@ -334,12 +360,13 @@ void ws_ulp_end(struct ws_ctx *ctx, long timeout)
 	const struct ws_slot *slot = ctx->slot;
 	struct sock *sk = ctx->sk;
 	struct ws_tls *tls = ctx->tls;
-	bool in_work = ws_linger_detached(ctx);
+	bool drop;
 
 	/* The peer must not take the end of a cut frame for an orderly one. */
 	if (ctx->tx.cut)
 		ask_for_rst(ctx);
 	ws_tx_abort(ctx);
+	drop = !tls && !asks_for_rst(sk);
 	/* Unread bytes would make TCP send RST, which overtakes the Close. */
 	if (!asks_for_rst(sk))
 		ws_lower_end_read(ctx);
@@ -352,9 +379,10 @@ void ws_ulp_end(struct ws_ctx *ctx, long timeout)
 	if (tls)
 		ws_tls_unhook(ctx);
 	else
-		sk->sk_data_ready = ctx->slot->lower.data_ready;
-	sk->sk_write_space = ctx->slot->lower.write_space;
-	sk->sk_state_change = ctx->slot->lower.state_change;
+		sk->sk_data_ready = drop ? drop_data_ready :
+					   slot->lower.data_ready;
+	sk->sk_write_space = slot->lower.write_space;
+	sk->sk_state_change = slot->lower.state_change;
 	WRITE_ONCE(sk->sk_prot, slot->lower.prot);
 	rcu_assign_sk_user_data(sk, NULL);
 	write_unlock_bh(&sk->sk_callback_lock);
@@ -362,10 +390,14 @@ void ws_ulp_end(struct ws_ctx *ctx, long timeout)
 		release_sock(sk);
 	ws_unlock(ctx);
 
-	/* All callbacks that make it due are gone, see ws_ctrl_write_space(). */
-	ws_sched_stop(ctx, in_work);
+	/* All that arms the timer or queues the work is gone, but for these two. */
+	ws_timer_stop(ctx);
+	if (tls) {
+		cancel_work_sync(&tls->work);
+		ws_timer_stop(ctx);
+	}
 	free_ctx(ctx);
-	slot->lower.prot->close(sk, timeout);
+	close_lower(sk, &slot->lower, timeout, drop);
 	/* The owner of our ops is put for us; this one was its predecessor. */
 	module_put(slot->lower.ops->owner);
 	if (tls)
@@ -373,7 +405,7 @@ void ws_ulp_end(struct ws_ctx *ctx, long timeout)
 }
 
 /* The work may end it while the lock is let go. */
-static void let_go(struct ws_ctx *ctx)
+static void detach(struct ws_ctx *ctx)
 {
 	struct ws_tls *tls = ctx->tls;
 	struct sock *sk = ctx->sk;
@@ -391,25 +423,41 @@ static void let_go(struct ws_ctx *ctx)
 	sock_put(sk);
 }
 
+/*
+ * Another user of the kernel has put its own sk_user_data in place of ours: the
+ * context cannot be found any more. What it holds stays, and the module with it.
+ */
+static void close_lost(struct sock *sk, long timeout)
+{
+	const struct ws_slot *slot = ws_slot_get(sk);
+
+	__module_get(THIS_MODULE);
+	lock_sock(sk);
+	WRITE_ONCE(sk->sk_prot, slot->lower.prot);
+	release_sock(sk);
+	slot->lower.prot->close(sk, timeout);
+}
+
 static void ws_close(struct sock *sk, long timeout)
 {
 	struct ws_ctx *ctx = ws_ctx_get(sk);
 
+	if (unlikely(!ctx)) {
+		close_lost(sk, timeout);
+		return;
+	}
 	ws_lock(ctx);
 	ws_stats_add(ctx, WS_MIB_CURR, -1);
-	/* The work was about to reset it. */
-	if (ctx->time.dead)
-		ask_for_rst(ctx);
 	if (!asks_for_rst(sk)) {
 		ws_rx_start(ctx);
-		ws_rx_scan_rest(ctx);
+		ws_rx_scan_all(ctx);
 		flush_for_close(ctx);
 	}
 	if (!asks_for_rst(sk) && ws_linger_start(ctx)) {
 		if (timeout)
 			timeout = ws_linger_wait(ctx, timeout);
 		if (!ws_linger_over(ctx)) {
-			let_go(ctx);
+			detach(ctx);
 			return;
 		}
 	}
@@ -429,22 +477,22 @@ int __init ws_ulp_init(void)
 	ctx_cache = KMEM_CACHE(ws_ctx, SLAB_ACCOUNT);
 	if (!ctx_cache)
 		return -ENOMEM;
-	err = ws_sched_init();
+	err = ws_account_init();
 	if (err)
-		goto no_sched;
+		goto err_destroy_cache;
 	err = tcp_register_ulp(&ws_ulp_ops);
 	if (err)
-		goto no_ulp;
+		goto err_exit_account;
 	err = ws_attach_init();
 	if (err)
-		goto no_attach;
+		goto err_unregister_ulp;
 	return 0;
 
-no_attach:
+err_unregister_ulp:
 	tcp_unregister_ulp(&ws_ulp_ops);
-no_ulp:
-	ws_sched_exit();
-no_sched:
+err_exit_account:
+	ws_account_exit();
+err_destroy_cache:
 	kmem_cache_destroy(ctx_cache);
 	return err;
 }
@@ -454,7 +502,8 @@ void ws_ulp_exit(void)
 {
 	ws_attach_exit();
 	tcp_unregister_ulp(&ws_ulp_ops);
-	ws_sched_exit();
+	ws_account_exit();
+	ws_tx_exit();
 	kmem_cache_destroy(ctx_cache);
 	while (nslots) {
 		const struct ws_slot *slot = slots[--nslots];

@@ -4,7 +4,7 @@
  * form of it. The frame's header is a run of our own, the payload's runs are
  * pages of others, each with a reference. Only the server role can do it, as a
  * client must mask; there, and where the route or the memory does not allow
- * it, the payload is copied, and who wanted to be told is told so.
+ * it, the payload is copied, and the completion reports a copy.
  *
  * All pages of a frame are held before its header reaches TCP, so a bad
  * pointer tears no frame. A number is taken for MSG_ZEROCOPY only when the
@@ -53,6 +53,8 @@ static void zc_state_change(struct sock *sk)
 {
 	struct ws_ctx *ctx = ws_ctx_get(sk);
 
+	if (unlikely(!ctx))
+		return;
 	ws_ctrl_kick(ctx);
 	ctx->slot->lower.state_change(sk);
 }
@@ -164,7 +166,7 @@ static int take_pages(struct ws_tx *tx, struct iov_iter *from, size_t want)
 
 /*
  * The next page is about to come, says the flag; but if reading it fails, it
- * does not. Then the work sends what there is.
+ * does not. Then the timer sends what there is.
  */
 static void hold(struct ws_ctx *ctx, const struct ws_hdr *hdr)
 {
@@ -175,7 +177,7 @@ static void hold(struct ws_ctx *ctx, const struct ws_hdr *hdr)
 	WRITE_ONCE(tx->nseg, 0);
 	/* To poll() it may have looked as if the frame were under way. */
 	ws_tx_wake(ctx);
-	ws_sched_by(ctx, WS_ZC_HOLD);
+	ws_timer_by(ctx, WS_ZC_HOLD);
 }
 
 /**
@@ -245,7 +247,7 @@ int ws_zc_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from,
 			err = -ENOBUFS;
 	}
 	if (err) {
-		ws_tx_free(tx);
+		ws_tx_free(ctx);
 		return err;
 	}
 	if (zc->uarg && zc->pages) {
@@ -320,6 +322,8 @@ int ws_zc_sendpage(struct sock *sk, struct page *page, int offset, size_t size,
 	struct msghdr msg = { .msg_flags = flags | WS_COMPAT_MSG_PAGES };
 	bool grown = false;
 
+	if (unlikely(!ctx))
+		return -EBADFD;
 	ws_lock(ctx);
 	if (!can_refer(ctx) || !sendpage_ok(page)) {
 		ws_unlock(ctx);

@@ -9,6 +9,7 @@
 #include <asm/ioctls.h>
 #include <linux/bvec.h>
 #include <linux/highmem.h>
+#include <linux/netdevice.h>
 #include <linux/skbuff.h>
 #include <linux/sockios.h>
 #include <linux/uio.h>
@@ -19,8 +20,8 @@
 struct proto *ws_lower_prot(const struct sock *sk);
 
 /*
- * Hand runs of pages to TCP by reference. Needs the socket lock, may sleep for
- * memory, never waits for room in the send buffer. @more is MSG_MORE of the
+ * Hand runs of pages to TCP by reference. Needs the socket lock, sleeps for
+ * memory if sk_allocation allows it, never waits for room in the send buffer. @more is MSG_MORE of the
  * caller. Unless they are @shared the pages are never written again, and a
  * receiver on loopback may have them.
  *
@@ -33,8 +34,14 @@ static inline int ws_compat_tcp_send_pages(struct sock *sk, struct bio_vec *bv,
 	int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0) |
 		    (shared ? 0 : MSG_NO_SHARED_FRAGS);
 #ifdef WS_HAVE_SENDPAGE
+	struct msghdr msg = { .msg_flags = flags };
 	int done = 0;
 
+	/* There tcp_sendpage_locked() would copy, and sleep. */
+	if (unlikely(!(sk->sk_route_caps & NETIF_F_SG))) {
+		iov_iter_bvec(&msg.msg_iter, WRITE, bv, n, len);
+		return tcp_sendmsg_locked(sk, &msg, len);
+	}
 	for (; n; n--, bv++) {
 		int notlast = n > 1 ? MSG_MORE | MSG_SENDPAGE_NOTLAST : 0;
 		int ret = tcp_sendpage_locked(sk, bv->bv_page, bv->bv_offset,
@@ -138,14 +145,9 @@ static inline void ws_compat_set_sendpage(struct proto *prot,
 {
 #ifdef WS_HAVE_SENDPAGE
 	prot->sendpage = ws_zc_sendpage;
-	/*
-	 * Not ops->sendmsg_locked: tcp_sendpage_locked() falls back to it for
-	 * routes without scatter-gather.
-	 */
 	ops->sendpage_locked = NULL;
-#else
-	ops->sendmsg_locked = NULL;
 #endif
+	ops->sendmsg_locked = NULL;
 }
 
 /* proto.recvmsg: ours has the older form, with @addr_len, everywhere. */
@@ -260,13 +262,13 @@ static inline void ws_compat_frag_unmap(const u8 *p)
 	kunmap_local(p);
 }
 
-/* Stop a timer, and wait until it does not run. */
-static inline void ws_compat_timer_stop(struct timer_list *timer)
+/* The memory cgroup that a socket's buffers are charged to; only to compare. */
+static inline const void *ws_compat_sk_memcg(const struct sock *sk)
 {
-#ifdef WS_HAVE_TIMER_DELETE
-	timer_delete_sync(timer);
+#ifdef CONFIG_MEMCG
+	return sk->sk_memcg;
 #else
-	del_timer_sync(timer);
+	return NULL;
 #endif
 }
 

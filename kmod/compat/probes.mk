@@ -12,8 +12,6 @@ ccflags-y += $(call ws-probe,linux/net.h,sendpage_locked,WS_HAVE_SENDPAGE)
 ccflags-y += $(call ws-probe,net/sock.h,int .karg.;,WS_HAVE_IOCTL_KARG)
 # proto.recvmsg reports the address length
 ccflags-y += $(call ws-probe,net/sock.h,int flags. int .addr_len.;,WS_HAVE_ADDR_LEN)
-# the function that waits for a timer has its new name
-ccflags-y += $(call ws-probe,linux/timer.h,int timer_delete_sync,WS_HAVE_TIMER_DELETE)
 # buffers whose bytes the CPU cannot read
 ccflags-y += $(call ws-probe,linux/skbuff.h,skb_frags_readable,WS_HAVE_UNREADABLE)
 # iov_iter names its current segment

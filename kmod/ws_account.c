@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Accounts: limits and workqueues are per user and memory cgroup, so that one
+ * user's sockets neither use up another's share nor stand in another's queue. A
+ * network namespace gives nobody a new one.
+ *
+ * Sockets that need neither, which are most, have no account.
+ */
+#include <linux/cred.h>
+#include <linux/hashtable.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+#include <net/sock.h>
+
+#include "ws_account.h"
+#include "compat/compat.h"
+
+/*
+ * Works of an account that run at a time. On kTLS each may sleep for as long as
+ * its own user keeps a socket locked.
+ */
+#define ACCOUNT_WORKS	32
+
+static DEFINE_MUTEX(accounts_mutex);	/* guards accounts and their refs */
+static DEFINE_HASHTABLE(accounts, 6);
+
+/* Works that do not sleep for a user, and the end of accounts. */
+static struct workqueue_struct *common_wq;
+
+static void free_account(struct work_struct *work)
+{
+	struct ws_account *account = container_of(work, struct ws_account,
+						  free);
+
+	if (account->wq)
+		destroy_workqueue(account->wq);
+	kfree(account);
+}
+
+static struct ws_account *find_account(kuid_t uid, const void *memcg)
+{
+	struct ws_account *account;
+
+	hash_for_each_possible(accounts, account, node, __kuid_val(uid))
+		if (uid_eq(account->uid, uid) && account->memcg == memcg)
+			return account;
+	return NULL;
+}
+
+static struct ws_account *create_account(kuid_t uid, const void *memcg)
+{
+	struct ws_account *account = kzalloc(sizeof(*account),
+					     GFP_KERNEL_ACCOUNT);
+
+	if (!account)
+		return NULL;
+	account->uid = uid;
+	account->memcg = memcg;
+	INIT_WORK(&account->free, free_account);
+	hash_add(accounts, &account->node, __kuid_val(uid));
+	return account;
+}
+
+static void drop_account(struct ws_account *account)
+{
+	if (--account->refs)
+		return;
+	hash_del(&account->node);
+	queue_work(common_wq, &account->free);
+}
+
+/**
+ * ws_account_get() - the account that a socket's limits count for
+ * @sk: the socket
+ * @queue: works of kTLS will be queued
+ *
+ * Process context; sleeps. May have the socket lock, which the accounts' mutex
+ * is inside of.
+ *
+ * Return: with a reference, or NULL if there is no memory.
+ */
+struct ws_account *ws_account_get(struct sock *sk, bool queue)
+{
+	const void *memcg = ws_compat_sk_memcg(sk);
+	struct ws_account *account;
+	kuid_t uid = sk->sk_uid;
+
+	mutex_lock(&accounts_mutex);
+	account = find_account(uid, memcg) ?: create_account(uid, memcg);
+	if (account) {
+		account->refs++;
+		if (queue && !account->wq)
+			account->wq = alloc_workqueue("ws-%u", WQ_UNBOUND,
+						      ACCOUNT_WORKS,
+						      __kuid_val(uid));
+		if (queue && !account->wq) {
+			drop_account(account);
+			account = NULL;
+		}
+	}
+	mutex_unlock(&accounts_mutex);
+	return account;
+}
+
+/**
+ * ws_account_put() - give a reference back
+ * @account: may be freed, later
+ *
+ * Process context; sleeps.
+ */
+void ws_account_put(struct ws_account *account)
+{
+	mutex_lock(&accounts_mutex);
+	drop_account(account);
+	mutex_unlock(&accounts_mutex);
+}
+
+/**
+ * ws_account_run() - queue a work that does not sleep for its user
+ * @work: which; what it belongs to keeps the module
+ */
+void ws_account_run(struct work_struct *work)
+{
+	queue_work(common_wq, work);
+}
+
+/**
+ * ws_account_init() - when the module is loaded
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int ws_account_init(void)
+{
+	common_wq = alloc_workqueue("ws", WQ_UNBOUND, WQ_MAX_ACTIVE);
+	return common_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * ws_account_exit() - when there is no socket any more
+ *
+ * Waits for works that end the last ones.
+ */
+void ws_account_exit(void)
+{
+	destroy_workqueue(common_wq);
+}
