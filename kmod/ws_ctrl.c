@@ -134,7 +134,7 @@ bool ws_ctrl_pending(const struct ws_ctx *ctx)
 {
 	const struct ws_tx *tx = &ctx->tx;
 
-	return READ_ONCE(ctx->rx.cramped) || READ_ONCE(tx->nseg) ||
+	return ctx->rx.cramped || READ_ONCE(tx->nseg) ||
 	       READ_ONCE(tx->npong) ||
 	       READ_ONCE(ctx->time.ping) == WS_PING_WANTED ||
 	       READ_ONCE(tx->close) == WS_CLOSE_WANTED ||
@@ -157,7 +157,7 @@ static void send_waiting(struct ws_ctx *ctx)
 		tx->polled = false;
 		ws_tx_wake(ctx);
 	}
-	if (ctx->linger)
+	if (ctx->lingers)
 		ws_linger_check(ctx);
 }
 
@@ -173,11 +173,11 @@ void ws_ctrl_run(struct ws_ctx *ctx)
 {
 	u32 next = WS_TIME_NEVER;
 
-	if (ctx->rx.wanted)
+	if (ctx->wanted)
 		ws_rx_begin(ctx);
 	if (ctx->tls)
 		ws_tls_pull(ctx);
-	if (ctx->rx.lazy && ctx->linger)
+	if (ctx->rx.lazy && ctx->lingers)
 		ws_linger_arrived(ctx);
 	else if (ctx->rx.lazy && !ctx->rx.complete)
 		ws_rx_arrived(ctx);

@@ -85,12 +85,9 @@ enum ws_stop {
  * @utf8: ws_utf8() state of the text message open at @scan
  * @stop: &enum ws_stop
  * @rule: &enum ws_rule for WS_STOP_FAULT
- * @grown: the receive buffer was made large enough for so many bytes
  * @opened: since when @open is set, in tcp_jiffies32
  * @growing: ws_lower_grow() is at work
  * @cramped: ws_rx_relieve() found no memory and must be tried again
- * @wanted: poll() asked for the parser to be started
- * @started: the parser runs; before that the role may still change
  * @open: a frame or a message has begun and is not complete
  * @lazy: bytes beyond @scan have not been scanned: a reader of many messages
  *	will do it, or WS_SCAN_BUDGET was used up
@@ -114,18 +111,15 @@ struct ws_rx {
 	u32 copied;
 	u32 complete;
 	u32 payload;
-	u32 grown;
 	u32 opened;
 	u8 utf8;
 	u8 stop;
 	u8 rule;
-	bool growing;
-	bool cramped;
-	bool wanted;
-	bool started;
-	bool open;
-	bool lazy;
-	bool fresh;
+	u8 growing:1;
+	u8 cramped:1;
+	u8 open:1;
+	u8 lazy:1;
+	u8 fresh:1;
 };
 
 /**
@@ -158,7 +152,6 @@ struct ws_pong;
  * @fin: WS_FIN_*
  * @busy: a sendmsg() sleeps that must be the next to send: it waits for room,
  *	or is between two frames of its message
- * @waiters: how many wait for @busy to end
  * @large: see @frame
  * @shared: the payload's pages may change, as their owner likes
  * @gather: how many runs a frame has that is still to grow, see
@@ -169,7 +162,7 @@ struct ws_pong;
  *	backlog and then calls ws_ctrl_release_cb()
  * @polled: poll() found @nseg or @busy set while the socket was owned, and
  *	needs a wake-up if neither is set when the owner releases the lock
- * @charged: bytes of the frame under way that are charged to the socket
+ * @charged: what is left of the frame under way is charged to the socket
  */
 struct ws_tx {
 	union {
@@ -177,9 +170,7 @@ struct ws_tx {
 		struct ws_frame *frame;
 	};
 	struct ws_pong *pong;
-	unsigned int waiters;
 	u32 rec_left;
-	u32 charged;
 	u16 close_code;
 	u8 nseg;
 	u8 cur;
@@ -187,15 +178,16 @@ struct ws_tx {
 	u8 rsv;
 	u8 rec_pad:3;
 	u8 rec_end:1;
+	u8 large:1;
+	u8 shared:1;
+	u8 charged:1;
+	u8 cut:1;
 	u8 npong;
 	u8 close;
 	u8 fin;
 	u8 gather;
 	u8 gather_op;
-	bool large;
-	bool shared;
 	bool busy;
-	bool cut;
 	bool sending;
 	bool polled;
 };
@@ -299,13 +291,19 @@ struct ws_settings {
 	u8 rsv;
 } __packed __aligned(4);
 
-/* What WS_INFO is made from, by the names of struct ws_info. */
+/*
+ * What WS_INFO is made from, by the names of struct ws_info. A socket that
+ * lingers has no more calls to count.
+ */
 struct ws_count {
 	u64 rx_messages;
 	u64 rx_bytes;
 	u64 tx_messages;
 	u64 tx_bytes;
-	u64 rx_calls;
+	union {
+		u64 rx_calls;
+		struct ws_linger *linger;
+	};
 	u64 tx_calls;
 	u32 rx_pings;
 	u32 tx_pongs;
@@ -321,10 +319,11 @@ struct ws_count {
  * @sk: the socket; it does not outlive this structure's callbacks
  * @slot: the protocol tables in use and those below them
  * @tls: what is needed on top of kTLS, NULL on top of TCP
- * @mibs: counters of the network namespace
- * @linger: state of a socket that lingers after close(), or NULL
  * @timer: runs ws_ctrl_run(); while pending it has a reference on @sk
+ * @started: the parser runs; before that the role may still change
+ * @wanted: poll() asked for the parser to be started
  * @due: the lock owner is to run ws_ctrl_run() when it releases the lock
+ * @lingers: after close() only ws_linger.c reads, which has set @info.linger
  * @rx: the receiving direction
  * @tx: the sending direction
  * @time: keepalive and limits
@@ -337,14 +336,13 @@ struct ws_count {
  *  ==================  =========================  ========================
  *  field               written                    read
  *  ==================  =========================  ========================
- *  sk, slot, tls,      at attach                  freely
- *  mibs
+ *  sk, slot, tls       at attach                  freely
  *  rx, tx, time, cfg,  the socket lock: by its    the same; poll() reads
- *  info, linger        owner, or in softirq with  rx.complete, rx.stop,
- *                      bh_lock_sock() and no      rx.payload, rx.started,
+ *  info, lingers,      owner, or in softirq with  rx.complete, rx.stop,
+ *  started             bh_lock_sock() and no      rx.payload, started,
  *                      owner                      tx.nseg and tx.busy
  *                                                 without, as hints
- *  due, rx.wanted,     the same, or with          the same
+ *  due, wanted,        the same, or with          the same
  *  tx.polled           bh_lock_sock() while the
  *                      socket is owned
  *  timer               any of these               its handler: bh_lock_sock()
@@ -360,15 +358,16 @@ struct ws_ctx {
 	struct sock *sk;
 	const struct ws_slot *slot;
 	struct ws_tls *tls;
-	struct ws_mibs __percpu *mibs;
-	struct ws_linger *linger;
 	struct timer_list timer;
 	struct ws_rx rx;
 	struct ws_tx tx;
 	struct ws_time time;
 	struct ws_settings cfg;
-	struct ws_count info;
+	bool started;
+	bool wanted;
 	bool due;
+	bool lingers;
+	struct ws_count info;
 };
 
 /**

@@ -119,7 +119,7 @@ static void end_linger(struct work_struct *work)
  */
 void ws_linger_check(struct ws_ctx *ctx)
 {
-	struct ws_linger *linger = ctx->linger;
+	struct ws_linger *linger = ctx->info.linger;
 	bool over = ws_linger_over(ctx);
 
 	if (linger->ended || (!over && ws_linger_left(ctx)))
@@ -218,17 +218,20 @@ err_free:
  */
 bool ws_linger_start(struct ws_ctx *ctx)
 {
+	struct ws_linger *linger;
 	struct sock *sk = ctx->sk;
 
 	throw_away(ctx);
 	ws_tx_flush(ctx);
 	if (ws_linger_over(ctx))
 		return false;
-	ctx->linger = create_linger(ctx);
-	if (!ctx->linger) {
+	linger = create_linger(ctx);
+	if (!linger) {
 		ws_stats_inc(ctx, WS_MIB_LINGER_DROPPED);
 		return false;
 	}
+	ctx->info.linger = linger;
+	ctx->lingers = true;
 	ws_stats_inc(ctx, WS_MIB_LINGER);
 	ctx->time.asked = tcp_jiffies32;
 
@@ -280,7 +283,7 @@ long ws_linger_wait(struct ws_ctx *ctx, long timeout)
  */
 void ws_linger_detach(struct ws_ctx *ctx)
 {
-	struct ws_linger *linger = ctx->linger;
+	struct ws_linger *linger = ctx->info.linger;
 	struct sock *sk = ctx->sk;
 
 	/* Softirq context may be about to look at the socket that goes. */
@@ -304,11 +307,11 @@ void ws_linger_detach(struct ws_ctx *ctx)
  */
 void ws_linger_stop(struct ws_ctx *ctx)
 {
-	struct ws_linger *linger = ctx->linger;
+	struct ws_linger *linger = ctx->info.linger;
 
-	if (!linger)
+	if (!ctx->lingers)
 		return;
-	ctx->linger = NULL;
+	ctx->lingers = false;
 	ws_stats_add(ctx, WS_MIB_LINGER, -1);
 	atomic_dec(&linger->account->lingering);
 	ws_account_put(linger->account);

@@ -309,18 +309,16 @@ static __always_inline void read_done(struct ws_ctx *ctx, u32 len)
 void ws_lower_grow(struct ws_ctx *ctx, u64 len)
 {
 	u64 most = min(len, max_t(u64, ctx->info.rx_bytes, GROW_MIN));
-	u32 grown = ctx->rx.grown;
 	struct sock *sk = ctx->sk;
 
-	if (most <= grown || (most < len && most < grown + grown / 2))
-		return;
-	ctx->rx.grown = min_t(u64, most, U32_MAX);
 	if (ctx->tls) {
 		ws_tls_grow(ctx, most);
 		return;
 	}
-	if (!ctx->slot->lower.ops->set_rcvlowat ||
-	    (sk->sk_userlocks & SOCK_RCVBUF_LOCK))
+	/* Half of the buffer is for what TCP needs beside the bytes. */
+	if (most <= sk->sk_rcvbuf / 2 ||
+	    (sk->sk_userlocks & SOCK_RCVBUF_LOCK) ||
+	    !ctx->slot->lower.ops->set_rcvlowat)
 		return;
 	most += 2 * tcp_sk(sk)->advmss;
 	/* It calls sk_data_ready, from which we may have come. */

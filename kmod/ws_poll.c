@@ -64,15 +64,16 @@ __poll_t ws_poll(struct file *file, struct socket *sock,
 {
 	struct sock *sk = sock->sk;
 	struct ws_ctx *ctx = ws_ctx_get(sk);
-	const struct ws_rx *rx = ctx ? &ctx->rx : NULL;
+	const struct ws_rx *rx;
 	bool readable, ordinary;
 	__poll_t mask;
 
 	/* The order of attach: the tables may be seen before sk_user_data. */
 	if (unlikely(!ctx))
 		return ws_slot_of(sock)->lower.ops->poll(file, sock, wait);
+	rx = &ctx->rx;
 	sock_poll_wait(file, sock, wait);
-	if (unlikely(!READ_ONCE(rx->started)))
+	if (unlikely(!READ_ONCE(ctx->started)))
 		ws_rx_want(ctx);
 	mask = EPOLLOUT | EPOLLWRNORM;
 	ordinary = is_ordinary(ctx);

@@ -367,7 +367,7 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 		return -EINVAL;
 
 	ws_lock(ctx);
-	if (unlikely(!ctx->rx.started))
+	if (unlikely(!ctx->started))
 		ws_rx_start(ctx);
 	ret = 1;
 	if (!recv_one(ctx, msg, flags, &got))

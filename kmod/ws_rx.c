@@ -377,12 +377,12 @@ static void scan_end(struct ws_ctx *ctx, u32 end)
 	struct ws_rx *rx = &ctx->rx;
 
 	if (rx->scan.frame || rx->scan.opcode || rx->scan.seq != end) {
-		if (ws_lower_done(ctx) && !ctx->linger &&
+		if (ws_lower_done(ctx) && !ctx->lingers &&
 		    !(ctx->tls && ctx->tls->over == WS_TLS_BROKEN))
 			ws_rx_fault(ctx, WS_RULE_TRUNCATED);
 		if (!rx->open)
 			ws_timer_opened(ctx);
-		if (ws_rx_parked(ctx) && !ctx->linger)
+		if (ws_rx_parked(ctx) && !ctx->lingers)
 			ws_timer_parked(ctx);
 	}
 	if (rx->scan.left)

@@ -13,7 +13,7 @@ static bool may_be_lazy(const struct ws_ctx *ctx)
 	const struct ws_rx *rx = &ctx->rx;
 
 	return WS_PLAIN && ctx->cfg.flags & (WS_F_RECORDS | WS_F_BATCH) &&
-	       !rx->complete && !ctx->linger && !ctx->tls &&
+	       !rx->complete && !ctx->lingers && !ctx->tls &&
 	       !sock_flag(ctx->sk, SOCK_DONE) && !ws_timer_watches(ctx);
 }
 
@@ -27,13 +27,11 @@ static bool may_be_lazy(const struct ws_ctx *ctx)
  */
 void ws_rx_begin(struct ws_ctx *ctx)
 {
-	struct ws_rx *rx = &ctx->rx;
-
 	ws_owned_by_me(ctx);
-	rx->wanted = false;
-	if (rx->started)
+	ctx->wanted = false;
+	if (ctx->started)
 		return;
-	WRITE_ONCE(rx->started, true);
+	WRITE_ONCE(ctx->started, true);
 	ws_timer_start(ctx);
 	ws_rx_scan(ctx);
 	ws_tls_tell(ctx);
@@ -50,7 +48,7 @@ void ws_rx_begin(struct ws_ctx *ctx)
  */
 void ws_rx_start(struct ws_ctx *ctx)
 {
-	if (likely(ctx->rx.started))
+	if (likely(ctx->started))
 		return;
 	ws_rx_begin(ctx);
 	ws_ctrl_now(ctx);
@@ -69,7 +67,7 @@ void ws_rx_want(struct ws_ctx *ctx)
 	struct sock *sk = ctx->sk;
 
 	spin_lock_bh(&sk->sk_lock.slock);
-	WRITE_ONCE(ctx->rx.wanted, true);
+	WRITE_ONCE(ctx->wanted, true);
 	ws_ctrl_now(ctx);
 	spin_unlock_bh(&sk->sk_lock.slock);
 }
@@ -163,7 +161,7 @@ void ws_rx_data_ready(struct sock *sk)
 
 	if (unlikely(!ctx))
 		return;
-	if (unlikely(!ctx->rx.started)) {
+	if (unlikely(!ctx->started)) {
 		ctx->slot->lower.data_ready(sk);
 		return;
 	}

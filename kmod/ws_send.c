@@ -107,11 +107,9 @@ static int tx_sleep(struct ws_ctx *ctx, bool mine, long *timeo)
 		return sock_intr_errno(*timeo);
 
 	add_wait_queue(sk_sleep(sk), &wait);
-	ctx->tx.waiters++;
 	ws_wait_event(ctx, &rest, tx_state(ctx) ||
 		      (mine ? !lack && sk_stream_memory_free(sk) :
 			      !READ_ONCE(ctx->tx.busy)), &wait);
-	ctx->tx.waiters--;
 	remove_wait_queue(sk_sleep(sk), &wait);
 	if (*timeo != MAX_SCHEDULE_TIMEOUT)
 		*timeo -= slice - rest;
@@ -164,8 +162,7 @@ int ws_send_wait(struct ws_ctx *ctx, bool *mine, long *timeo)
 static void not_busy(struct ws_ctx *ctx)
 {
 	WRITE_ONCE(ctx->tx.busy, false);
-	if (ctx->tx.waiters)
-		wake_up_interruptible_all(sk_sleep(ctx->sk));
+	wake_up_interruptible_all(sk_sleep(ctx->sk));
 	ws_tx_wake(ctx);
 }
 
@@ -445,7 +442,7 @@ int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 		return -EOPNOTSUPP;
 
 	ws_lock(ctx);
-	if (unlikely(!ctx->rx.started))
+	if (unlikely(!ctx->started))
 		ws_rx_start(ctx);
 	timeo = sock_sndtimeo(sk, flags & MSG_DONTWAIT);
 	if (unlikely(flags & WS_MSG_ZC)) {

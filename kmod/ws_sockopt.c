@@ -145,14 +145,14 @@ int ws_config_apply(struct ws_ctx *ctx, const struct ws_config *cfg)
 	int err = 0;
 
 	ws_lock(ctx);
-	if ((cfg->role != ctx->cfg.role && ctx->rx.started) ||
+	if ((cfg->role != ctx->cfg.role && ctx->started) ||
 	    (cfg->flags != ctx->cfg.flags && in_message(ctx))) {
 		err = -EBUSY;
 	} else {
 		/* What came before is judged by what was in force. */
 		ws_rx_scan_all(ctx);
 		ws_config_set(ctx, cfg);
-		if (ctx->rx.started) {
+		if (ctx->started) {
 			ws_timer_start(ctx);
 			ws_ctrl_now(ctx);
 		}
@@ -193,7 +193,7 @@ static int set_prefix(struct ws_ctx *ctx, sockptr_t optval,
 	}
 
 	ws_lock(ctx);
-	if (rx->started || rx->prefix) {
+	if (ctx->started || rx->prefix) {
 		err = -EBUSY;
 	} else {
 		rx->prefix = prefix;

@@ -219,7 +219,7 @@ enum ws_rule ws_timer_run(struct ws_ctx *ctx, u32 *next)
 	u32 left;
 
 	ws_owned_by_me(ctx);
-	if (ctx->linger) {
+	if (ctx->lingers) {
 		*next = ws_linger_left(ctx) ?: WS_TIME_NEVER;
 		return WS_RULE_NONE;
 	}
@@ -228,7 +228,7 @@ enum ws_rule ws_timer_run(struct ws_ctx *ctx, u32 *next)
 			ws_rx_wake(ctx);
 		*next = PRESSURE_TIME;
 	}
-	if (!rx->started || rx->stop != WS_STOP_NONE || ctx->sk->sk_err ||
+	if (!ctx->started || rx->stop != WS_STOP_NONE || ctx->sk->sk_err ||
 	    ws_lower_done(ctx) || ctx->sk->sk_state == TCP_CLOSE)
 		return WS_RULE_NONE;
 
@@ -296,7 +296,7 @@ void ws_timer_opened(struct ws_ctx *ctx)
 {
 	ctx->rx.open = true;
 	ctx->rx.opened = tcp_jiffies32;
-	if (ctx->cfg.assembly_timeout && !ctx->linger)
+	if (ctx->cfg.assembly_timeout && !ctx->lingers)
 		ws_timer_by(ctx, jiffies_of(ctx->cfg.assembly_timeout));
 }
 

@@ -25,6 +25,8 @@
 
 /* A lock that is not waited for is tried again after so many jiffies. */
 #define LOCKED_AGAIN	max(HZ / 50, 1)
+/* A record that no work has looked at for so long wakes the reader itself. */
+#define UNSEEN_TIME	(HZ / 10)
 
 static void count_pages(const struct ws_ctx *ctx, long n)
 {
@@ -222,13 +224,13 @@ static void record_ready(struct sock *sk)
 		return;
 	/* Pairs with the one in ws_tls_sleep(). */
 	smp_mb();
-	if (READ_ONCE(ctx->tls->sleepers) || !READ_ONCE(ctx->rx.started)) {
+	if (READ_ONCE(ctx->tls->sleepers) || !READ_ONCE(ctx->started)) {
 		ctx->slot->lower.data_ready(sk);
 		return;
 	}
 	WRITE_ONCE(ctx->tls->unseen, true);
 	ws_tls_queue(ctx);
-	ws_timer_by(ctx, LOCKED_AGAIN);
+	ws_timer_by(ctx, UNSEEN_TIME);
 }
 
 /**
@@ -239,7 +241,7 @@ static void record_ready(struct sock *sk)
  */
 void ws_tls_late(struct ws_ctx *ctx)
 {
-	if (!READ_ONCE(ctx->tls->unseen))
+	if (!READ_ONCE(ctx->tls->unseen) || !ws_tls_ready(ctx))
 		return;
 	WRITE_ONCE(ctx->tls->late, true);
 	ctx->slot->lower.data_ready(ctx->sk);
@@ -254,7 +256,7 @@ void ws_tls_late(struct ws_ctx *ctx)
  */
 bool ws_tls_is_late(const struct ws_ctx *ctx)
 {
-	return (READ_ONCE(ctx->tls->late) || !READ_ONCE(ctx->rx.started)) &&
+	return (READ_ONCE(ctx->tls->late) || !READ_ONCE(ctx->started)) &&
 	       ws_tls_ready(ctx);
 }
 

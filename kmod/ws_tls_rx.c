@@ -239,10 +239,10 @@ void ws_tls_fill(struct ws_ctx *ctx)
  */
 void ws_tls_pull(struct ws_ctx *ctx)
 {
-	if (!ctx->rx.started || ctx->tls->over != WS_TLS_OPEN ||
+	if (!ctx->started || ctx->tls->over != WS_TLS_OPEN ||
 	    !worth_reading(ctx))
 		return;
-	if (ctx->linger)
+	if (ctx->lingers)
 		ws_linger_arrived(ctx);
 	else
 		ws_rx_arrived(ctx);

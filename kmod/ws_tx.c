@@ -12,30 +12,47 @@
 
 #include "ws.h"
 
+static u32 runs_left(struct ws_tx *tx)
+{
+	u32 len = 0;
+	int i;
+
+	for (i = tx->cur; i < tx->nseg; i++)
+		len += ws_tx_runs(tx)[i].bv_len;
+	return len;
+}
+
 /*
- * Charge to the socket what TCP has not taken of the frame under way, or give
- * it back. TCP counts bytes as its own only when it takes them; it lets a
+ * Charge to the socket what TCP has not taken of the frame under way. TCP
+ * counts bytes as its own only when it takes them; it lets a
  * socket whose send buffer is full go beyond the limit of its memory cgroup, so
  * this always succeeds, and the next send waits.
  */
-static void charge(struct ws_ctx *ctx, u32 len)
+static void charge(struct ws_ctx *ctx)
 {
-	struct ws_tx *tx = &ctx->tx;
+	u32 len = runs_left(&ctx->tx);
 	struct sock *sk = ctx->sk;
 
-	if (likely(len == tx->charged))
+	if (ctx->tx.charged)
 		return;
+	ctx->tx.charged = true;
 	if (ctx->tls)
 		lock_sock(sk);
-	if (len > tx->charged) {
-		sk_wmem_schedule(sk, len - tx->charged);
-		sk_mem_charge(sk, len - tx->charged);
-	} else {
-		sk_mem_uncharge(sk, tx->charged - len);
-	}
+	sk_wmem_schedule(sk, len);
+	sk_mem_charge(sk, len);
 	if (ctx->tls)
 		release_sock(sk);
-	tx->charged = len;
+}
+
+static void uncharge(struct ws_ctx *ctx, u32 len)
+{
+	struct sock *sk = ctx->sk;
+
+	if (ctx->tls)
+		lock_sock(sk);
+	sk_mem_uncharge(sk, len);
+	if (ctx->tls)
+		release_sock(sk);
 }
 
 /**
@@ -48,7 +65,9 @@ void ws_tx_free(struct ws_ctx *ctx)
 {
 	struct ws_tx *tx = &ctx->tx;
 
-	charge(ctx, 0);
+	if (unlikely(tx->charged))
+		uncharge(ctx, runs_left(tx));
+	tx->charged = false;
 	if (unlikely(tx->gather)) {
 		tx->nseg = tx->gather;
 		tx->gather = 0;
@@ -362,16 +381,6 @@ static int push_runs(struct ws_ctx *ctx, bool more)
 	return n;
 }
 
-static u32 runs_left(struct ws_tx *tx)
-{
-	u32 len = 0;
-	int i;
-
-	for (i = tx->cur; i < tx->nseg; i++)
-		len += ws_tx_runs(tx)[i].bv_len;
-	return len;
-}
-
 static void runs_taken(struct ws_tx *tx, size_t len)
 {
 	while (len) {
@@ -413,7 +422,7 @@ int ws_tx_push(struct ws_ctx *ctx, bool more)
 		int n = push_runs(ctx, more);
 
 		if (is_full(n)) {
-			charge(ctx, runs_left(tx));
+			charge(ctx);
 			return -EAGAIN;
 		}
 		if (n < 0) {
@@ -421,6 +430,8 @@ int ws_tx_push(struct ws_ctx *ctx, bool more)
 			return n;
 		}
 		tx->cut = true;
+		if (unlikely(tx->charged))
+			uncharge(ctx, n);
 		runs_taken(tx, n);
 	}
 	ws_tx_free(ctx);
@@ -468,7 +479,7 @@ int ws_tx_send_run(struct ws_ctx *ctx, struct page_frag *pfrag, u32 len,
 	}
 	n = max(n, 0);
 	one_run(&ctx->tx, bv.bv_page, bv.bv_offset + n, len - n);
-	ctx->tx.cut = n;
+	ctx->tx.cut = n > 0;
 	return ws_tx_push(ctx, more);
 }
 

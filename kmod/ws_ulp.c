@@ -170,7 +170,6 @@ static void init_ctx(struct ws_ctx *ctx, struct sock *sk,
 
 	ctx->sk = sk;
 	ctx->slot = slot;
-	ctx->mibs = ws_stats_of(sk);
 	ws_timer_init(ctx);
 	if (cfg)
 		ws_config_set(ctx, cfg);
@@ -182,7 +181,6 @@ static void init_ctx(struct ws_ctx *ctx, struct sock *sk,
 	rx->base = rx->copied;
 	rx->scan.seq = rx->base;
 	rx->head.seq = rx->base;
-	rx->grown = sk->sk_rcvbuf / 8;
 }
 
 static struct ws_ctx *create_ctx(struct sock *sk, const struct ws_slot *slot,
