@@ -315,8 +315,8 @@ void ws_lower_grow(struct ws_ctx *ctx, u64 len)
 		ws_tls_grow(ctx, most);
 		return;
 	}
-	/* Half of the buffer is for what TCP needs beside the bytes. */
-	if (most <= sk->sk_rcvbuf / 2 ||
+	/* More than half of the buffer can be what TCP needs beside bytes. */
+	if (most <= sk->sk_rcvbuf / 4 ||
 	    (sk->sk_userlocks & SOCK_RCVBUF_LOCK) ||
 	    !ctx->slot->lower.ops->set_rcvlowat)
 		return;
