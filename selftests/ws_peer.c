@@ -374,6 +374,23 @@ bool sender_join(struct sender *s)
 	return !pthread_join(s->thread, NULL) && s->ok;
 }
 
+bool pass_message(struct pair *p, uint64_t len)
+{
+	static char buf[65536];
+	struct sender s;
+	uint64_t at = 0;
+	ssize_t n = 1;
+
+	if (!sender_start(&s, p, BINARY, len))
+		return complain("%s", strerror(errno));
+	while (at < len && n > 0) {
+		n = recv(p->ws, buf, sizeof(buf), 0);
+		if (n > 0)
+			at += n;
+	}
+	return sender_join(&s) && (at == len || complain("%zd", n));
+}
+
 void *drain_message(void *drain)
 {
 	struct drain *d = drain;
