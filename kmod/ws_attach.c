@@ -42,6 +42,7 @@ static int check_tls(const struct sock *sk)
 static int attach_plain(struct sock *sk, const struct ws_config *cfg)
 {
 	char name[] = "ws";
+	struct ws_ctx *ctx;
 	int err;
 
 	err = READ_ONCE(sk->sk_prot)->setsockopt(sk, SOL_TCP, TCP_ULP,
@@ -50,7 +51,8 @@ static int attach_plain(struct sock *sk, const struct ws_config *cfg)
 	if (err || !cfg)
 		return err;
 	/* Another thread may already use it. */
-	return ws_config_apply(ws_ctx_get(sk), cfg);
+	ctx = ws_ctx_get(sk);
+	return ctx ? ws_config_apply(ctx, cfg) : -EBADFD;
 }
 
 static int ws_attach(struct sock *sk, int optname, sockptr_t optval,

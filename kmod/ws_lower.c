@@ -15,9 +15,6 @@
  */
 #include "ws.h"
 
-/* A frame so long comes whole on a new connection, too. */
-#define GROW_MIN	SZ_64K
-
 /**
  * ws_lower_end() - where the stream ends for now
  * @ctx: the socket
@@ -294,9 +291,8 @@ static __always_inline void read_done(struct ws_ctx *ctx, u32 len)
  * @ctx: the socket
  * @len: the whole of it, with what is already here
  *
- * A length costs the peer nothing, so the buffer grows no further than the
- * program has read payload from this connection, as TCP's own does; but for
- * frames of GROW_MIN. Until then a larger message comes in pieces.
+ * A length costs the peer nothing, so the buffer grows no further than
+ * ws_rx_credit().
  *
  * With room for two more segments: the peer might wait for one before it sends
  * the end, see ws_rx_pressed(), and TCP moves the edge of the window by whole
@@ -308,7 +304,7 @@ static __always_inline void read_done(struct ws_ctx *ctx, u32 len)
  */
 void ws_lower_grow(struct ws_ctx *ctx, u64 len)
 {
-	u64 most = min(len, max_t(u64, ctx->info.rx_bytes, GROW_MIN));
+	u64 most = min(len, ws_rx_credit(ctx));
 	struct sock *sk = ctx->sk;
 
 	if (ctx->tls) {

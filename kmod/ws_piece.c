@@ -84,6 +84,7 @@ int ws_piece_walk(const struct ws_ctx *ctx, struct iov_iter *to, bool whole,
 	u32 limit = ctx->rx.scan.seq;
 	struct ws_cursor *cur = &pc->cur;
 	struct ws_run run = {};
+	u32 headers = 0;
 	int err = 0;
 
 	pc->opcode = cur->opcode;
@@ -95,6 +96,9 @@ int ws_piece_walk(const struct ws_ctx *ctx, struct iov_iter *to, bool whole,
 		if (!cur->frame) {
 			if (cur->seq == limit)
 				break;
+			/* A message can have millions of empty frames. */
+			if (unlikely(!(++headers % 1024)))
+				cond_resched();
 			err = next_frame(ctx, cur, &run, limit);
 			if (err)
 				break;

@@ -29,6 +29,21 @@ void ws_rx_wake(struct ws_ctx *ctx);
 void ws_rx_arrived(struct ws_ctx *ctx);
 void ws_rx_data_ready(struct sock *sk);
 
+/**
+ * ws_rx_credit() - how much of an incomplete message may wait for the rest
+ * @ctx: the socket
+ *
+ * The peer pays for it with bytes that the program has read, as it does for the
+ * growth of TCP's receive buffer; but for a length that any connection may
+ * have. What is larger comes in pieces. With the socket lock; without, a hint.
+ *
+ * Return: payload bytes.
+ */
+static inline u64 ws_rx_credit(const struct ws_ctx *ctx)
+{
+	return max_t(u64, READ_ONCE(ctx->info.rx_bytes) / 2, SZ_64K);
+}
+
 /* Does a part of a message wait in the queue for the rest? Socket lock. */
 static inline bool ws_rx_parked(const struct ws_ctx *ctx)
 {

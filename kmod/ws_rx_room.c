@@ -45,6 +45,13 @@ static bool window_small(const struct ws_ctx *ctx)
 	return window < min_t(u32, tp->advmss, tp->rcv_ssthresh / 2);
 }
 
+/* A program that has chosen a size for its receive buffer has it used. */
+static bool beyond_credit(const struct ws_ctx *ctx)
+{
+	return READ_ONCE(ctx->rx.payload) > ws_rx_credit(ctx) &&
+	       !(ctx->sk->sk_userlocks & SOCK_RCVBUF_LOCK);
+}
+
 /**
  * ws_rx_pressed() - is an incomplete message to be given to the reader?
  * @ctx: the socket
@@ -52,14 +59,16 @@ static bool window_small(const struct ws_ctx *ctx)
  * A message that the receive buffer cannot hold whole must be read in pieces,
  * or the peer's window stays closed forever: so pieces it is when the buffer
  * is nearly full, or the window too small for the peer to go on. They are also
- * given when the machine or the memory cgroup is short of memory for TCP.
+ * given beyond ws_rx_credit(), and when the machine or the memory cgroup is
+ * short of memory for TCP.
  * Without the lock the answer is a hint.
  */
 bool ws_rx_pressed(const struct ws_ctx *ctx)
 {
 	if (tcp_under_memory_pressure(ctx->sk))
 		return true;
-	return ctx->tls ? ws_tls_full(ctx) : window_small(ctx);
+	return ctx->tls ? ws_tls_full(ctx) :
+			  beyond_credit(ctx) || window_small(ctx);
 }
 
 /**

@@ -284,7 +284,7 @@ TEST_F_TIMEOUT(memory, read_ahead_of_all, 600)
 	for (n = 0; n < SECURE; n++) {
 		ASSERT_TRUE(pair_open(&self->p[n], AF_INET, WS_ROLE_SERVER));
 		ASSERT_EQ(0, poll_now(self->p[n].ws, POLLIN));
-		ASSERT_TRUE(pass_message(&self->p[n], 3 << 20));
+		ASSERT_TRUE(pass_message(&self->p[n], 6 << 20));
 		ASSERT_TRUE(send_ahead(&self->p[n], &sent[n]));
 		all += sent[n];
 		last = pages;

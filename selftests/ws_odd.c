@@ -176,7 +176,7 @@ TEST_F_TIMEOUT(odd, rcvbuf_in_flight, 60)
 	int clamp = 0;
 
 	/* Most of it is on its way before the first change. */
-	ASSERT_TRUE(pass_message(p, len));
+	ASSERT_TRUE(pass_message(p, 2 * len));
 	ASSERT_TRUE(sender_start(&s, p, BINARY, len));
 	while (at < len) {
 		uint32_t r = next_random(&seed);

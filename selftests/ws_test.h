@@ -212,9 +212,9 @@ struct sender {
 bool sender_start(struct sender *s, struct pair *p, int first, uint64_t len);
 bool sender_join(struct sender *s);
 /*
- * Sends and reads one message of @len bytes, in pieces if need be. After that
- * the receive buffer grows for a frame of that length: a new connection has it
- * grow for short ones only.
+ * Sends and reads a message, in pieces if need be. After that the receive buffer
+ * grows for a frame of half its length: a new connection has it grow for short
+ * ones only.
  */
 bool pass_message(struct pair *p, uint64_t len);
 
