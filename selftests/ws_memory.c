@@ -308,6 +308,46 @@ TEST_F_TIMEOUT(memory, read_ahead_of_all, 600)
 }
 
 /*
+ * Senders that wait for room: a frame under way is its sender's, too. Of what
+ * send() has accepted, TCP's own buffers are charged to the group, and they are
+ * small here.
+ */
+#define STUCK		400
+TEST_F_TIMEOUT(memory, stuck_senders_are_charged, 300)
+{
+	struct rlimit limit = { 4 * STUCK, 4 * STUCK };
+	struct timeval tv = { .tv_usec = 1000 };
+	long long before, after, taken = 0;
+	int i, small = 4608;
+
+	ASSERT_TRUE(enter_group("max"));
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	pattern(0, PATTERN_MAX);
+	for (i = 0; i < STUCK; i++) {
+		ASSERT_TRUE(pair_open_rcvbuf(&self->p[i], AF_INET,
+					     WS_ROLE_SERVER, small, small, 0));
+		ASSERT_EQ(0, setsockopt(self->p[i].ws, SOL_SOCKET, SO_SNDBUF,
+					&small, sizeof(small)));
+		ASSERT_EQ(0, setsockopt(self->p[i].ws, SOL_SOCKET, SO_SNDTIMEO,
+					&tv, sizeof(tv)));
+	}
+	before = group_memory();
+	for (i = 0; i < STUCK; i++) {
+		ssize_t n = send(self->p[i].ws, pattern(0, PATTERN_MAX),
+				 PATTERN_MAX, MSG_NOSIGNAL);
+
+		taken += n > 0 ? n : 0;
+	}
+	after = group_memory();
+	TH_LOG("a socket: %lld bytes accepted, %lld charged", taken / STUCK,
+	       (after - before) / STUCK);
+	EXPECT_LE(taken * 3 / 4, after - before);
+	for (i = 0; i < STUCK; i++)
+		pair_close(&self->p[i]);
+	leave_group();
+}
+
+/*
  * In a process of its own, which goes with the group. Whoever wants a single
  * page when the limit is reached is killed for it, with much noise, so what is
  * small comes first.
