@@ -161,7 +161,7 @@ struct ws_msg {
  *	let send, because nobody reads here, is not judged.
  * @assembly_timeout: how many milliseconds a message may take from its first
  *	byte to its last; one that takes longer ends the connection with 1008
- *	and ETIMEDOUT. 0 (default): for ever. Time in which the peer could not
+ *	and ETIMEDOUT. 0 (default): no limit. Time in which the peer could not
  *	send because nobody reads here does not count.
  * @close_timeout: how many milliseconds after our Close the peer's must come,
  *	before TCP is ended without; time in which the peer takes what was sent
