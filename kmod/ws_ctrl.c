@@ -89,16 +89,23 @@ void ws_ctrl_close(struct ws_ctx *ctx, u16 code)
 }
 
 /**
- * ws_ctrl_answer() - answer the peer's Close if it is next, or has been read
+ * ws_ctrl_answer() - answer the peer's Close or fault if it is next, or was read
  * @ctx: the socket
  *
- * Any context that has the socket lock.
+ * Does nothing after another Close of ours, as ws_ctrl_close(). Any context
+ * that has the socket lock.
  */
 void ws_ctrl_answer(struct ws_ctx *ctx)
 {
-	if ((ctx->rx.stop == WS_STOP_CLOSE && !ctx->rx.complete) ||
+	const struct ws_rx *rx = &ctx->rx;
+
+	if ((rx->stop == WS_STOP_CLOSE && !rx->complete) ||
 	    ctx->info.state & WS_STATE_CLOSE_RECEIVED)
-		ws_ctrl_close(ctx, ctx->rx.close_code);
+		ws_ctrl_close(ctx, rx->close_code);
+	else if (ctx->info.state & WS_STATE_FAILED)
+		ws_ctrl_close(ctx, ws_rule_code(ctx->info.rule));
+	else if (rx->stop == WS_STOP_FAULT && !rx->complete)
+		ws_ctrl_close(ctx, ws_rule_code(rx->rule));
 }
 
 /**

@@ -155,10 +155,13 @@ static int recv_close(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 	return shown;
 }
 
+/*
+ * With WS_F_CLOSE the program may still have replies to send: the Close, and
+ * FIN behind it, wait for shutdown(), close(), or a Close of the program's.
+ */
 static int recv_fault(struct ws_ctx *ctx, int flags)
 {
 	struct ws_rx *rx = &ctx->rx;
-	u16 code = ws_rule_code(rx->rule);
 
 	if (!(flags & MSG_PEEK)) {
 		ctx->info.state |= WS_STATE_FAILED;
@@ -166,7 +169,8 @@ static int recv_fault(struct ws_ctx *ctx, int flags)
 		WRITE_ONCE(rx->payload, 0);
 		WRITE_ONCE(rx->stop, WS_STOP_OVER);
 		ws_ctrl_fin(ctx);
-		ws_ctrl_close(ctx, code);
+		if (!(ctx->cfg.flags & WS_F_CLOSE))
+			ws_ctrl_close(ctx, ws_rule_code(rx->rule));
 		ws_rx_scan(ctx);
 	}
 	return ws_rule_errno(rx->rule);

@@ -295,8 +295,6 @@ static void flush_for_close(struct ws_ctx *ctx)
 	int sndbuf = sk->sk_sndbuf;
 
 	ws_ctrl_answer(ctx);
-	if (ctx->rx.stop == WS_STOP_FAULT && !ctx->rx.complete)
-		ws_ctrl_close(ctx, ws_rule_code(ctx->rx.rule));
 	ws_ctrl_close(ctx, 1001);
 	WRITE_ONCE(sk->sk_sndbuf, INT_MAX / 2);
 	WRITE_ONCE(tcp_sk(sk)->notsent_lowat, UINT_MAX);

@@ -111,9 +111,12 @@ struct ws_msg {
 #define WS_F_BATCH		0x2
 
 /*
- * Reading the peer's Close does not have it answered: the program sends a Close
- * when its own messages are out, or close() and shutdown() send it. For programs
- * that read on before they have replied, as with io_uring's multishot receives.
+ * Reading the peer's Close, or the error of a broken rule, does not trigger our
+ * Close: sendmsg() still takes replies, and the program sends a Close when they
+ * are out, or close() and shutdown() send the one that was held back, with the
+ * peer's code or the code of the rule. Until then the peer waits, without a limit
+ * of time. For programs that read on before they have replied, as with io_uring's
+ * multishot receives.
  */
 #define WS_F_CLOSE		0x4
 
