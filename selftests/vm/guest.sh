@@ -110,7 +110,8 @@ guest_options()
 	qemu_args+=(-append "$boot_args" "${words[@]}")
 	guest_errors=$tmp/qemu.err
 	guest_command=("$vm/qemu" "${qemu_args[@]}"
-		-serial "${shell:+mon:}stdio" -serial "file:$tmp/kernel")
+		-serial "${shell:+mon:}stdio"
+		-serial "file:${tmp//,/,,}/kernel")
 }
 
 # run_guest: one boot; leaves started, statuses and qemu_status.

@@ -20,6 +20,15 @@ die()
 	exit 1
 }
 
+# Kbuild refuses blanks and colons in the path of a module, make splits names
+# at blanks, and the shell's command lines have the path unquoted.
+case $top in
+*[!A-Za-z0-9/._+,=@-]*)
+	die "the kernel's build takes no blank, colon, quote or the like in the
+  path of a module. Please move the tree: $top"
+	;;
+esac
+
 known_kernel()
 {
 	case " $kernels " in
