@@ -471,7 +471,7 @@ TEST_F_TIMEOUT(keepalive, assembly_in_time, 60)
 	struct pair *p = &self->p;
 	int i;
 
-	ASSERT_TRUE(start(p, (struct ws_config){ 
+	ASSERT_TRUE(start(p, (struct ws_config){
 		.assembly_timeout = test_patience(1500) }));
 	for (i = 0; i < 8; i++) {
 		ASSERT_TRUE(raw_frame(p, F_TEXT, "a", 1));

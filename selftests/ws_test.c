@@ -86,9 +86,6 @@ bool in_time(uint64_t begin, unsigned int ms)
 			0ULL + took, ms, now);
 }
 
-unsigned int __real_alarm(unsigned int seconds);
-unsigned int __wrap_alarm(unsigned int seconds);
-
 /*
  * The harness ends a test by alarm() when its time is over (see the Makefile):
  * this is for those that hang, not for those that are slow. Some tests last as

@@ -45,6 +45,9 @@ unsigned int test_slowness(void);
 unsigned int slowness_now(void);
 /* A limit against hangs, not a measure of speed: on a slow machine it is longer. */
 #define test_patience(limit)	((limit) * test_slowness())
+/* alarm() as the C library has it, and as the tests call it; see the Makefile. */
+unsigned int __real_alarm(unsigned int seconds);
+unsigned int __wrap_alarm(unsigned int seconds);
 /* After this long a call that should have ended has failed. */
 #define WS_TEST_MS	test_patience(20000)
 /*
