@@ -121,7 +121,9 @@ end_hang()
 
 	await_growth "$1" "$limit" "$tmp/kernel" "$tmp/output" "$tmp/got" || {
 		: >"$tmp/hangs"
-		kill "$1"
+		# All of its group, and at once: User Mode Linux has things to
+		# say when it is asked to end.
+		kill -KILL -- "-$1"
 	}
 }
 
@@ -150,7 +152,8 @@ run_guest()
 		tail_pid=$!
 	fi
 	read_serial <"$tmp/serial"
-	wait $qemu_pid || qemu_status=$?
+	# Bash announces a process that was killed.
+	wait $qemu_pid 2>/dev/null || qemu_status=$?
 	qemu_pid=
 	wait $hang_pid || true
 	[ ! -e "$tmp/hangs" ] || qemu_status=124
