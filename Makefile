@@ -9,8 +9,13 @@ export KERNEL QUICK HOST V
 
 MAKEFLAGS += --no-print-directory
 
+# selftests/vm/lib.sh says the same to scripts that are called by themselves.
+ifneq ($(words $(subst :, ,$(CURDIR))),1)
+$(error Kbuild takes no blank and no colon in the path of a module. Please move "$(CURDIR)")
+endif
+
 .PHONY: modules modules_install clean distclean userspace selftests check \
-	check-all check-debug check-quick bench bench-native bench-core \
+	check-more check-all check-debug check-quick bench bench-native bench-core \
 	conformance coverage style fuzz soak vm vm-shell setup help
 
 modules:
@@ -45,6 +50,9 @@ selftests:
 
 check:
 	@selftests/vm/check
+
+check-more:
+	@selftests/vm/check --more
 
 check-all:
 	@selftests/vm/check-all
@@ -99,6 +107,9 @@ help:
 	@echo '  make clean, distclean (distclean also removes build/)'
 	@echo 'Test and measure in a virtual machine, nothing else needed:'
 	@echo '  make check            every test; last line is the count'
+	@echo '  make check-more       what is not for every run: fuzzing for a minute a'
+	@echo '                        target; networks that hurt, races and ends for'
+	@echo '                        WS_TEST_SECONDS=30 each'
 	@echo '  make check-all        the same on Linux 6.1, 6.12 and 7.x, one table'
 	@echo '  make check-debug      debug kernels: KASAN, lockdep, leaks, faults, races'
 	@echo '  make check-quick      the kselftests natively, with KASAN and lockdep'

@@ -83,7 +83,7 @@ static void print_recipe(FILE *f)
 
 static void *watchdog(void *arg)
 {
-	uint64_t limit = CALL_MS * opt.slow;
+	uint64_t limit = test_patience(CALL_MS * opt.slow);
 	int i;
 
 	for (;;) {
@@ -318,7 +318,7 @@ static bool all_runs(struct world *w)
 
 static bool nothing_left(void)
 {
-	uint64_t end = now_ms() + 70000 * opt.slow;
+	uint64_t end = now_ms() + test_patience(70000 * opt.slow);
 	long long attached, lingering;
 	int looks = 0;
 

@@ -13,7 +13,7 @@
 
 #define MESSAGES	12
 /* TCP's own timers, several of them, under a slow kernel. */
-#define VALID_MS	60000
+#define VALID_MS	test_patience(60000)
 
 struct valid {
 	struct world w;

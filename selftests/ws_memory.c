@@ -257,7 +257,7 @@ static bool send_ahead(struct pair *p, size_t *sent)
 	if (send(p->raw, head, sizeof(head), 0) != sizeof(head))
 		return complain("%s", strerror(errno));
 	*sent = 0;
-	while (poll(&ready, 1, 500) > 0) {
+	while (poll(&ready, 1, test_patience(500)) > 0) {
 		n = send(p->raw, bytes, AHEAD, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n < 0 && errno != EAGAIN)
 			return complain("%s", strerror(errno));

@@ -203,7 +203,7 @@ static bool all_said(void)
 
 bool net_goodbye(void)
 {
-	uint64_t end = now_ms() + 60000;
+	uint64_t end = now_ms() + 3 * WS_TEST_MS;
 
 	while (!all_said()) {
 		if (now_ms() > end)

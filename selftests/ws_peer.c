@@ -141,7 +141,7 @@ static void quiet(int fd)
 
 	do {
 		before = now;
-		usleep(20000);
+		usleep(test_patience(20000));
 		len = sizeof(now);
 		if (getsockopt(fd, SOL_WS, WS_INFO, &now, &len))
 			break;

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Two attached sockets, a client's and a server's, and several threads on
- * each for ten seconds: random messages both ways, in random fragments and
- * random buffers, with PINGs between. Everything arrives, in order.
+ * each, until so many random messages have gone both ways, in random fragments
+ * and random buffers, with PINGs between. Everything arrives, in order.
  */
 #include "kselftest_harness.h"
 #include "ws_test.h"
 
 #include <fcntl.h>
 #include <sys/syscall.h>
-
-#define SECONDS		10
 
 FIXTURE(stress)
 {
@@ -22,13 +20,13 @@ FIXTURE_VARIANT(stress)
 	int family;
 	int rcvbuf;
 	int mss;
-	int seconds;
+	uint32_t messages;	/* what goes in some seconds when idle */
 };
 
 FIXTURE_VARIANT_ADD(stress, ipv4)
 {
 	.family = AF_INET,
-	.seconds = SECONDS,
+	.messages = 2000,
 };
 
 FIXTURE_VARIANT_ADD(stress, ipv6_small_buffers)
@@ -36,7 +34,7 @@ FIXTURE_VARIANT_ADD(stress, ipv6_small_buffers)
 	.family = AF_INET6,
 	.rcvbuf = 16 * 1024,
 	.mss = 1448,
-	.seconds = SECONDS,
+	.messages = 300,
 };
 
 /*
@@ -47,7 +45,7 @@ FIXTURE_VARIANT_ADD(stress, ipv4_small_buffers_large_segments)
 {
 	.family = AF_INET,
 	.rcvbuf = 16 * 1024,
-	.seconds = SECONDS,
+	.messages = 2000,
 };
 
 FIXTURE_SETUP(stress)
@@ -67,7 +65,7 @@ FIXTURE_TEARDOWN(stress)
 struct end {
 	int fd;
 	uint32_t seed;
-	uint64_t until;
+	uint32_t messages;
 	pthread_t sender, receiver, pinger;
 	uint32_t sent, received;
 	int failed;
@@ -121,7 +119,7 @@ static void *send_messages(void *arg)
 			at += n;
 		} while (at < len);
 		e->sent++;
-	} while (now_ms() < e->until);
+	} while (e->sent < e->messages);
 	return NULL;
 }
 
@@ -203,10 +201,11 @@ TEST_F_TIMEOUT(stress, both_ways, 120)
 		{ .fd = self->p.ws, .seed = 2 },
 		{ .fd = self->p.raw, .seed = 3 },
 	};
+	uint64_t begin = now_ms();
 	int i;
 
 	for (i = 0; i < 2; i++) {
-		e[i].until = now_ms() + variant->seconds * 1000;
+		e[i].messages = variant->messages;
 		ASSERT_EQ(0, pthread_create(&e[i].receiver, NULL,
 					    receive_messages, &e[i]));
 		ASSERT_EQ(0, pthread_create(&e[i].sender, NULL, send_messages,
@@ -222,11 +221,13 @@ TEST_F_TIMEOUT(stress, both_ways, 120)
 		ASSERT_EQ(0, pthread_join(e[i].receiver, NULL));
 		ASSERT_EQ(0, pthread_join(e[i].pinger, NULL));
 	}
+	TH_LOG("%u messages each way, %llu ms", variant->messages,
+	       0ULL + now_ms() - begin);
 	for (i = 0; i < 2; i++) {
 		struct ws_info info = ws_get_info(e[i].fd);
 
 		EXPECT_EQ(0, e[i].failed);
-		EXPECT_LT(10, e[i].sent);
+		EXPECT_EQ(variant->messages, e[i].sent);
 		EXPECT_EQ(e[!i].sent, e[i].received);
 		EXPECT_EQ(0, info.rule);
 		EXPECT_LT(0, info.rx_pings);

@@ -28,6 +28,75 @@ uint64_t now_ms(void)
 	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
 }
 
+static uint64_t now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000ULL + ts.tv_nsec / 1000;
+}
+
+#define ROUNDS		2000
+#define ROUNDS_US	100000
+
+/* A byte through a pair of sockets, many times. */
+unsigned int slowness_now(void)
+{
+	uint64_t begin = now_us(), took;
+	int fds[2], i;
+	char byte = 0;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds))
+		return 1;
+	for (i = 0; i < ROUNDS; i++)
+		if (write(fds[0], &byte, 1) != 1 || read(fds[1], &byte, 1) != 1)
+			break;
+	close(fds[0]);
+	close(fds[1]);
+	took = now_us() - begin;
+	return took < 2 * ROUNDS_US ? 1 : (took + ROUNDS_US - 1) / ROUNDS_US;
+}
+
+static unsigned int slowness = 1;
+
+/* Before any test: they are children of this process. */
+__attribute__((constructor))
+static void measure_once(void)
+{
+	slowness = slowness_now();
+}
+
+unsigned int test_slowness(void)
+{
+	return slowness;
+}
+
+bool in_time(uint64_t begin, unsigned int ms)
+{
+	uint64_t took = now_ms() - begin;
+	unsigned int now;
+
+	if (took < ms)
+		return true;
+	now = slowness_now();
+	if (now < slowness)
+		now = slowness;
+	return took < (uint64_t)ms * now ||
+	       complain("took %llu ms, not %u; %u times slower than idle",
+			0ULL + took, ms, now);
+}
+
+/*
+ * The harness ends a test by alarm() when its time is over (see the Makefile):
+ * this is for those that hang, not for those that are slow. Some tests last as
+ * long as they are told to.
+ */
+unsigned int __wrap_alarm(unsigned int seconds)
+{
+	return __real_alarm(seconds ? test_patience(4 * seconds) +
+			    12 * test_seconds(0) : 0);
+}
+
 uint32_t next_random(uint32_t *seed)
 {
 	*seed = *seed * 1664525 + 1013904223;
@@ -233,6 +302,22 @@ bool stat_becomes(const char *name, long long value)
 		usleep(10000);
 	}
 	return true;
+}
+
+bool thread_sleeps(const pid_t *tid)
+{
+	pid_t number = __atomic_load_n(tid, __ATOMIC_ACQUIRE);
+	char path[64], state = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", number);
+	f = number ? fopen(path, "r") : NULL;
+	if (!f)
+		return false;
+	if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+		state = 0;
+	fclose(f);
+	return state == 'S';
 }
 
 int test_seconds(int seconds)

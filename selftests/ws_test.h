@@ -36,8 +36,25 @@
 #define SOL_TCP		6
 #endif
 
+/*
+ * How many times longer than in an idle emulated guest system calls take here
+ * and now; at least 1. Measured when the program begins.
+ */
+unsigned int test_slowness(void);
+/* The same, measured now. */
+unsigned int slowness_now(void);
+/* A limit against hangs, not a measure of speed: on a slow machine it is longer. */
+#define test_patience(limit)	((limit) * test_slowness())
+/* alarm() as the C library has it, and as the tests call it; see the Makefile. */
+unsigned int __real_alarm(unsigned int seconds);
+unsigned int __wrap_alarm(unsigned int seconds);
 /* After this long a call that should have ended has failed. */
-#define WS_TEST_MS	10000
+#define WS_TEST_MS	test_patience(20000)
+/*
+ * Have less than @ms passed since @begin? On a machine that is slow now, as
+ * many times more.
+ */
+bool in_time(uint64_t begin, unsigned int ms);
 
 /* First bytes of frames. */
 #define FIN		0x80
@@ -117,8 +134,18 @@ struct ws_info ws_get_info(int fd);
 struct ws_config ws_get_config(int fd);
 /* A line of /proc/net/ws_stat, -1 when there is none. */
 long long ws_stat(const char *name);
+/* Waits for something that is bound to happen; false if it hangs. */
+#define wait_until(condition) ({ \
+	uint64_t end_ = now_ms() + WS_TEST_MS; \
+	bool true_; \
+	while (!(true_ = (condition)) && now_ms() < end_) \
+		usleep(5000); \
+	true_; })
+
 /* Waits until it has this value. */
 bool stat_becomes(const char *name, long long value);
+/* Does the thread sleep that has put its number there? */
+bool thread_sleeps(const pid_t *tid);
 /* How long a test of chance lasts: WS_TEST_SECONDS, or so many. */
 int test_seconds(int seconds);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* WS_ATTACH while others use the socket, who began before it. */
 #include <pthread.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 
 #include "ws_test.h"
@@ -41,11 +42,18 @@ TEST(keys_and_attach)
 	}
 }
 
+struct early_reader {
+	struct pair *p;
+	pid_t tid;
+};
+
 static void *reads_once(void *arg)
 {
-	struct pair *p = arg;
+	struct early_reader *r = arg;
+	struct pair *p = r->p;
 	char buf[100];
 
+	__atomic_store_n(&r->tid, syscall(SYS_gettid), __ATOMIC_RELEASE);
 	return (void *)recv(p->ws, buf, sizeof(buf), 0);
 }
 
@@ -55,14 +63,16 @@ static void *reads_once(void *arg)
  */
 TEST(reader_from_before)
 {
+	struct early_reader r = { 0 };
 	pthread_t thread;
 	struct pair p;
 	void *got;
 
 	setenv("WS_TEST_TLS", "1.3", 1);
 	ASSERT_TRUE(pair_connect(&p, AF_INET, WS_ROLE_SERVER));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, reads_once, &p));
-	usleep(100000);
+	r.p = &p;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, reads_once, &r));
+	ASSERT_TRUE(wait_until(thread_sleeps(&r.tid)));
 	ASSERT_EQ(0, ws_attach_config(p.ws, NULL));
 	ASSERT_EQ(0, poll_now(p.ws, POLLIN));
 	ASSERT_TRUE(raw_send(&p, "whatever", 8));

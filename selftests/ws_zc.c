@@ -304,7 +304,7 @@ TEST_F(zc, reset)
 	calls = fill(&self->s, &bytes);
 	ASSERT_LT(0, calls);
 	/* A part of a frame is left, and what the call set going is over. */
-	usleep(200000);
+	usleep(test_patience(200000));
 	EXPECT_EQ(0, poll_now(p->ws, POLLOUT) & POLLOUT);
 	ASSERT_EQ(0, setsockopt(p->raw, SOL_SOCKET, SO_LINGER, &hard,
 				sizeof(hard)));
@@ -349,7 +349,7 @@ TEST_F(zc, killed)
 	close(p->ws);
 	p->ws = -1;
 	ASSERT_EQ(POLLIN, poll_for(p->raw, POLLIN, WS_TEST_MS));
-	usleep(200000);
+	usleep(test_patience(200000));
 	ASSERT_EQ(0, kill(pid, SIGKILL));
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	for (;;) {

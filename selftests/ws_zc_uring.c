@@ -257,7 +257,7 @@ TEST_F(uring, reset)
 	if (variant->role == WS_ROLE_SERVER)
 		EXPECT_LT(0, busy);
 	/* What the call set going is over; see zc.reset. */
-	usleep(200000);
+	usleep(test_patience(200000));
 	ASSERT_EQ(0, setsockopt(p->raw, SOL_SOCKET, SO_LINGER, &hard,
 				sizeof(hard)));
 	close(p->raw);

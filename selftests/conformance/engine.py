@@ -281,7 +281,7 @@ class Run:
         try:
             if self.writer.can_write_eof() and not self.reset:
                 self.writer.write_eof()
-                async with asyncio.timeout(0.5):
+                async with asyncio.timeout(max(0.5, PATIENCE / 40)):
                     while await self.reader.read(1 << 18):
                         pass
         except (ConnectionError, OSError, TimeoutError):

@@ -16,7 +16,7 @@ import { constants, deflateRawSync } from 'node:zlib';
 const require = createRequire(process.env.INTEROP_MODULES + '/');
 const { WebSocket, WebSocketServer } = require('ws');
 
-const LIMIT_MS = 60000;
+const LIMIT_MS = 60000 * Number(process.env.KWS_SLOWNESS ?? 1);
 let failed = 0;
 
 function within(promise, what) {

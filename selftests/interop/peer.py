@@ -18,7 +18,7 @@ import websockets
 from websockets.extensions.permessage_deflate import (
     ClientPerMessageDeflateFactory, ServerPerMessageDeflateFactory)
 
-LIMIT = 60
+LIMIT = 60 * int(os.environ.get("KWS_SLOWNESS", "1"))
 OPTIONS = {"compression": None, "max_size": None, "ping_interval": None}
 failures = []
 

@@ -110,7 +110,21 @@ guest_options()
 	qemu_args+=(-append "$boot_args" "${words[@]}")
 	guest_errors=$tmp/qemu.err
 	guest_command=("$vm/qemu" "${qemu_args[@]}"
-		-serial "${shell:+mon:}stdio" -serial "file:$tmp/kernel")
+		-serial "${shell:+mon:}stdio"
+		-serial "file:${tmp//,/,,}/kernel")
+}
+
+# end_hang PID: ends a guest that has not written anything for too long.
+end_hang()
+{
+	local limit=$((timeout * $(kernel_slowness "$kernel")))
+
+	await_growth "$1" "$limit" "$tmp/kernel" "$tmp/output" "$tmp/got" || {
+		: >"$tmp/hangs"
+		# All of its group, and at once: User Mode Linux has things to
+		# say when it is asked to end.
+		kill -KILL -- "-$1"
+	}
 }
 
 # run_guest: one boot; leaves started, statuses and qemu_status.
@@ -120,12 +134,17 @@ run_guest()
 	declare -gA status=()
 	: >"$tmp/kernel"
 	: >"$tmp/output"
+	: >"$tmp/got"
 	: >"$tmp/qemu.err"
 	rm -f "$tmp/serial"
 	mkfifo "$tmp/serial"
-	timeout -k 5 "$timeout" "${guest_command[@]}" </dev/null \
+	rm -f "$tmp/hangs"
+	# Ends the whole group of processes when it is ended.
+	timeout -k 5 0 "${guest_command[@]}" </dev/null \
 		>"$tmp/serial" 2>>"$guest_errors" &
 	qemu_pid=$!
+	end_hang "$qemu_pid" &
+	hang_pid=$!
 	clock_pid=
 	[ "$accel" != native ] || { uml_clock & clock_pid=$!; }
 	if [ -n "$verbose" ]; then
@@ -133,8 +152,11 @@ run_guest()
 		tail_pid=$!
 	fi
 	read_serial <"$tmp/serial"
-	wait $qemu_pid || qemu_status=$?
+	# Bash announces a process that was killed.
+	wait $qemu_pid 2>/dev/null || qemu_status=$?
 	qemu_pid=
+	wait $hang_pid || true
+	[ ! -e "$tmp/hangs" ] || qemu_status=124
 	[ -z "$clock_pid" ] || kill "$clock_pid" 2>/dev/null || true
 	[ -z "$tail_pid" ] || wait $tail_pid || true
 }
@@ -153,10 +175,12 @@ read_file()
 	for item in "${gets[@]}"; do
 		[ "${item%%:*}" != "$1" ] || to=${item#*:}
 	done
-	mkdir -p "$(dirname "${to:-$tmp/lost}")"
 	while IFS= read -r line && [[ $line != "$token endfile "* ]]; do
 		printf '%s\n' "$line"
-	done | base64 -di >"${to:-$tmp/lost}"
+	done | base64 -di >"$tmp/got"
+	[ -n "$to" ] || return 0
+	mkdir -p "$(dirname "$to")"
+	cp "$tmp/got" "$to"
 }
 
 # read_serial: passes the command's output on, keeps our own lines.
@@ -236,8 +260,8 @@ verdict()
 		fail 95 "the guest did not boot"
 		exit "$result"
 	fi
-	[ "$qemu_status" != 124 ] && [ "$qemu_status" != 137 ] ||
-		fail 124 "no end within $timeout seconds, guest killed"
+	[ "$qemu_status" != 124 ] ||
+		fail 124 "nothing from the guest for $timeout seconds, killed"
 	[ "${status[insmod]:-0}" = 0 ] || {
 		tail -n 5 "$log.kernel" >&2
 		fail 96 "insmod ws.ko failed"

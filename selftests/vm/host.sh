@@ -55,15 +55,22 @@ host_unload()
 
 host_run()
 {
-	local mark="kws-$$-$RANDOM"
+	local mark="kws-$$-$RANDOM" pid hang_pid
 
 	host_loaded='' started=1 qemu_status=0
 	declare -gA status=([end]=0 [exit]=0)
 	echo "$mark" >/dev/kmsg
 	host_load
-	unshare --mount --propagation private "$vm/host-command" \
-		"$tmp/files" "$timeout" "${gets[@]}" 2>&1 |
-		tee "$tmp/output" || status[exit]=$?
+	: >"$tmp/output"
+	timeout -k 5 0 unshare --mount --propagation private \
+		"$vm/host-command" "$tmp/files" "${gets[@]}" \
+		> >(tee "$tmp/output") 2>&1 &
+	pid=$!
+	end_hang "$pid" &
+	hang_pid=$!
+	wait "$pid" || status[exit]=$?
+	wait "$hang_pid" || true
+	[ ! -e "$tmp/hangs" ] || qemu_status=124
 	host_unload || status[rmmod]=1
 	dmesg | sed "1,/$mark/d" >"$tmp/kernel"
 	: >"$tmp/qemu.err"

@@ -20,6 +20,60 @@ die()
 	exit 1
 }
 
+# Kbuild refuses blanks and colons in the path of a module, make splits names
+# at blanks, and the shell's command lines have the path unquoted.
+case $top in
+*[!A-Za-z0-9/._+,=@-]*)
+	die "the kernel's build takes no blank, colon, quote or the like in the
+  path of a module. Please move the tree: $top"
+	;;
+esac
+
+# slowness: the wall time of a fixed piece of work, as a multiple of what an
+# idle processor needs; at least 1. Limits against hangs are multiplied by it.
+slowness()
+{
+	local i begin=${EPOCHREALTIME//[!0-9]/} took
+
+	for ((i = 0; i < 50000; i++)); do :; done
+	took=$((${EPOCHREALTIME//[!0-9]/} - begin))
+	echo $((took < 200000 ? 1 : (took + 99999) / 100000))
+}
+
+# patience SECONDS: as long as so many seconds on an idle machine.
+patience()
+{
+	echo $(($1 * $(slowness)))
+}
+
+# kernel_slowness LINE: of the checks that are compiled into a debug kernel.
+kernel_slowness()
+{
+	case $1 in
+	debug | kcsan | uml-kasan) echo 6 ;;
+	*) echo 1 ;;
+	esac
+}
+
+# await_growth PID SECONDS FILE...: returns when the process has ended, or with
+# 1 when the files have not grown for so long. The limit follows the speed of
+# the machine: it is measured anew before the verdict.
+await_growth()
+{
+	local pid=$1 limit=$2 size last='' idle=0
+
+	shift 2
+	while kill -0 "$pid" 2>/dev/null; do
+		sleep 1
+		size=$(stat -c %s "$@" 2>/dev/null || true)
+		idle=$((idle + 1))
+		[ "$size" = "$last" ] || idle=0
+		last=$size
+		[ "$idle" -lt "$limit" ] || [ "$idle" -lt "$(patience "$limit")" ] ||
+			return 1
+	done
+}
+
 known_kernel()
 {
 	case " $kernels " in

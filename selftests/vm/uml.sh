@@ -29,15 +29,19 @@ uml_memory()
 	echo "$tmp"
 }
 
-# uml_processor: the last of those that we may use. The guest's processes take
-# turns, one at a time: to wake the other processor up for each turn takes most
-# of their time.
+# uml_processor: the last of those that we may use, or another one for each of
+# the guests that check runs side by side. A guest's processes take turns, one
+# at a time: to wake the other processor up for each turn takes most of their
+# time.
 uml_processor()
 {
-	local list
+	local list range
 
-	list=$(taskset -cp $$)
-	echo "${list##*[!0-9]}"
+	mapfile -t list < <(taskset -cp $$ | sed 's/.*: //; s/,/\n/g' |
+		while read -r range; do
+			seq "${range%-*}" "${range#*-}"
+		done)
+	echo "${list[-1 - ${KWS_LANE:-0} % ${#list[@]}]}"
 }
 
 # uml_options: the second serial port of QEMU's guest is here the standard
@@ -52,11 +56,12 @@ uml_options()
 	rm -f "$tmp/ask" "$tmp/answer"
 	mkfifo "$tmp/ask" "$tmp/answer"
 	# shellcheck disable=SC2016 # expanded by the inner shell
-	guest_command=(bash -c 'echo $$ >"$0/pid"
-		exec 3<>"$0/answer" 4<>"$0/ask" "$@"' "$tmp"
+	# By names without the folder: the address of a socket has 107 bytes.
+	guest_command=(bash -c 'cd "$0" && echo $$ >pid
+		exec 3<>answer 4<>ask "$@"' "$tmp"
 		taskset -c "$(uml_processor)" env "TMPDIR=$(uml_memory)"
 		"$(readlink -f "$cache/kernel/$kernel/vmlinuz")" "mem=${mem}M"
-		"initrd=$tmp/initramfs" rdinit=/init "uml_dir=$tmp/uml/"
+		initrd=initramfs rdinit=/init uml_dir=uml/
 		"ssl0=$serial" ssl1=fd:3,fd:4 ssl=null con0=null,fd:2 con=null
 		console=tty0 panic=-1 loglevel=7 printk.devkmsg=on)
 	# Not slub_debug: KASAN finds the same, and it has kept one from booting.

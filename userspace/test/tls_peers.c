@@ -131,15 +131,18 @@ static void strangers(void)
 		  NULL },
 	};
 	struct kws_tls *tls = tls_server("good");
-	struct kws_options o = { .tls = tls, .timeout_ms = 20 };
+	struct kws_options o = { .tls = tls };
 	unsigned int i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct kws_handshake *hs = kws_handshake_server(&o);
+		struct kws_handshake *hs;
 		char answer[512] = "";
 		int ends[2], r, error;
 		bool good;
 
+		/* A short time only where it is to pass. */
+		o.timeout_ms = rows[i].error == ETIMEDOUT ? 20 : 0;
+		hs = kws_handshake_server(&o);
 		stream_pair(ends);
 		put(ends[1], rows[i].text, strlen(rows[i].text));
 		if (rows[i].ends)

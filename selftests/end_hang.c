@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * end_hang SECONDS PROGRAM: runs a test program and passes on what it writes.
+ * The program is killed when it has not written anything for so long, or as
+ * many times longer as this machine is slower than an idle one: a test that
+ * hangs in the kernel must not keep the programs behind it from running.
+ */
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "ws_test.h"
+
+static pid_t start(char **command, int *output)
+{
+	int fds[2];
+	pid_t pid;
+
+	if (pipe(fds))
+		return -1;
+	pid = fork();
+	if (!pid) {
+		/* So that what it has started can be killed as well. */
+		setpgid(0, 0);
+		dup2(fds[1], STDOUT_FILENO);
+		dup2(fds[1], STDERR_FILENO);
+		close(fds[0]);
+		close(fds[1]);
+		execv(command[0], command);
+		complain("%s: %s", command[0], strerror(errno));
+		_exit(127);
+	}
+	close(fds[1]);
+	*output = fds[0];
+	return pid;
+}
+
+/* Passes on what comes; false when nothing has come for too long. */
+static bool pass_on(int output, int seconds)
+{
+	char buf[4096];
+
+	for (;;) {
+		ssize_t n, written, at = 0;
+
+		if (!poll_for(output, POLLIN, seconds * 1000) &&
+		    !poll_for(output, POLLIN, (slowness_now() - 1) * seconds *
+					      1000)) {
+			complain("nothing for %d s on an idle machine: killed",
+				 seconds);
+			return false;
+		}
+		n = read(output, buf, sizeof(buf));
+		if (n <= 0)
+			return true;
+		for (; at < n; at += written) {
+			written = write(STDOUT_FILENO, buf + at, n - at);
+			if (written < 0)
+				return true;
+		}
+	}
+}
+
+int main(int argc, char **argv)
+{
+	int output = -1, status = 0;
+	pid_t pid;
+
+	if (argc < 3)
+		return 2;
+	pid = start(argv + 2, &output);
+	if (pid < 0)
+		return 126;
+	if (!pass_on(output, atoi(argv[1])))
+		kill(-pid, SIGKILL);
+	if (waitpid(pid, &status, 0) != pid)
+		return 126;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
