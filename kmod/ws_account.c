@@ -8,8 +8,8 @@
  */
 #include <linux/cred.h>
 #include <linux/hashtable.h>
-#include <linux/mutex.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 #include <net/sock.h>
 
 #include "ws_account.h"
@@ -21,33 +21,43 @@
  */
 #define ACCOUNT_WORKS	32
 
-static DEFINE_MUTEX(accounts_mutex);	/* guards accounts and their refs */
+/* Guards accounts and their refs. Nothing is allocated under it. */
+static DEFINE_SPINLOCK(accounts_lock);
 static DEFINE_HASHTABLE(accounts, 6);
 
 /* Works that do not sleep for a user, and the end of accounts. */
 static struct workqueue_struct *common_wq;
 
-static void free_account(struct work_struct *work)
+static void free_account(struct ws_account *account)
 {
-	struct ws_account *account = container_of(work, struct ws_account,
-						  free);
-
-	if (account->wq)
+	if (account && account->wq)
 		destroy_workqueue(account->wq);
 	kfree(account);
 }
 
-static struct ws_account *find_account(kuid_t uid, const void *memcg)
+static void free_later(struct work_struct *work)
+{
+	free_account(container_of(work, struct ws_account, free));
+}
+
+/* With a reference, or NULL. */
+static struct ws_account *find_account(kuid_t uid, const void *memcg,
+				       bool queue)
 {
 	struct ws_account *account;
 
-	hash_for_each_possible(accounts, account, node, __kuid_val(uid))
-		if (uid_eq(account->uid, uid) && account->memcg == memcg)
+	hash_for_each_possible(accounts, account, node, __kuid_val(uid)) {
+		if (uid_eq(account->uid, uid) && account->memcg == memcg &&
+		    !account->wq == !queue) {
+			account->refs++;
 			return account;
+		}
+	}
 	return NULL;
 }
 
-static struct ws_account *create_account(kuid_t uid, const void *memcg)
+static struct ws_account *create_account(kuid_t uid, const void *memcg,
+					 bool queue)
 {
 	struct ws_account *account = kzalloc(sizeof(*account),
 					     GFP_KERNEL_ACCOUNT);
@@ -56,49 +66,49 @@ static struct ws_account *create_account(kuid_t uid, const void *memcg)
 		return NULL;
 	account->uid = uid;
 	account->memcg = memcg;
-	INIT_WORK(&account->free, free_account);
-	hash_add(accounts, &account->node, __kuid_val(uid));
-	return account;
-}
-
-static void drop_account(struct ws_account *account)
-{
-	if (--account->refs)
-		return;
-	hash_del(&account->node);
-	queue_work(common_wq, &account->free);
+	account->refs = 1;
+	INIT_WORK(&account->free, free_later);
+	if (!queue)
+		return account;
+	account->wq = alloc_workqueue("ws-%u", WQ_UNBOUND, ACCOUNT_WORKS,
+				      __kuid_val(uid));
+	if (account->wq)
+		return account;
+	kfree(account);
+	return NULL;
 }
 
 /**
  * ws_account_get() - the account that a socket's limits count for
  * @sk: the socket
- * @queue: works of kTLS will be queued
+ * @queue: for works of kTLS; one with a queue counts apart
  *
- * Process context; sleeps. May have the socket lock, which the accounts' mutex
- * is inside of.
+ * Process context; sleeps. May have the socket lock.
  *
  * Return: with a reference, or NULL if there is no memory.
  */
 struct ws_account *ws_account_get(struct sock *sk, bool queue)
 {
 	const void *memcg = ws_compat_sk_memcg(sk);
-	struct ws_account *account;
+	struct ws_account *account, *fresh = NULL;
 	kuid_t uid = sk->sk_uid;
 
-	mutex_lock(&accounts_mutex);
-	account = find_account(uid, memcg) ?: create_account(uid, memcg);
-	if (account) {
-		account->refs++;
-		if (queue && !account->wq)
-			account->wq = alloc_workqueue("ws-%u", WQ_UNBOUND,
-						      ACCOUNT_WORKS,
-						      __kuid_val(uid));
-		if (queue && !account->wq) {
-			drop_account(account);
-			account = NULL;
-		}
-	}
-	mutex_unlock(&accounts_mutex);
+	spin_lock_bh(&accounts_lock);
+	account = find_account(uid, memcg, queue);
+	spin_unlock_bh(&accounts_lock);
+	if (account)
+		return account;
+	fresh = create_account(uid, memcg, queue);
+	if (!fresh)
+		return NULL;
+	spin_lock_bh(&accounts_lock);
+	account = find_account(uid, memcg, queue);
+	if (!account)
+		hash_add(accounts, &fresh->node, __kuid_val(uid));
+	spin_unlock_bh(&accounts_lock);
+	if (!account)
+		return fresh;
+	free_account(fresh);
 	return account;
 }
 
@@ -106,13 +116,16 @@ struct ws_account *ws_account_get(struct sock *sk, bool queue)
  * ws_account_put() - give a reference back
  * @account: may be freed, later
  *
- * Process context; sleeps.
+ * Any context.
  */
 void ws_account_put(struct ws_account *account)
 {
-	mutex_lock(&accounts_mutex);
-	drop_account(account);
-	mutex_unlock(&accounts_mutex);
+	spin_lock_bh(&accounts_lock);
+	if (!--account->refs) {
+		hash_del(&account->node);
+		queue_work(common_wq, &account->free);
+	}
+	spin_unlock_bh(&accounts_lock);
 }
 
 /**

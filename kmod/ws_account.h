@@ -15,10 +15,11 @@ struct sock;
  * @node: in the table of all accounts
  * @uid: the user, as the socket's file has it
  * @memcg: the memory cgroup that the socket is charged to, only compared
- * @refs: how many hold it; the table's mutex
+ * @refs: how many hold it; the table's lock
  * @lingering: sockets that linger after close()
  * @pages: pages that kTLS sockets have read ahead
- * @wq: where the works of kTLS sockets run, or NULL until there is one
+ * @wq: where the works of kTLS sockets run; NULL for other sockets, whose
+ *	account is another one
  * @free: frees it, as the last reference may be dropped by a work of @wq
  */
 struct ws_account {

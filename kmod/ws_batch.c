@@ -311,6 +311,7 @@ int ws_batch_recv(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 			scan_rest(&b);
 		else if (b.left || !b.n)
 			ret = take_any(&b, &msg->msg_iter);
+		cond_resched();
 	} while (b.left && !ret);
 	ws_lower_run_end(&run);
 

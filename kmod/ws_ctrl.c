@@ -200,16 +200,20 @@ void ws_ctrl_run(struct ws_ctx *ctx)
 }
 
 /*
- * For the time of @act TCP allocates without sleeping. With bh_lock_sock(), as
- * an owner that is about to release the lock or while there is none.
+ * For the time of @act TCP allocates without sleeping, and not from the task that
+ * was interrupted. With bh_lock_sock(), as an owner that is about to release the
+ * lock or while there is none.
  */
 static void do_atomic(struct ws_ctx *ctx, void (*act)(struct ws_ctx *ctx))
 {
 	struct sock *sk = ctx->sk;
+	bool task_frag = sk->sk_use_task_frag;
 	gfp_t gfp = sk->sk_allocation;
 
 	sk->sk_allocation = GFP_ATOMIC | __GFP_NOWARN | (gfp & __GFP_MEMALLOC);
+	sk->sk_use_task_frag = false;
 	act(ctx);
+	sk->sk_use_task_frag = task_frag;
 	sk->sk_allocation = gfp;
 }
 

@@ -14,10 +14,15 @@ static inline void ws_lock(struct ws_ctx *ctx)
 
 static inline void ws_unlock(struct ws_ctx *ctx)
 {
-	if (unlikely(ctx->tls))
-		mutex_unlock(&ctx->tls->lock);
-	else
+	if (likely(!ctx->tls)) {
 		release_sock(ctx->sk);
+		return;
+	}
+	if (READ_ONCE(ctx->due)) {
+		WRITE_ONCE(ctx->due, false);
+		ws_tls_queue(ctx);
+	}
+	mutex_unlock(&ctx->tls->lock);
 }
 
 /*

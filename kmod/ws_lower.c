@@ -483,6 +483,7 @@ void ws_lower_abort(struct ws_ctx *ctx, int err)
 	u32 copied = tp->copied_seq;
 	struct sk_buff_head unread;
 	struct sock *sk = ctx->sk;
+	int refused;
 
 	if (ctx->tls) {
 		prot->diag_destroy(sk, err);
@@ -491,9 +492,12 @@ void ws_lower_abort(struct ws_ctx *ctx, int err)
 	__skb_queue_head_init(&unread);
 	skb_queue_splice_init(&sk->sk_receive_queue, &unread);
 	sk->sk_error_report = report_later;
-	prot->disconnect(sk, 0);
+	refused = prot->disconnect(sk, 0);
 	sk->sk_error_report = report;
 	skb_queue_splice_init(&unread, &sk->sk_receive_queue);
+	/* A call that began before the attach still waits; close() resets. */
+	if (refused)
+		ctx->tx.cut = true;
 	WRITE_ONCE(tp->copied_seq, copied);
 	WRITE_ONCE(sk->sk_shutdown, SHUTDOWN_MASK);
 	WRITE_ONCE(sk->sk_err, err);

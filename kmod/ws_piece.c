@@ -179,6 +179,9 @@ void ws_piece_commit(struct ws_ctx *ctx, const struct ws_taken *taken)
 {
 	struct ws_rx *rx = &ctx->rx;
 
+	/* What the peer owes, it can only send from now on. */
+	if (ws_timer_watches(ctx) && ws_rx_unread(ctx))
+		ws_timer_excuse(ctx);
 	WRITE_ONCE(rx->payload, rx->payload - taken->len);
 	ctx->info.rx_bytes += taken->len;
 	ws_stats_add(ctx, WS_MIB_RX_BYTES, taken->len);
@@ -189,8 +192,6 @@ void ws_piece_commit(struct ws_ctx *ctx, const struct ws_taken *taken)
 	}
 	if (taken->pieces)
 		ws_stats_add(ctx, WS_MIB_RX_PIECES, taken->pieces);
-	if (ws_timer_watches(ctx) && ws_rx_unread(ctx))
-		ws_timer_excuse(ctx);
 	ws_lower_consume(ctx, taken->cur.seq);
 	rx->head = taken->cur;
 	/* With nothing left there is nothing to trim or to relieve. */

@@ -303,8 +303,9 @@ static void scan_plain(struct ws_ctx *ctx, struct ws_run *run, u32 end,
 		scan_run(ctx, p, p + n, max, true);
 	else
 		scan_run(ctx, p, p + n, max, false);
-	/* A run is a buffer at most: messages count, their bytes do not. */
-	*budget -= (rx->complete - complete) * SCAN_FRAME;
+	/* Bytes count as if all were text; a run is a buffer at most. */
+	*budget -= (rx->complete - complete) * SCAN_FRAME +
+		   (rx->scan.seq - seq);
 }
 
 /* After the end nothing is of interest, but the window must stay open. */

@@ -162,7 +162,7 @@ int ws_send_wait(struct ws_ctx *ctx, bool *mine, long *timeo)
 static void not_busy(struct ws_ctx *ctx)
 {
 	WRITE_ONCE(ctx->tx.busy, false);
-	wake_up_interruptible_all(sk_sleep(ctx->sk));
+	wake_up_interruptible_poll(sk_sleep(ctx->sk), EPOLLOUT | EPOLLWRNORM);
 	ws_tx_wake(ctx);
 }
 

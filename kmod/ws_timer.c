@@ -228,9 +228,14 @@ enum ws_rule ws_timer_run(struct ws_ctx *ctx, u32 *next)
 			ws_rx_wake(ctx);
 		*next = PRESSURE_TIME;
 	}
-	if (!ctx->started || rx->stop != WS_STOP_NONE || ctx->sk->sk_err ||
-	    ws_lower_done(ctx) || ctx->sk->sk_state == TCP_CLOSE)
+	if (!ctx->started || rx->stop != WS_STOP_NONE || ws_lower_done(ctx) ||
+	    ctx->sk->sk_state == TCP_CLOSE)
 		return WS_RULE_NONE;
+	/* For the program to take; the connection may live on. */
+	if (ctx->sk->sk_err) {
+		*next = HZ;
+		return WS_RULE_NONE;
+	}
 
 	if (ctx->tx.close != WS_CLOSE_NONE) {
 		left = answer(ctx, cfg->close_timeout);

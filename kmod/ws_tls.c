@@ -81,10 +81,14 @@ static void run_work(struct work_struct *work)
 	struct ws_ctx *ctx = container_of(work, struct ws_tls, work)->ctx;
 
 	if (!try_lock(ctx)) {
+		/* Whoever has the context's lock queues us again. */
+		WRITE_ONCE(ctx->due, true);
 		ws_timer_by(ctx, LOCKED_AGAIN);
 		return;
 	}
-	ws_ctrl_run(ctx);
+	/* ws_ulp_end() may have given the socket back, and wait for us. */
+	if (ws_ctx_get(ctx->sk) == ctx)
+		ws_ctrl_run(ctx);
 	ws_unlock(ctx);
 }
 

@@ -23,23 +23,33 @@ static u32 runs_left(struct ws_tx *tx)
 }
 
 /*
- * Charge to the socket what TCP has not taken of the frame under way. TCP
- * counts bytes as its own only when it takes them; it lets a
- * socket whose send buffer is full go beyond the limit of its memory cgroup, so
- * this always succeeds, and the next send waits.
+ * Charge to the socket what TCP has not taken of the frame under way: TCP counts
+ * bytes as its own only when it takes them. The frame cannot be given up any
+ * more, so the charge is forced, as TCP does it for a socket whose send buffer
+ * is full; the next send waits. Without the charge sk_forward_alloc must not be
+ * lowered, as TCP relies on its sign.
  */
 static void charge(struct ws_ctx *ctx)
 {
 	u32 len = runs_left(&ctx->tx);
 	struct sock *sk = ctx->sk;
+	u8 locks;
+	int size;
 
 	if (ctx->tx.charged)
 		return;
-	ctx->tx.charged = true;
 	if (ctx->tls)
 		lock_sock(sk);
-	sk_wmem_schedule(sk, len);
-	sk_mem_charge(sk, len);
+	size = sk->sk_sndbuf;
+	locks = sk->sk_userlocks;
+	sk->sk_userlocks |= SOCK_SNDBUF_LOCK;
+	WRITE_ONCE(sk->sk_sndbuf, 0);
+	if (sk_wmem_schedule(sk, len)) {
+		sk_mem_charge(sk, len);
+		ctx->tx.charged = true;
+	}
+	WRITE_ONCE(sk->sk_sndbuf, size);
+	sk->sk_userlocks = locks;
 	if (ctx->tls)
 		release_sock(sk);
 }
@@ -334,12 +344,16 @@ int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
 	return 0;
 }
 
+static bool is_open(const struct sock *sk)
+{
+	return !(sk->sk_shutdown & SEND_SHUTDOWN) &&
+	       ((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT));
+}
+
 /* TCP would take sk_err from the reader or writer it is meant for. */
 static bool takes_bytes(const struct sock *sk)
 {
-	return likely(!sk->sk_err && !(sk->sk_shutdown & SEND_SHUTDOWN) &&
-		      ((1 << sk->sk_state) &
-		       (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)));
+	return likely(!sk->sk_err && is_open(sk));
 }
 
 /* Is it to be tried again? */
@@ -415,6 +429,9 @@ int ws_tx_push(struct ws_ctx *ctx, bool more)
 	if (unlikely(tx->gather))
 		ws_zc_seal(ctx, false);
 	if (ws_tx_pending(tx) && !takes_bytes(ctx->sk)) {
+		/* An error that ends nothing must not cut a frame short. */
+		if (tx->cut && is_open(ctx->sk))
+			return -EAGAIN;
 		ws_tx_free(ctx);
 		return -EPIPE;
 	}

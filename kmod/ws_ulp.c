@@ -35,7 +35,7 @@ static int ws_disconnect(struct sock *sk, int flags);
 
 struct proto *ws_lower_prot(const struct sock *sk)
 {
-	return ws_ctx_get(sk)->slot->lower.prot;
+	return ws_slot_get(sk)->lower.prot;
 }
 
 static void fill_slot(struct ws_slot *slot, const struct ws_lower *lower)
@@ -386,7 +386,7 @@ void ws_ulp_end(struct ws_ctx *ctx, long timeout)
 		release_sock(sk);
 	ws_unlock(ctx);
 
-	/* All that arms the timer or queues the work is gone, but for these two. */
+	/* All that arms the timer or queues the work is gone, but these two. */
 	ws_timer_stop(ctx);
 	if (tls) {
 		cancel_work_sync(&tls->work);
