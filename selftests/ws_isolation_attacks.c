@@ -233,7 +233,8 @@ bool attack_dear(struct attacker *a)
 			return false;
 	make_pings(&b, 1, 10);
 	begun(a);
-	for (;;)
+	/* Not all of the time: a queue of packets is as bad for everybody's TCP. */
+	for (;; usleep(30000))
 		flood(p, FLOODED, &b);
 }
 
