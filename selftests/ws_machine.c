@@ -84,11 +84,11 @@ static long long pressures(void)
 		return -1;
 	lines[0] = buf;
 	lines[1] = strchr(buf, '\n') + 1;
-	name = strtok_r(lines[0], " \n", &more[0]);
-	value = strtok_r(lines[1], " \n", &more[1]);
+	name = strtok_r(lines[0], "\n ", &more[0]);
+	value = strtok_r(lines[1], "\n ", &more[1]);
 	while (name && value && strcmp(name, "TCPMemoryPressures")) {
-		name = strtok_r(NULL, " \n", &more[0]);
-		value = strtok_r(NULL, " \n", &more[1]);
+		name = strtok_r(NULL, "\n ", &more[0]);
+		value = strtok_r(NULL, "\n ", &more[1]);
 	}
 	return name && value ? atoll(value) : -1;
 }

@@ -31,4 +31,21 @@ struct squeeze {
 bool tcp_squeeze(struct squeeze *s);
 void tcp_unsqueeze(struct squeeze *s);
 
+/*
+ * Memory cgroups, of version 2, in a mount of our own. By name; the calling
+ * process enters it. The mount and the groups go with groups_end().
+ */
+bool group_enter(const char *name, const char *memory_max);
+void groups_end(const char *const *names, int n);
+
+/* Swap space in compressed memory: zram0, of this size. Twice is once. */
+bool swap_start(const char *size);
+void swap_end(void);
+
+/* A network namespace with lo, as root; another user needs one of users, too. */
+bool net_own(void);
+bool user_and_net_own(void);
+/* For good, with all of its groups. */
+bool become_user(int uid);
+
 #endif /* _WS_MACHINE_H */

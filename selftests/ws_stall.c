@@ -62,6 +62,8 @@ static void *hold(void *arg)
 	struct holder *h = arg;
 	char *half = h->stall.page - HOLD_BYTES / 2;
 
+	if (h->delay)
+		usleep(h->delay);
 	switch (h->how) {
 	case HOLD_OPTION:
 		/* TCP first reads an int, and all of it under the lock. */
@@ -78,17 +80,32 @@ static void *hold(void *arg)
 	return NULL;
 }
 
-bool holder_start(struct holder *h, int fd, enum hold how)
+bool holder_launch(struct holder *h, int fd, enum hold how, int delay)
 {
+	pthread_attr_t attr;
+	int err;
+
 	memset(h, 0, sizeof(*h));
 	h->fd = fd;
 	h->how = how;
+	h->delay = delay;
 	if (!stall_open(&h->stall))
 		return false;
-	if (pthread_create(&h->thread, NULL, hold, h))
+	/* There may be hundreds. */
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 65536);
+	err = pthread_create(&h->thread, &attr, hold, h);
+	pthread_attr_destroy(&attr);
+	if (err)
 		return complain("no thread to hold the lock");
 	h->running = true;
-	return stall_reached(&h->stall, WS_TEST_MS);
+	return true;
+}
+
+bool holder_start(struct holder *h, int fd, enum hold how)
+{
+	return holder_launch(h, fd, how, 0) &&
+	       stall_reached(&h->stall, WS_TEST_MS);
 }
 
 void holder_end(struct holder *h)

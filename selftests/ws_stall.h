@@ -40,10 +40,13 @@ struct holder {
 	struct stall stall;
 	int fd;
 	enum hold how;
+	int delay;		/* microseconds before the call */
 	pthread_t thread;
 	bool running;
 };
 
+/* The call begins after so many microseconds; stall_reached() waits for it. */
+bool holder_launch(struct holder *h, int fd, enum hold how, int delay);
 /* Returns when the thread sleeps in its fault. */
 bool holder_start(struct holder *h, int fd, enum hold how);
 /* The call goes on and returns. May be called twice. */

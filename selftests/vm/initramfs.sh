@@ -9,7 +9,8 @@
 guest_modules="smc virtio_pci virtio_net tls inet_diag tcp_diag veth sch_netem
 	sch_fq sch_tbf
 	gcm ctr ghash-generic chacha20poly1305 chacha_generic poly1305_generic
-	chacha aesni-intel"
+	chacha aesni-intel
+	lzo-rle zram"
 
 # pack_folder DIR FILE: as a cpio archive that is the same for the same files.
 pack_folder()
