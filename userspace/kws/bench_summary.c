@@ -135,7 +135,11 @@ void table_summary(const struct table *t)
 {
 	size_t i;
 
-	print_part(t, false);
+	for (i = 0; i < t->count; i++)
+		if (has_line(t, i)) {
+			print_part(t, false);
+			break;
+		}
 	for (i = 0; i < t->count; i++)
 		if (!isnan(t->rows[i].cpu_ns)) {
 			print_part(t, true);
