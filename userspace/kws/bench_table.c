@@ -303,7 +303,7 @@ static void print_clock(const struct row *row)
 	     "/floor: ratio to framing in user space and to a plain TCP echo of the same\n"
 	     "bytes. For msgs/s more than 1 is better, for the others less than 1.");
 	puts("idle: a message is a PING answered, total all time in which the machine was not\n"
-	     "idle, CPU that less the client's. sendfile, zerocopy: user space copies (read,\n"
+	     "idle, CPU that less what a client takes alone. sendfile, zerocopy: user space copies (read,\n"
 	     "frame, write); the floor does not, as the kernel does not, but on loopback what\n"
 	     "MSG_ZEROCOPY sent is copied all the same, on its way to the receiver.");
 	puts("pong: one PING at a time, from before its send() until a client under SCHED_FIFO\n"
