@@ -68,8 +68,8 @@ static int busy_start(struct busy *busy)
 		if (!pid) {
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			while (getppid() == parent)
-				for (volatile int i = 0; i < 1000000; i++)
-					;
+				for (int i = 0; i < 1000000; i++)
+					asm volatile("" ::: "memory");
 			_exit(0);
 		}
 		if (pid < 0) {
@@ -93,7 +93,7 @@ static int set_policy(int policy)
 	return -1;
 }
 
-/* Until the whole PONG is here: @bytes of it, unmasked, that begin as told. */
+/* Until the whole PONG is here: @bytes, which must be those at @want. */
 static int read_pong(int fd, const u8 *want, size_t bytes)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
