@@ -68,6 +68,26 @@ static long used_kib(void)
 	return total - available;
 }
 
+/* Pages of the slabs of attached sockets, in bytes; *@size of one object. */
+static long slab_bytes(unsigned int *size)
+{
+	FILE *f = fopen("/proc/slabinfo", "r");
+	unsigned long pages, slabs;
+	long sum = -1;
+	char line[512];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		const char *rest = strstr(line, " : slabdata ");
+
+		if (rest && sscanf(line, "ws_ctx %*u %*u %u %*u %lu", size, &pages) == 2 &&
+		    sscanf(rest, " : slabdata %*u %lu", &slabs) == 1)
+			sum = slabs * pages * sysconf(_SC_PAGESIZE);
+	}
+	if (f)
+		fclose(f);
+	return sum;
+}
+
 /* Each object has what watches it beside it. */
 static bool debug_kernel(void)
 {
@@ -95,6 +115,30 @@ FIXTURE_SETUP(memory)
 FIXTURE_TEARDOWN(memory)
 {
 	free(self->p);
+}
+
+/* What an idle connection takes of the module's memory: the README's figure. */
+TEST_F_TIMEOUT(memory, idle, 600)
+{
+	int i, n = fewer(CONNECTIONS);
+	unsigned int size = 0;
+	long before, after;
+
+	ASSERT_TRUE(connect_many(self->p, n));
+	before = slab_bytes(&size);
+	for (i = 0; i < n; i++)
+		ASSERT_EQ(0, ws_attach(self->p[i].ws));
+	after = slab_bytes(&size);
+	ASSERT_LE(0, before);
+	TH_LOG("idle: %ld bytes of slab ws_ctx a connection, whose objects have %u",
+	       (after - before) / n, size);
+	/* With 12 objects a page, as in 0.1, that is 341. */
+	if (!debug_kernel())
+		EXPECT_GE(345, (after - before) / n);
+	for (i = 0; i < n; i++)
+		pair_close(&self->p[i]);
+	EXPECT_TRUE(stat_becomes("WsCurrSockets", 0));
+	EXPECT_TRUE(stat_becomes("WsCurrLingering", 0));
 }
 
 /* Each has sent a half of a frame that promises much. */

@@ -184,8 +184,11 @@ err_close:
 static int measure_row(struct bench *b, const struct target *t,
 		       const struct workload *w, struct row *row)
 {
-	return w->answer == ANSWER_PINGS ? idle_measure(t, w, row, b->profile) :
-		measure(b, t, w, row);
+	if (w->answer == ANSWER_PINGS)
+		return idle_measure(t, w, row, b->profile);
+	if (is_latency(w))
+		return pong_measure(t, w, b->seconds, row);
+	return measure(b, t, w, row);
 }
 
 static void start_row(const struct bench *b, const struct target *t,
@@ -204,11 +207,14 @@ static void start_row(const struct bench *b, const struct target *t,
 	row->message_bytes = w->bytes;
 	row->in_flight = w->in_flight;
 	row->runs = 1;
+	row->total_ns = NAN;
 	row->cpu_ns = NAN;
 	row->syscalls = NAN;
 	row->wakeups = NAN;
 	row->module_bytes = NAN;
 	row->kernel_bytes = NAN;
+	row->p50_us = NAN;
+	row->p99_us = NAN;
 	row->total_spread = NAN;
 	row->cpu_spread = NAN;
 }

@@ -15,6 +15,8 @@
  * @ANSWER_FILE: a large one, from a file; what is sent is small
  * @ANSWER_MEMORY: large ones, from memory; the same
  * @ANSWER_PINGS: nothing is sent but PONGs
+ * @ANSWER_PONG: nothing is sent but PINGs, one at a time
+ * @ANSWER_PONG_BUSY: the same while other processes use all processors
  */
 enum answer {
 	ANSWER_SAME,
@@ -22,6 +24,8 @@ enum answer {
 	ANSWER_FILE,
 	ANSWER_MEMORY,
 	ANSWER_PINGS,
+	ANSWER_PONG,
+	ANSWER_PONG_BUSY,
 };
 
 /**
@@ -70,6 +74,7 @@ extern const size_t tls_count;
 bool chosen(const char *list, const char *name);
 bool workload_chosen(const char *list, const struct workload *w);
 bool is_download(const struct workload *w);
+bool is_latency(const struct workload *w);
 bool takes_part(const struct workload *w, const char *server, bool tls);
 
 struct load;
@@ -122,6 +127,8 @@ int64_t clock_now(void);
  *
  * @module_bytes: memory of the module's slabs a connection, @kernel_bytes that
  *	of all slabs and of both its ends: where connections are idle.
+ * @p50_us, @p99_us: latency of a PONG in microseconds, median and that of which
+ *	1 % takes longer.
  * The spreads are how far the middle half of all runs is apart, of three runs
  * all, relative to the median.
  */
@@ -141,6 +148,8 @@ struct row {
 	double wakeups;
 	double module_bytes;
 	double kernel_bytes;
+	double p50_us;
+	double p99_us;
 	double total_spread;
 	double cpu_spread;
 };
@@ -150,7 +159,7 @@ struct row {
  * @key: what it is called in the JSON file
  * @offset: where it is in struct row
  *
- * First those of the long table, then memory, and the spreads, which are not
+ * First those of the long table, then memory, latency, and the spreads, which are not
  * measured but come of several runs.
  */
 struct figure {
@@ -159,8 +168,9 @@ struct figure {
 };
 
 #define FIGURES			5
-#define FIGURES_MEASURED	7
-#define FIGURES_KEPT		9
+#define FIGURES_MEASURED	9
+#define FIGURES_KEPT		11
+#define FIGURE_P50		7
 
 extern const struct figure figures[FIGURES_KEPT];
 
@@ -242,5 +252,7 @@ int profile_stay(const struct target *t, struct load *l, const struct row *row,
 int idle_stay(struct load *l, int64_t ns, uint64_t *pings);
 int idle_measure(const struct target *t, const struct workload *w,
 		 struct row *row, const char *profile);
+int pong_measure(const struct target *t, const struct workload *w,
+		 double seconds, struct row *row);
 
 #endif /* KWS_BENCH_H */

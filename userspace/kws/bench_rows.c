@@ -25,6 +25,10 @@ const struct workload workloads[] = {
 	{ "zerocopy", 65536, 1, 16, 0, ANSWER_MEMORY, false, false },
 	{ "idle", 0, 1000, 1, 0, ANSWER_PINGS, false, false },
 	{ "idle", 0, 10000, 1, 0, ANSWER_PINGS, false, false },
+	{ "pong", 8, 1, 1, 0, ANSWER_PONG, false, false },
+	{ "pong", 8, 50, 1, 0, ANSWER_PONG, false, false },
+	{ "pong-busy", 8, 1, 1, 0, ANSWER_PONG_BUSY, false, false },
+	{ "pong-busy", 8, 50, 1, 0, ANSWER_PONG_BUSY, false, false },
 };
 
 const size_t workload_count = sizeof(workloads) / sizeof(workloads[0]);
@@ -97,6 +101,12 @@ bool is_download(const struct workload *w)
 	return w->answer == ANSWER_FILE || w->answer == ANSWER_MEMORY;
 }
 
+/* One PING at a time, each timed. */
+bool is_latency(const struct workload *w)
+{
+	return w->answer == ANSWER_PONG || w->answer == ANSWER_PONG_BUSY;
+}
+
 /**
  * takes_part() - is the workload for this server?
  * @w: the workload
@@ -119,6 +129,8 @@ bool takes_part(const struct workload *w, const char *server, bool tls)
 	/* Only kws knows what is asked of it here. */
 	if (w->answer == ANSWER_PINGS)
 		return chosen("kws,userspace", server);
+	if (is_latency(w))
+		return chosen("kws,userspace,libwebsockets", server);
 	if (w->answer == ANSWER_FILE)
 		return chosen("kws,userspace,floor", server);
 	if (w->answer == ANSWER_MEMORY)

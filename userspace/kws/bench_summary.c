@@ -74,10 +74,42 @@ static void print_line(const struct table *t, const struct row *row,
 	printf(" %.1f %% |\n", worst * 100);
 }
 
+/* One load, once; a latency is neither time of everything nor the server's. */
+static bool has_line(const struct table *t, size_t i)
+{
+	size_t k;
+
+	for (k = 0; k < i; k++)
+		if (same_load(&t->rows[k], &t->rows[i]))
+			return false;
+	return isnan(t->rows[i].p50_us);
+}
+
+static void print_latencies(const struct table *t)
+{
+	bool begun = false;
+	size_t i;
+
+	for (i = 0; i < t->count; i++) {
+		const struct row *row = &t->rows[i];
+
+		if (isnan(row->p50_us))
+			continue;
+		if (!begun)
+			puts("\nLatency of a PONG, us of this clock.\n\n"
+			     "| load | conn. | clock | server | p50 | p99 | wake-ups |\n"
+			     "| --- | --- | --- | --- | --- | --- | --- |");
+		begun = true;
+		printf("| %s | %u | %s | %s | %.1f | %.1f | %.2f |\n",
+		       row->workload, row->connections, row->clock,
+		       row->server, row->p50_us, row->p99_us, row->wakeups);
+	}
+}
+
 static void print_part(const struct table *t, bool cpu)
 {
 	const char *names[COLUMNS_MAX];
-	size_t n = servers(t, names), i, k;
+	size_t n = servers(t, names), i;
 
 	printf("\n%s a message. Column userspace: %s; the others: ratio to it,\n"
 	       "below 1 is better than user space, bold when by 2 %% or more.\n\n"
@@ -90,13 +122,9 @@ static void print_part(const struct table *t, bool cpu)
 	for (i = 0; i <= n; i++)
 		printf(" --- |");
 	putchar('\n');
-	for (i = 0; i < t->count; i++) {
-		for (k = 0; k < i; k++)
-			if (same_load(&t->rows[k], &t->rows[i]))
-				break;
-		if (k == i)
+	for (i = 0; i < t->count; i++)
+		if (has_line(t, i))
 			print_line(t, &t->rows[i], names, n, cpu);
-	}
 }
 
 /**
@@ -107,10 +135,15 @@ void table_summary(const struct table *t)
 {
 	size_t i;
 
-	print_part(t, false);
+	for (i = 0; i < t->count; i++)
+		if (has_line(t, i)) {
+			print_part(t, false);
+			break;
+		}
 	for (i = 0; i < t->count; i++)
 		if (!isnan(t->rows[i].cpu_ns)) {
 			print_part(t, true);
 			break;
 		}
+	print_latencies(t);
 }

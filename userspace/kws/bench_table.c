@@ -18,6 +18,8 @@ const struct figure figures[FIGURES_KEPT] = {
 	{ "wakeups_per_message", offsetof(struct row, wakeups) },
 	{ "module_bytes_per_connection", offsetof(struct row, module_bytes) },
 	{ "kernel_bytes_per_connection", offsetof(struct row, kernel_bytes) },
+	{ "latency_p50_us", offsetof(struct row, p50_us) },
+	{ "latency_p99_us", offsetof(struct row, p99_us) },
 	{ "total_spread", offsetof(struct row, total_spread) },
 	{ "cpu_spread", offsetof(struct row, cpu_spread) },
 };
@@ -243,6 +245,34 @@ static void print_load(const struct row *row)
 	       "syscalls", "/user", "/floor", "wakeups", "/user", "/floor");
 }
 
+/* Of PONGs: all that is known of such a load but the wake-ups. */
+static void print_latency(const struct table *t, size_t at)
+{
+	struct row *first = &t->rows[at];
+	size_t i;
+
+	printf("\n%s, %u connection%s [clock: %s]\n", first->workload,
+	       first->connections, first->connections == 1 ? "" : "s",
+	       first->clock);
+	printf("  %-14s %9s %6s %9s %6s %9s\n", "server", "p50 us", "/user",
+	       "p99 us", "/user", "wakeups");
+	for (i = at; i < t->count; i++) {
+		struct row *row = &t->rows[i];
+		struct row *user = table_find(t, row, "userspace");
+
+		if (!same_load(row, first))
+			continue;
+		printf("  %-14s %9.1f", row->server, row->p50_us);
+		print_ratio(row->p50_us, user, FIGURE_P50);
+		printf(" %9.1f", row->p99_us);
+		print_ratio(row->p99_us, user, FIGURE_P50 + 1);
+		if (isnan(row->wakeups))
+			printf(" %9s\n", "-");
+		else
+			printf(" %9.3f\n", row->wakeups);
+	}
+}
+
 /* Of idle connections, which are all the server has. */
 static void print_memory(struct row *row)
 {
@@ -273,9 +303,12 @@ static void print_clock(const struct row *row)
 	     "/floor: ratio to framing in user space and to a plain TCP echo of the same\n"
 	     "bytes. For msgs/s more than 1 is better, for the others less than 1.");
 	puts("idle: a message is a PING answered, total all time in which the machine was not\n"
-	     "idle, CPU that less the client's. sendfile, zerocopy: user space copies (read,\n"
+	     "idle, CPU that less what a client takes alone. sendfile, zerocopy: user space copies (read,\n"
 	     "frame, write); the floor does not, as the kernel does not, but on loopback what\n"
 	     "MSG_ZEROCOPY sent is copied all the same, on its way to the receiver.");
+	puts("pong: one PING at a time, from before its send() until a client under SCHED_FIFO\n"
+	     "has read the PONG; pong-busy: the same while one process more than there are\n"
+	     "processors computes, with the server's priority.");
 }
 
 /**
@@ -295,6 +328,10 @@ void table_print(const struct table *t)
 				break;
 		if (k < i)
 			continue;
+		if (!isnan(t->rows[i].p50_us)) {
+			print_latency(t, i);
+			continue;
+		}
 		print_load(&t->rows[i]);
 		for (k = i; k < t->count; k++)
 			if (same_load(&t->rows[k], &t->rows[i]))
