@@ -103,29 +103,43 @@ bool attack_held(struct attacker *a)
 }
 
 /*
- * Messages of megabytes that do not end, on sockets that nobody reads: as much
- * as the kernel will read ahead of all sockets together.
+ * Messages that do not end, on sockets that nobody reads, each after one that
+ * was read: as much as the kernel will read ahead for one user. What it does not
+ * waits in TCP's queues, and must not bring TCP to its own limit.
  */
-#define AHEAD		120
+#define AHEAD		90
+#define AHEAD_READ	(2 << 20)
+#define AHEAD_SENT	(AHEAD_READ / 2 + 300000)
 bool attack_ahead(struct attacker *a)
 {
 	static const char head[14] = { (char)0x82, (char)0xff, 0, 0, 0, 0, 1 };
 	static struct pair p[AHEAD];
+	size_t sent[AHEAD] = { 0 };
 	int i, idle = 0;
 
 	if (!net_own() || !become_user(ATTACKER_UID) || !pairs_open(p, AHEAD))
 		return false;
 	for (i = 0; i < AHEAD; i++) {
 		poll_now(p[i].ws, POLLIN);
+		if (!pass_message(&p[i], AHEAD_READ))
+			return false;
 		if (send(p[i].raw, head, sizeof(head), 0) != sizeof(head))
 			return complain("peer's send: %s", strerror(errno));
 	}
 	while (idle < 20) {
 		idle++;
-		for (i = 0; i < AHEAD; i++)
-			if (send(p[i].raw, pattern(0, 50000), 50000,
-				 MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
-				idle = 0;
+		for (i = 0; i < AHEAD; i++) {
+			ssize_t n;
+
+			if (sent[i] > AHEAD_SENT)
+				continue;
+			n = send(p[i].raw, pattern(0, 50000), 50000,
+				 MSG_DONTWAIT | MSG_NOSIGNAL);
+			if (n <= 0)
+				continue;
+			sent[i] += n;
+			idle = 0;
+		}
 		usleep(20000);
 	}
 	complain("%lld pages are read ahead", ws_stat("WsCurrTlsPages"));
