@@ -137,22 +137,14 @@ void ws_account_run(struct work_struct *work)
 	queue_work(common_wq, work);
 }
 
-/**
- * ws_account_init() - when the module is loaded
- *
- * Return: 0 or -ENOMEM.
- */
+/* When the module is loaded. Return: 0 or -ENOMEM. */
 int ws_account_init(void)
 {
 	common_wq = alloc_workqueue("ws", WQ_UNBOUND, WQ_MAX_ACTIVE);
 	return common_wq ? 0 : -ENOMEM;
 }
 
-/**
- * ws_account_exit() - when there is no socket any more
- *
- * Waits for works that end the last ones.
- */
+/* When there is no socket any more. Waits for works that end the last ones. */
 void ws_account_exit(void)
 {
 	destroy_workqueue(common_wq);

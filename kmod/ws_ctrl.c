@@ -88,12 +88,10 @@ void ws_ctrl_close(struct ws_ctx *ctx, u16 code)
 	ctx->time.ping = WS_PING_NONE;
 }
 
-/**
- * ws_ctrl_answer() - answer the peer's Close or fault if it is next, or was read
- * @ctx: the socket
- *
- * Does nothing after another Close of ours, as ws_ctrl_close(). Any context
- * that has the socket lock.
+/*
+ * Answer the peer's Close or fault if it is next, or was read. Does nothing
+ * after another Close of ours, as ws_ctrl_close(). Any context that has the
+ * socket lock.
  */
 void ws_ctrl_answer(struct ws_ctx *ctx)
 {
@@ -108,12 +106,10 @@ void ws_ctrl_answer(struct ws_ctx *ctx)
 		ws_ctrl_close(ctx, ws_rule_code(rx->rule));
 }
 
-/**
- * ws_ctrl_fin() - end TCP's sending direction once the Close is out
- * @ctx: the socket
- *
- * The server ends TCP when both have sent a Close, either side when the other
- * broke a rule (section 7.1.1). Any context that has the socket lock.
+/*
+ * End TCP's sending direction once the Close is out. The server ends TCP when
+ * both have sent a Close, either side when the other broke a rule (section
+ * 7.1.1). Any context that has the socket lock.
  */
 void ws_ctrl_fin(struct ws_ctx *ctx)
 {
@@ -121,21 +117,16 @@ void ws_ctrl_fin(struct ws_ctx *ctx)
 		ctx->tx.fin = WS_FIN_WANTED;
 }
 
-/**
- * ws_ctrl_free() - forget the PONGs that wait
- * @ctx: the socket
- */
+/* Forget the PONGs that wait. */
 void ws_ctrl_free(struct ws_ctx *ctx)
 {
 	while (ctx->tx.pong)
 		ws_ctrl_pong_done(ctx);
 }
 
-/**
- * ws_ctrl_pending() - is there anything to send, or memory to find?
- * @ctx: the socket
- *
- * Without the lock the answer is a hint.
+/*
+ * Is there anything to send, or memory to find? Without the lock the answer is
+ * a hint.
  */
 bool ws_ctrl_pending(const struct ws_ctx *ctx)
 {
@@ -168,13 +159,10 @@ static void send_waiting(struct ws_ctx *ctx)
 		ws_linger_check(ctx);
 }
 
-/**
- * ws_ctrl_run() - do what no system call will: scan, send, look at the time
- * @ctx: the socket
- *
- * On TCP in softirq context with bh_lock_sock() and no owner, or in
- * ws_ctrl_release_cb(); on kTLS in process context with the lock. Never waits
- * for a lock on TCP.
+/*
+ * Do what no system call will: scan, send, look at the time. On TCP in softirq
+ * context with bh_lock_sock() and no owner, or in ws_ctrl_release_cb(); on kTLS
+ * in process context with the lock. Never waits for a lock on TCP.
  */
 void ws_ctrl_run(struct ws_ctx *ctx)
 {
@@ -227,25 +215,18 @@ static void act_now(struct ws_ctx *ctx, void (*act)(struct ws_ctx *ctx))
 		do_atomic(ctx, act);
 }
 
-/**
- * ws_ctrl_now() - have ws_ctrl_run() look at a socket
- * @ctx: the socket
- *
- * On TCP it runs before this returns when nobody owns the socket, else when
- * the owner releases it; so the caller is the owner or has bh_lock_sock(). On
- * kTLS a work of the socket's own does it; any context that keeps the context.
+/*
+ * Have ws_ctrl_run() look at a socket. On TCP it runs before this returns when
+ * nobody owns the socket, else when the owner releases it; so the caller is the
+ * owner or has bh_lock_sock(). On kTLS a work of the socket's own does it; any
+ * context that keeps the context.
  */
 void ws_ctrl_now(struct ws_ctx *ctx)
 {
 	act_now(ctx, ws_ctrl_run);
 }
 
-/**
- * ws_ctrl_kick() - send what waits, if anything does
- * @ctx: the socket
- *
- * Context as for ws_ctrl_now().
- */
+/* Send what waits, if anything does. Context as for ws_ctrl_now(). */
 void ws_ctrl_kick(struct ws_ctx *ctx)
 {
 	if (unlikely(ws_ctrl_pending(ctx)))
@@ -271,12 +252,9 @@ void ws_ctrl_release_cb(struct sock *sk)
 	ws_slot_get(sk)->lower.prot->release_cb(sk);
 }
 
-/**
- * ws_ctrl_write_space() - sk_write_space of an attached socket
- * @sk: the socket
- *
- * With the socket lock, as its owner or in softirq context. TCP also calls it
- * from within its sendmsg().
+/*
+ * Sk_write_space of an attached socket. With the socket lock, as its owner or
+ * in softirq context. TCP also calls it from within its sendmsg().
  */
 void ws_ctrl_write_space(struct sock *sk)
 {

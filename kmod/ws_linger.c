@@ -64,12 +64,8 @@ bool ws_linger_over(const struct ws_ctx *ctx)
 	       (ctx->info.state & WS_STATE_CLOSE_RECEIVED);
 }
 
-/**
- * ws_linger_left() - how long a socket may still linger
- * @ctx: the socket
- *
- * Any context that has the socket lock.
- *
+/*
+ * How long a socket may still linger. Any context that has the socket lock.
  * Return: jiffies, or 0 when its time is over.
  */
 u32 ws_linger_left(const struct ws_ctx *ctx)

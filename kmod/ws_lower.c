@@ -15,13 +15,10 @@
  */
 #include "ws.h"
 
-/**
- * ws_lower_end() - where the stream ends for now
- * @ctx: the socket
- *
- * A FIN takes a sequence number but is no byte, hence not rcv_nxt.
- *
- * Return: the sequence number after the last byte that is there.
+/*
+ * Where the stream ends for now. A FIN takes a sequence number but is no byte,
+ * hence not rcv_nxt. Return: the sequence number after the last byte that is
+ * there.
  */
 u32 ws_lower_end(const struct ws_ctx *ctx)
 {
@@ -324,11 +321,9 @@ void ws_lower_grow(struct ws_ctx *ctx, u64 len)
 	WRITE_ONCE(sk->sk_rcvlowat, 1);
 }
 
-/**
- * ws_lower_drop_prefix() - free the bytes before those in the queue
- * @ctx: the socket
- *
- * Any context that has the socket lock.
+/*
+ * Free the bytes before those in the queue. Any context that has the socket
+ * lock.
  */
 void ws_lower_drop_prefix(struct ws_ctx *ctx)
 {
@@ -438,12 +433,9 @@ int ws_lower_stash(struct ws_ctx *ctx, u32 end)
 	return 0;
 }
 
-/**
- * ws_lower_fin() - end TCP's sending direction
- * @ctx: the socket
- *
- * What inet_shutdown() does for SHUT_WR. Any context that has the socket lock;
- * on kTLS process context.
+/*
+ * End TCP's sending direction. What inet_shutdown() does for SHUT_WR. Any
+ * context that has the socket lock; on kTLS process context.
  */
 void ws_lower_fin(struct ws_ctx *ctx)
 {

@@ -135,13 +135,9 @@ int ws_piece_walk(const struct ws_ctx *ctx, struct iov_iter *to, bool whole,
 	return err;
 }
 
-/**
- * ws_piece_broken() - the stream is not what it was when it was scanned
- * @ctx: the socket
- *
- * It ends here, with WS_RULE_STREAM.
- *
- * Return: -EAGAIN, as the caller must look again.
+/*
+ * The stream is not what it was when it was scanned. It ends here, with
+ * WS_RULE_STREAM. Return: -EAGAIN, as the caller must look again.
  */
 int ws_piece_broken(struct ws_ctx *ctx)
 {

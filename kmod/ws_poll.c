@@ -48,16 +48,10 @@ static bool is_ordinary(const struct ws_ctx *ctx)
 	       skb_queue_empty_lockless(&sk->sk_error_queue);
 }
 
-/**
- * ws_poll() - proto_ops.poll of an attached socket
- * @file: as for proto_ops.poll
- * @sock: the socket
- * @wait: as for proto_ops.poll
- *
- * EPOLLIN when recvmsg() would return something, EPOLLOUT when sendmsg()
- * could take something. Does not wait for the socket lock.
- *
- * Return: EPOLL* bits.
+/*
+ * Proto_ops.poll of an attached socket. EPOLLIN when recvmsg() would return
+ * something, EPOLLOUT when sendmsg() could take something. Does not wait for
+ * the socket lock. Return: EPOLL* bits.
  */
 __poll_t ws_poll(struct file *file, struct socket *sock,
 		 struct poll_table_struct *wait)
@@ -109,12 +103,8 @@ int ws_set_rcvlowat(struct sock *sk, int val)
 	return 0;
 }
 
-/**
- * ws_ioctl_inq() - SIOCINQ (FIONREAD) of an attached socket
- * @sk: the socket
- *
- * May sleep; takes the socket lock.
- *
+/*
+ * SIOCINQ (FIONREAD) of an attached socket. May sleep; takes the socket lock.
  * Return: payload bytes that the next recvmsg() would give.
  */
 int ws_ioctl_inq(struct sock *sk)
@@ -132,12 +122,7 @@ int ws_ioctl_inq(struct sock *sk)
 	return len;
 }
 
-/**
- * ws_peek_len() - proto_ops.peek_len of an attached socket
- * @sock: the socket
- *
- * Return: as ws_ioctl_inq().
- */
+/* Proto_ops.peek_len of an attached socket. Return: as ws_ioctl_inq(). */
 int ws_peek_len(struct socket *sock)
 {
 	return ws_ioctl_inq(sock->sk);

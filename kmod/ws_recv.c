@@ -396,14 +396,10 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	return ret;
 }
 
-/**
- * ws_recv_len() - how much the next recvmsg() would give
- * @ctx: the socket
- *
- * Process context, socket lock.
- *
- * Return: payload bytes, or the size of the record; 0 if it would not give a
- * data message, or nothing in the form of records.
+/*
+ * How much the next recvmsg() would give. Process context, socket lock. Return:
+ * payload bytes, or the size of the record; 0 if it would not give a data
+ * message, or nothing in the form of records.
  */
 int ws_recv_len(struct ws_ctx *ctx)
 {

@@ -25,11 +25,9 @@
 #define WS_SCAN_BUDGET	SZ_1M
 #define SCAN_FRAME	64
 
-/**
- * ws_rx_offset() - how far the stream has been scanned
- * @ctx: the socket
- *
- * Return: bytes since the attach, WS_RX_PREFIX included.
+/*
+ * How far the stream has been scanned. Return: bytes since the attach,
+ * WS_RX_PREFIX included.
  */
 u64 ws_rx_offset(const struct ws_ctx *ctx)
 {
@@ -401,13 +399,10 @@ static void stop_short(struct ws_ctx *ctx)
 	ws_rx_trim(ctx);
 }
 
-/**
- * ws_rx_scan() - look at what has arrived
- * @ctx: the socket
- *
- * Cost: one look at each header and at each byte of text, and a subtraction
- * for the rest; with WS_SCAN_BUDGET as its limit. What is left sets @rx.lazy.
- * Any context that has the socket lock.
+/*
+ * Look at what has arrived. Cost: one look at each header and at each byte of
+ * text, and a subtraction for the rest; with WS_SCAN_BUDGET as its limit. What
+ * is left sets @rx.lazy. Any context that has the socket lock.
  */
 void ws_rx_scan(struct ws_ctx *ctx)
 {
@@ -422,23 +417,16 @@ void ws_rx_scan(struct ws_ctx *ctx)
 		stop_short(ctx);
 }
 
-/**
- * ws_rx_scan_rest() - look at more of what was left alone
- * @ctx: the socket
- *
- * Any context that has the socket lock.
- */
+/* Look at more of what was left alone. Any context that has the socket lock. */
 void ws_rx_scan_rest(struct ws_ctx *ctx)
 {
 	if (unlikely(ctx->rx.lazy))
 		ws_rx_scan(ctx);
 }
 
-/**
- * ws_rx_scan_all() - look at all that was left alone
- * @ctx: the socket
- *
- * As much as the receive buffer holds. Process context, socket lock; sleeps.
+/*
+ * Look at all that was left alone. As much as the receive buffer holds. Process
+ * context, socket lock; sleeps.
  */
 void ws_rx_scan_all(struct ws_ctx *ctx)
 {
@@ -470,12 +458,10 @@ void ws_rx_taken(struct ws_ctx *ctx, const struct ws_taken *taken)
 	}
 }
 
-/**
- * ws_rx_scan_first() - look only as far as the first message
- * @ctx: the socket
- *
- * Nobody must need to know what is behind it: no limit in time, no end of the
- * stream. Any context that has the socket lock.
+/*
+ * Look only as far as the first message. Nobody must need to know what is
+ * behind it: no limit in time, no end of the stream. Any context that has the
+ * socket lock.
  */
 void ws_rx_scan_first(struct ws_ctx *ctx)
 {

@@ -29,15 +29,12 @@ void ws_rx_wake(struct ws_ctx *ctx);
 void ws_rx_arrived(struct ws_ctx *ctx);
 void ws_rx_data_ready(struct sock *sk);
 
-/**
- * ws_rx_credit() - how much of an incomplete message may wait for the rest
- * @ctx: the socket
- *
- * The peer pays for it with bytes that the program has read, as it does for the
- * growth of TCP's receive buffer; but for a length that any connection may
- * have. What is larger comes in pieces. With the socket lock; without, a hint.
- *
- * Return: payload bytes.
+/*
+ * How much of an incomplete message may wait for the rest. The peer pays for it
+ * with bytes that the program has read, as it does for the growth of TCP's
+ * receive buffer; but for a length that any connection may have. What is larger
+ * comes in pieces. With the socket lock; without, a hint. Return: payload
+ * bytes.
  */
 static inline u64 ws_rx_credit(const struct ws_ctx *ctx)
 {
@@ -52,12 +49,9 @@ static inline bool ws_rx_parked(const struct ws_ctx *ctx)
 	return rx->payload && !rx->complete && rx->stop == WS_STOP_NONE;
 }
 
-/**
- * ws_rx_readable() - would a reader get anything but EAGAIN?
- * @ctx: the socket
- *
- * The end of TCP's stream is for the caller to see. Without the lock the
- * answer is a hint.
+/*
+ * Would a reader get anything but EAGAIN? The end of TCP's stream is for the
+ * caller to see. Without the lock the answer is a hint.
  */
 static inline bool ws_rx_readable(const struct ws_ctx *ctx)
 {

@@ -17,13 +17,11 @@ static bool may_be_lazy(const struct ws_ctx *ctx)
 	       !sock_flag(ctx->sk, SOCK_DONE) && !ws_timer_watches(ctx);
 }
 
-/**
- * ws_rx_begin() - begin to look at the stream
- * @ctx: the socket
- *
- * Put off from the attach to the first I/O so that WS_CONFIG can choose the
- * role and WS_RX_PREFIX add bytes before any of them is judged. The caller has
- * ws_ctrl_run() look. Any context that has the socket lock.
+/*
+ * Begin to look at the stream. Put off from the attach to the first I/O so that
+ * WS_CONFIG can choose the role and WS_RX_PREFIX add bytes before any of them
+ * is judged. The caller has ws_ctrl_run() look. Any context that has the socket
+ * lock.
  */
 void ws_rx_begin(struct ws_ctx *ctx)
 {
@@ -40,11 +38,9 @@ void ws_rx_begin(struct ws_ctx *ctx)
 		ws_rx_wake(ctx);
 }
 
-/**
- * ws_rx_start() - begin to look at the stream, if that has not been done
- * @ctx: the socket
- *
- * Process context, socket lock.
+/*
+ * Begin to look at the stream, if that has not been done. Process context,
+ * socket lock.
  */
 void ws_rx_start(struct ws_ctx *ctx)
 {
@@ -54,13 +50,11 @@ void ws_rx_start(struct ws_ctx *ctx)
 	ws_ctrl_now(ctx);
 }
 
-/**
- * ws_rx_want() - poll() would have the stream looked at
- * @ctx: the socket
- *
- * Done at once when nobody owns the socket; else its owner, or on kTLS the
- * work, does it and wakes the poller if there is anything to read. Process
- * context; does not wait for the socket lock.
+/*
+ * Poll() would have the stream looked at. Done at once when nobody owns the
+ * socket; else its owner, or on kTLS the work, does it and wakes the poller if
+ * there is anything to read. Process context; does not wait for the socket
+ * lock.
  */
 void ws_rx_want(struct ws_ctx *ctx)
 {
@@ -72,11 +66,9 @@ void ws_rx_want(struct ws_ctx *ctx)
 	spin_unlock_bh(&sk->sk_lock.slock);
 }
 
-/**
- * ws_rx_wake() - tell the reader that there is something new
- * @ctx: the socket
- *
- * Any context that has the socket lock.
+/*
+ * Tell the reader that there is something new. Any context that has the socket
+ * lock.
  */
 void ws_rx_wake(struct ws_ctx *ctx)
 {
@@ -118,12 +110,9 @@ static bool scan_one(struct ws_ctx *ctx)
 	return true;
 }
 
-/**
- * ws_rx_arrived() - something new may have come
- * @ctx: the socket
- *
- * The reader hears of it only when it can get something it could not before.
- * Any context that has the socket lock.
+/*
+ * Something new may have come. The reader hears of it only when it can get
+ * something it could not before. Any context that has the socket lock.
  */
 void ws_rx_arrived(struct ws_ctx *ctx)
 {
@@ -149,11 +138,9 @@ void ws_rx_arrived(struct ws_ctx *ctx)
 		ws_rx_wake(ctx);
 }
 
-/**
- * ws_rx_data_ready() - sk_data_ready of an attached socket
- * @sk: the socket
- *
- * Softirq context with the socket lock, or the owner's.
+/*
+ * Sk_data_ready of an attached socket. Softirq context with the socket lock, or
+ * the owner's.
  */
 void ws_rx_data_ready(struct sock *sk)
 {

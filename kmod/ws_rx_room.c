@@ -5,12 +5,10 @@
  */
 #include "ws.h"
 
-/**
- * ws_rx_trim() - drop what no reader will ask for
- * @ctx: the socket
- *
- * With nothing to deliver, what lies before the scanner is control frames and
- * headers. On an idle connection this keeps PINGs from filling the queue.
+/*
+ * Drop what no reader will ask for. With nothing to deliver, what lies before
+ * the scanner is control frames and headers. On an idle connection this keeps
+ * PINGs from filling the queue.
  */
 void ws_rx_trim(struct ws_ctx *ctx)
 {
@@ -52,16 +50,13 @@ static bool beyond_credit(const struct ws_ctx *ctx)
 	       !(ctx->sk->sk_userlocks & SOCK_RCVBUF_LOCK);
 }
 
-/**
- * ws_rx_pressed() - is an incomplete message to be given to the reader?
- * @ctx: the socket
- *
- * A message that the receive buffer cannot hold whole must be read in pieces,
- * or the peer's window stays closed forever: so pieces it is when the buffer
- * is nearly full, or the window too small for the peer to go on. They are also
- * given beyond ws_rx_credit(), and when the machine or the memory cgroup is
- * short of memory for TCP.
- * Without the lock the answer is a hint.
+/*
+ * Is an incomplete message to be given to the reader? A message that the
+ * receive buffer cannot hold whole must be read in pieces, or the peer's window
+ * stays closed forever: so pieces it is when the buffer is nearly full, or the
+ * window too small for the peer to go on. They are also given beyond
+ * ws_rx_credit(), and when the machine or the memory cgroup is short of memory
+ * for TCP. Without the lock the answer is a hint.
  */
 bool ws_rx_pressed(const struct ws_ctx *ctx)
 {
@@ -71,12 +66,10 @@ bool ws_rx_pressed(const struct ws_ctx *ctx)
 			  beyond_credit(ctx) || window_small(ctx);
 }
 
-/**
- * ws_rx_unread() - can the peer not send because the reader does not read?
- * @ctx: the socket
- *
- * Looks at this socket alone: at bytes that a reader could have and at the
- * window that they leave. Any context that has the socket lock.
+/*
+ * Can the peer not send because the reader does not read? Looks at this socket
+ * alone: at bytes that a reader could have and at the window that they leave.
+ * Any context that has the socket lock.
  */
 bool ws_rx_unread(const struct ws_ctx *ctx)
 {
@@ -87,12 +80,10 @@ bool ws_rx_unread(const struct ws_ctx *ctx)
 	return ctx->tls ? ws_tls_unread(ctx) : window_small(ctx);
 }
 
-/**
- * ws_rx_relieve() - keep a few unread bytes from shutting the window
- * @ctx: the socket
- *
- * See ws_lower_stash(). More than a few are given to the reader in pieces.
- * Any context that has the socket lock.
+/*
+ * Keep a few unread bytes from shutting the window. See ws_lower_stash(). More
+ * than a few are given to the reader in pieces. Any context that has the socket
+ * lock.
  */
 void ws_rx_relieve(struct ws_ctx *ctx)
 {

@@ -469,11 +469,9 @@ int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	return ret;
 }
 
-/**
- * ws_splice_eof() - the file that sendfile() was sending has ended early
- * @sock: the socket
- *
- * The last piece promised more; an empty fragment ends the message.
+/*
+ * The file that sendfile() was sending has ended early. The last piece promised
+ * more; an empty fragment ends the message.
  */
 void ws_splice_eof(struct socket *sock)
 {

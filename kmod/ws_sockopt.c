@@ -4,10 +4,7 @@
 
 #include "ws.h"
 
-/**
- * ws_config_default() - what a socket has until it is told
- * @ctx: the socket
- */
+/* What a socket has until it is told. */
 void ws_config_default(struct ws_ctx *ctx)
 {
 	ctx->cfg = (struct ws_settings){

@@ -52,10 +52,7 @@ static void fire(struct timer_list *timer)
 	sock_put(sk);
 }
 
-/**
- * ws_timer_init() - a new socket
- * @ctx: the socket
- */
+/* A new socket. */
 void ws_timer_init(struct ws_ctx *ctx)
 {
 	timer_setup(&ctx->timer, fire, 0);
@@ -265,12 +262,9 @@ enum ws_rule ws_timer_run(struct ws_ctx *ctx, u32 *next)
 	return WS_RULE_NONE;
 }
 
-/**
- * ws_timer_excuse() - reading has opened a window that was shut
- * @ctx: the socket
- *
- * What the peer owes, it can only send from now on. Process context, socket
- * lock.
+/*
+ * Reading has opened a window that was shut. What the peer owes, it can only
+ * send from now on. Process context, socket lock.
  */
 void ws_timer_excuse(struct ws_ctx *ctx)
 {
@@ -279,23 +273,19 @@ void ws_timer_excuse(struct ws_ctx *ctx)
 	ctx->rx.opened = tcp_jiffies32;
 }
 
-/**
- * ws_timer_parked() - a part of a message waits in the queue for the rest
- * @ctx: the socket
- *
- * When memory gets short nothing need arrive here, and no callback tells; so
- * ws_timer_run() asks from time to time. Any context that has the socket lock.
+/*
+ * A part of a message waits in the queue for the rest. When memory gets short
+ * nothing need arrive here, and no callback tells; so ws_timer_run() asks from
+ * time to time. Any context that has the socket lock.
  */
 void ws_timer_parked(struct ws_ctx *ctx)
 {
 	ws_timer_by(ctx, PRESSURE_TIME);
 }
 
-/**
- * ws_timer_opened() - a message has begun and is not complete
- * @ctx: the socket
- *
- * Any context that has the socket lock.
+/*
+ * A message has begun and is not complete. Any context that has the socket
+ * lock.
  */
 void ws_timer_opened(struct ws_ctx *ctx)
 {
@@ -317,11 +307,9 @@ void ws_timer_closing(struct ws_ctx *ctx)
 	ws_ctrl_now(ctx);
 }
 
-/**
- * ws_timer_start() - times in WS_CONFIG begin, or begin anew
- * @ctx: the socket
- *
- * The caller has ws_ctrl_run() look. Any context that has the socket lock.
+/*
+ * Times in WS_CONFIG begin, or begin anew. The caller has ws_ctrl_run() look.
+ * Any context that has the socket lock.
  */
 void ws_timer_start(struct ws_ctx *ctx)
 {

@@ -92,12 +92,7 @@ static void run_work(struct work_struct *work)
 	ws_unlock(ctx);
 }
 
-/**
- * ws_tls_queue() - have ws_ctrl_run() look at a socket
- * @ctx: the socket
- *
- * Any context that keeps the context.
- */
+/* Have ws_ctrl_run() look at a socket. Any context that keeps the context. */
 void ws_tls_queue(struct ws_ctx *ctx)
 {
 	queue_work(ctx->tls->account->wq, &ctx->tls->work);
@@ -164,11 +159,8 @@ static struct tls_sw_context_rx *records(const struct ws_ctx *ctx)
 	return tls_sw_ctx_rx(tls_get_ctx(ctx->sk));
 }
 
-/**
- * ws_tls_ready() - does kTLS have a whole record?
- * @ctx: the socket
- *
- * Without the socket lock the answer is a hint.
+/*
+ * Does kTLS have a whole record? Without the socket lock the answer is a hint.
  */
 bool ws_tls_ready(const struct ws_ctx *ctx)
 {
@@ -179,12 +171,7 @@ bool ws_tls_ready(const struct ws_ctx *ctx)
 	       !skb_queue_empty_lockless(&rx->rx_list);
 }
 
-/**
- * ws_tls_full() - is as much read ahead as may be?
- * @ctx: the socket
- *
- * Without the lock the answer is a hint.
- */
+/* Is as much read ahead as may be? Without the lock the answer is a hint. */
 bool ws_tls_full(const struct ws_ctx *ctx)
 {
 	const struct ws_tls *tls = ctx->tls;
@@ -193,22 +180,15 @@ bool ws_tls_full(const struct ws_ctx *ctx)
 	return READ_ONCE(tls->end) - READ_ONCE(ctx->rx.base) >= limit;
 }
 
-/**
- * ws_tls_unread() - is as much read ahead as this socket alone may?
- * @ctx: the socket
- *
- * With the lock.
- */
+/* Is as much read ahead as this socket alone may? With the lock. */
 bool ws_tls_unread(const struct ws_ctx *ctx)
 {
 	return ctx->tls->end - ctx->rx.base >= ctx->tls->limit;
 }
 
-/**
- * ws_tls_sending() - is somebody in kTLS's sendmsg()?
- * @ctx: the socket
- *
- * With the lock of the context: somebody who began before the attach.
+/*
+ * Is somebody in kTLS's sendmsg()? With the lock of the context: somebody who
+ * began before the attach.
  */
 bool ws_tls_sending(const struct ws_ctx *ctx)
 {
@@ -237,11 +217,9 @@ static void record_ready(struct sock *sk)
 	ws_timer_by(ctx, UNSEEN_TIME);
 }
 
-/**
- * ws_tls_late() - wake the reader when no work has looked at a record
- * @ctx: the socket
- *
- * From the timer, with bh_lock_sock().
+/*
+ * Wake the reader when no work has looked at a record. From the timer, with
+ * bh_lock_sock().
  */
 void ws_tls_late(struct ws_ctx *ctx)
 {
@@ -251,12 +229,9 @@ void ws_tls_late(struct ws_ctx *ctx)
 	ctx->slot->lower.data_ready(ctx->sk);
 }
 
-/**
- * ws_tls_is_late() - is there a record that no work has looked at?
- * @ctx: the socket
- *
- * poll() then says that there is something to read, as kTLS's own would. Any
- * context.
+/*
+ * Is there a record that no work has looked at? poll() then says that there is
+ * something to read, as kTLS's own would. Any context.
  */
 bool ws_tls_is_late(const struct ws_ctx *ctx)
 {
@@ -264,12 +239,10 @@ bool ws_tls_is_late(const struct ws_ctx *ctx)
 	       ws_tls_ready(ctx);
 }
 
-/**
- * ws_tls_tx_blocked() - does a frame or a sender keep others from sending?
- * @ctx: the socket
- *
- * For poll(): process context, does not wait. If that cannot be told now, the
- * work looks again and wakes the poller.
+/*
+ * Does a frame or a sender keep others from sending? For poll(): process
+ * context, does not wait. If that cannot be told now, the work looks again and
+ * wakes the poller.
  */
 bool ws_tls_tx_blocked(struct ws_ctx *ctx)
 {
@@ -309,11 +282,9 @@ void ws_tls_lower(const struct sock *sk, struct ws_lower *lower)
 	lower->data_ready = tls_sw_ctx_rx(tls_get_ctx(sk))->saved_data_ready;
 }
 
-/**
- * ws_tls_hook() - have kTLS tell us of its records
- * @ctx: the socket
- *
- * Process context, socket lock, sk_callback_lock.
+/*
+ * Have kTLS tell us of its records. Process context, socket lock,
+ * sk_callback_lock.
  */
 void ws_tls_hook(struct ws_ctx *ctx)
 {
@@ -330,33 +301,24 @@ void ws_tls_hook(struct ws_ctx *ctx)
 	ctx->sk->sk_state_change = state_change;
 }
 
-/**
- * ws_tls_version() - the version of the protocol, as the setsockopt() said
- * @ctx: the socket
- */
+/* The version of the protocol, as the setsockopt() said. */
 u16 ws_tls_version(const struct ws_ctx *ctx)
 {
 	return tls_get_ctx(ctx->sk)->prot_info.version;
 }
 
-/**
- * ws_tls_unhook() - undo ws_tls_hook()
- * @ctx: the socket
- *
- * The caller restores sk_state_change. Process context, socket lock,
- * sk_callback_lock.
+/*
+ * Undo ws_tls_hook(). The caller restores sk_state_change. Process context,
+ * socket lock, sk_callback_lock.
  */
 void ws_tls_unhook(struct ws_ctx *ctx)
 {
 	records(ctx)->saved_data_ready = ctx->slot->lower.data_ready;
 }
 
-/**
- * ws_tls_sleep() - a reader is about to sleep, or has slept
- * @ctx: the socket
- * @begin: which
- *
- * Whoever leaves looks whether there is a record that nobody was told of.
+/*
+ * A reader is about to sleep, or has slept. Whoever leaves looks whether there
+ * is a record that nobody was told of.
  */
 void ws_tls_sleep(struct ws_ctx *ctx, bool begin)
 {
@@ -466,12 +428,8 @@ static struct ws_tls_buf *alloc_buf(const struct ws_tls *tls, bool large)
 	return buf;
 }
 
-/**
- * ws_tls_buf_get() - a place for what comes next
- * @ctx: the socket
- *
- * Process context, its lock; may sleep for memory.
- *
+/*
+ * A place for what comes next. Process context, its lock; may sleep for memory.
  * Return: the last buffer, with room for at least an alert, or NULL.
  */
 struct ws_tls_buf *ws_tls_buf_get(struct ws_ctx *ctx)

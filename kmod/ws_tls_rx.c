@@ -190,11 +190,9 @@ static bool worth_reading(const struct ws_ctx *ctx)
 			       (sk->sk_shutdown & RCV_SHUTDOWN));
 }
 
-/**
- * ws_tls_fill() - read ahead what kTLS has
- * @ctx: the socket
- *
- * Process context; may sleep for memory, does not wait for records.
+/*
+ * Read ahead what kTLS has. Process context; may sleep for memory, does not
+ * wait for records.
  */
 void ws_tls_fill(struct ws_ctx *ctx)
 {
@@ -229,13 +227,9 @@ void ws_tls_fill(struct ws_ctx *ctx)
 	}
 }
 
-/**
- * ws_tls_pull() - look at what kTLS has told of
- * @ctx: the socket
- *
- * The caller sends what that leads to.
- *
- * Process context, its lock.
+/*
+ * Look at what kTLS has told of. The caller sends what that leads to. Process
+ * context, its lock.
  */
 void ws_tls_pull(struct ws_ctx *ctx)
 {
@@ -250,11 +244,9 @@ void ws_tls_pull(struct ws_ctx *ctx)
 		ws_tls_queue(ctx);
 }
 
-/**
- * ws_tls_tell() - a call is over that may have read ahead for itself
- * @ctx: the socket
- *
- * What it found and has left is news to the others. Process context, its lock.
+/*
+ * A call is over that may have read ahead for itself. What it found and has
+ * left is news to the others. Process context, its lock.
  */
 void ws_tls_tell(struct ws_ctx *ctx)
 {

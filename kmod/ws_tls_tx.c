@@ -16,13 +16,10 @@ static int lower_send(struct ws_ctx *ctx, struct msghdr *msg, size_t len)
 	return n == -EINTR || n == -ERESTARTSYS ? -EAGAIN : n;
 }
 
-/**
- * ws_tls_send() - hand the rest of the frame under way to kTLS
- * @ctx: the socket
- *
- * Process context, its lock. Does not wait for room in the send buffer.
- *
- * Return: bytes taken, or a negated errno.
+/*
+ * Hand the rest of the frame under way to kTLS. Process context, its lock. Does
+ * not wait for room in the send buffer. Return: bytes taken, or a negated
+ * errno.
  */
 int ws_tls_send(struct ws_ctx *ctx)
 {
@@ -38,10 +35,7 @@ int ws_tls_send(struct ws_ctx *ctx)
 	return lower_send(ctx, &msg, len);
 }
 
-/**
- * ws_tls_sent() - a frame has gone to kTLS as a whole
- * @ctx: the socket
- */
+/* A frame has gone to kTLS as a whole. */
 void ws_tls_sent(struct ws_ctx *ctx)
 {
 	if (!ctx->tls->mark)

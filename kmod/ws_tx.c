@@ -65,11 +65,9 @@ static void uncharge(struct ws_ctx *ctx, u32 len)
 		release_sock(sk);
 }
 
-/**
- * ws_tx_free() - forget the frame that is being built or under way
- * @ctx: the socket
- *
- * Also what is left to do when TCP has taken all of it.
+/*
+ * Forget the frame that is being built or under way. Also what is left to do
+ * when TCP has taken all of it.
  */
 void ws_tx_free(struct ws_ctx *ctx)
 {
@@ -193,11 +191,7 @@ int ws_tx_open(struct ws_ctx *ctx)
 	return err;
 }
 
-/**
- * ws_tx_seal() - give a frame its header
- * @ctx: the socket
- * @hdr: as for ws_tx_build(), with the payload wanted in len
- */
+/* Give a frame its header. */
 void ws_tx_seal(struct ws_ctx *ctx, struct ws_hdr *hdr)
 {
 	struct ws_tx *tx = &ctx->tx;
@@ -286,9 +280,7 @@ int ws_tx_build_control(struct ws_ctx *ctx, struct ws_hdr *hdr, void *data)
 	return 0;
 }
 
-/**
- * ws_tx_exit() - when there is no socket any more
- */
+/* When there is no socket any more. */
 void ws_tx_exit(void)
 {
 	int cpu;

@@ -64,11 +64,9 @@ static int push_close(struct ws_ctx *ctx)
 	return err;
 }
 
-/**
- * ws_tx_owes() - is there anything that must go out before TCP's end?
- * @ctx: the socket
- *
- * Any context that has the socket lock.
+/*
+ * Is there anything that must go out before TCP's end? Any context that has the
+ * socket lock.
  */
 bool ws_tx_owes(const struct ws_ctx *ctx)
 {
@@ -77,12 +75,10 @@ bool ws_tx_owes(const struct ws_ctx *ctx)
 	return ws_tx_pending(tx) || tx->npong || tx->close == WS_CLOSE_WANTED;
 }
 
-/**
- * ws_tx_wake() - tell writers that what kept them may be gone
- * @ctx: the socket
- *
- * poll() has not asked TCP for a call while it was us who were busy; with
- * SOCK_NOSPACE set the call comes now or when TCP has room.
+/*
+ * Tell writers that what kept them may be gone. poll() has not asked TCP for a
+ * call while it was us who were busy; with SOCK_NOSPACE set the call comes now
+ * or when TCP has room.
  */
 void ws_tx_wake(struct ws_ctx *ctx)
 {
@@ -98,14 +94,11 @@ void ws_tx_wake(struct ws_ctx *ctx)
 		release_sock(ctx->sk);
 }
 
-/**
- * ws_tx_flush() - send what waits: rest of a frame, PONGs, PING, Close, FIN
- * @ctx: the socket
- *
- * Does not wait for room in the send buffer; what is left goes with the next
- * call, at the latest when TCP has room again.
- *
- * Return: 0 when nothing is left, -EAGAIN, or the error of a dead connection.
+/*
+ * Send what waits: rest of a frame, PONGs, PING, Close, FIN. Does not wait for
+ * room in the send buffer; what is left goes with the next call, at the latest
+ * when TCP has room again. Return: 0 when nothing is left, -EAGAIN, or the
+ * error of a dead connection.
  */
 int ws_tx_flush(struct ws_ctx *ctx)
 {
@@ -146,10 +139,7 @@ int ws_tx_flush(struct ws_ctx *ctx)
 	return err;
 }
 
-/**
- * ws_tx_abort() - forget everything that was to be sent
- * @ctx: the socket
- */
+/* Forget everything that was to be sent. */
 void ws_tx_abort(struct ws_ctx *ctx)
 {
 	ws_tx_free(ctx);
