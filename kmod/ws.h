@@ -71,13 +71,19 @@ void ws_ctrl_write_space(struct sock *sk);
 int ws_ctrl_shutdown(struct socket *sock, int how);
 
 /* ws_timer.c */
+
+/*
+ * How often a message of which a part waits for the rest is looked at: when
+ * memory gets short nothing need arrive here, and no callback tells.
+ */
+#define WS_PRESSURE_TIME	HZ
+
 void ws_timer_init(struct ws_ctx *ctx);
 void ws_timer_by(struct ws_ctx *ctx, u32 delay);
 void ws_timer_stop(struct ws_ctx *ctx);
 u32 ws_timer_left(u32 since, u32 limit);
 enum ws_rule ws_timer_run(struct ws_ctx *ctx, u32 *next);
 void ws_timer_excuse(struct ws_ctx *ctx);
-void ws_timer_parked(struct ws_ctx *ctx);
 void ws_timer_opened(struct ws_ctx *ctx);
 void ws_timer_closing(struct ws_ctx *ctx);
 void ws_timer_start(struct ws_ctx *ctx);

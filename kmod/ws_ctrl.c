@@ -172,9 +172,7 @@ void ws_ctrl_run(struct ws_ctx *ctx)
 		ws_rx_begin(ctx);
 	if (ctx->tls)
 		ws_tls_pull(ctx);
-	if (ctx->rx.lazy && ctx->lingers)
-		ws_linger_arrived(ctx);
-	else if (ctx->rx.lazy && !ctx->rx.complete)
+	if (ctx->rx.lazy && !ctx->rx.complete)
 		ws_rx_arrived(ctx);
 	else
 		ws_rx_scan_rest(ctx);

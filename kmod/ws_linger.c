@@ -152,16 +152,6 @@ void ws_linger_arrived(struct ws_ctx *ctx)
 }
 
 /* Softirq context with the socket lock, or the owner's. */
-static void linger_data_ready(struct sock *sk)
-{
-	struct ws_ctx *ctx = ws_ctx_get(sk);
-
-	if (unlikely(!ctx) || ctx->rx.growing)
-		return;
-	ws_linger_arrived(ctx);
-	ws_ctrl_kick(ctx);
-}
-
 static void linger_state_change(struct sock *sk)
 {
 	struct ws_ctx *ctx = ws_ctx_get(sk);
@@ -235,7 +225,6 @@ bool ws_linger_start(struct ws_ctx *ctx)
 		lock_sock(sk);
 	} else {
 		write_lock_bh(&sk->sk_callback_lock);
-		sk->sk_data_ready = linger_data_ready;
 		sk->sk_state_change = linger_state_change;
 		write_unlock_bh(&sk->sk_callback_lock);
 	}

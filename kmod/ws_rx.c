@@ -382,7 +382,7 @@ static void scan_end(struct ws_ctx *ctx, u32 end)
 		if (!rx->open)
 			ws_timer_opened(ctx);
 		if (ws_rx_parked(ctx) && !ctx->lingers)
-			ws_timer_parked(ctx);
+			ws_timer_by(ctx, WS_PRESSURE_TIME);
 	}
 	if (rx->scan.left)
 		ws_lower_grow(ctx, ws_rx_offset(ctx) - rx->frame_at +

@@ -122,6 +122,10 @@ void ws_rx_arrived(struct ws_ctx *ctx)
 	u8 stop = rx->stop;
 
 	ws_owned_by_me(ctx);
+	if (unlikely(ctx->lingers)) {
+		ws_linger_arrived(ctx);
+		return;
+	}
 	if (scan_one(ctx)) {
 		ws_rx_wake(ctx);
 		return;

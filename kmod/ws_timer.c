@@ -12,9 +12,6 @@
 
 #include "ws.h"
 
-/* How often a message of which a part waits for the rest asks for pressure. */
-#define PRESSURE_TIME	HZ
-
 /**
  * ws_timer_by() - have ws_ctrl_run() look at a socket later, or sooner
  * @ctx: the socket
@@ -223,7 +220,7 @@ enum ws_rule ws_timer_run(struct ws_ctx *ctx, u32 *next)
 	if (ws_rx_parked(ctx)) {
 		if (tcp_under_memory_pressure(ctx->sk))
 			ws_rx_wake(ctx);
-		*next = PRESSURE_TIME;
+		*next = WS_PRESSURE_TIME;
 	}
 	if (!ctx->started || rx->stop != WS_STOP_NONE || ws_lower_done(ctx) ||
 	    ctx->sk->sk_state == TCP_CLOSE)
@@ -271,16 +268,6 @@ void ws_timer_excuse(struct ws_ctx *ctx)
 	ctx->time.base = tcp_jiffies32;
 	ctx->time.asked = tcp_jiffies32;
 	ctx->rx.opened = tcp_jiffies32;
-}
-
-/*
- * A part of a message waits in the queue for the rest. When memory gets short
- * nothing need arrive here, and no callback tells; so ws_timer_run() asks from
- * time to time. Any context that has the socket lock.
- */
-void ws_timer_parked(struct ws_ctx *ctx)
-{
-	ws_timer_by(ctx, PRESSURE_TIME);
 }
 
 /*

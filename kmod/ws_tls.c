@@ -154,7 +154,8 @@ void ws_tls_put(struct ws_tls *tls)
 	kfree(tls);
 }
 
-static struct tls_sw_context_rx *records(const struct ws_ctx *ctx)
+/* kTLS's receiving side. */
+struct tls_sw_context_rx *ws_tls_records(const struct ws_ctx *ctx)
 {
 	return tls_sw_ctx_rx(tls_get_ctx(ctx->sk));
 }
@@ -164,7 +165,7 @@ static struct tls_sw_context_rx *records(const struct ws_ctx *ctx)
  */
 bool ws_tls_ready(const struct ws_ctx *ctx)
 {
-	const struct tls_sw_context_rx *rx = records(ctx);
+	const struct tls_sw_context_rx *rx = ws_tls_records(ctx);
 
 	/* data_race(): a bit of its own in some kernels. */
 	return data_race(rx->strp.msg_ready) ||
@@ -290,7 +291,7 @@ void ws_tls_hook(struct ws_ctx *ctx)
 {
 	struct tls_context *tls = tls_get_ctx(ctx->sk);
 
-	records(ctx)->saved_data_ready = record_ready;
+	ws_tls_records(ctx)->saved_data_ready = record_ready;
 	/*
 	 * A setsockopt() that waits for the lock now would put new keys into
 	 * TLS 1.3, and kTLS's own tables back; it refuses other versions.
@@ -313,7 +314,7 @@ u16 ws_tls_version(const struct ws_ctx *ctx)
  */
 void ws_tls_unhook(struct ws_ctx *ctx)
 {
-	records(ctx)->saved_data_ready = ctx->slot->lower.data_ready;
+	ws_tls_records(ctx)->saved_data_ready = ctx->slot->lower.data_ready;
 }
 
 /*
@@ -442,7 +443,7 @@ struct ws_tls_buf *ws_tls_buf_get(struct ws_ctx *ctx)
 		if (ws_tls_buf_room(buf) >= TLS_ROOM)
 			return buf;
 	}
-	buf = alloc_buf(tls, READ_ONCE(records(ctx)->strp.stm.full_len) >
+	buf = alloc_buf(tls, READ_ONCE(ws_tls_records(ctx)->strp.stm.full_len) >
 			     PAGE_SIZE);
 	if (!buf) {
 		ws_stats_inc(ctx, WS_MIB_NO_MEMORY);

@@ -105,6 +105,7 @@ static inline u8 *ws_tls_buf_data(const struct ws_tls_buf *buf)
 }
 
 struct ws_tls *ws_tls_create(struct ws_ctx *ctx, struct sock *sk);
+struct tls_sw_context_rx *ws_tls_records(const struct ws_ctx *ctx);
 void ws_tls_queue(struct ws_ctx *ctx);
 void ws_tls_late(struct ws_ctx *ctx);
 bool ws_tls_is_late(const struct ws_ctx *ctx);

@@ -13,11 +13,6 @@
 /* So many calls at a time: empty records would never fill the buffers. */
 #define TLS_CALLS	64
 
-static struct tls_sw_context_rx *records(const struct ws_ctx *ctx)
-{
-	return tls_sw_ctx_rx(tls_get_ctx(ctx->sk));
-}
-
 /* TLS has ended: what was read before is delivered, then @err. */
 static void broken(struct ws_ctx *ctx, int err)
 {
@@ -146,7 +141,7 @@ static bool nothing(struct ws_ctx *ctx, int err)
 		break;
 	}
 	/* It found no record in what it was sent. */
-	if (records(ctx)->strp.stopped)
+	if (ws_tls_records(ctx)->strp.stopped)
 		broken(ctx, EBADMSG);
 	return false;
 }
@@ -184,7 +179,7 @@ static bool worth_reading(const struct ws_ctx *ctx)
 {
 	const struct sock *sk = ctx->sk;
 
-	if (ws_tls_ready(ctx) || records(ctx)->strp.stopped)
+	if (ws_tls_ready(ctx) || ws_tls_records(ctx)->strp.stopped)
 		return true;
 	return !sk->sk_err && (sock_flag(sk, SOCK_DONE) ||
 			       (sk->sk_shutdown & RCV_SHUTDOWN));
@@ -236,10 +231,7 @@ void ws_tls_pull(struct ws_ctx *ctx)
 	if (!ctx->started || ctx->tls->over != WS_TLS_OPEN ||
 	    !worth_reading(ctx))
 		return;
-	if (ctx->lingers)
-		ws_linger_arrived(ctx);
-	else
-		ws_rx_arrived(ctx);
+	ws_rx_arrived(ctx);
 	if (ws_lower_more(ctx) && !ctx->rx.complete)
 		ws_tls_queue(ctx);
 }

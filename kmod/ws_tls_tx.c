@@ -25,11 +25,8 @@ int ws_tls_send(struct ws_ctx *ctx)
 {
 	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
 	struct ws_tx *tx = &ctx->tx;
-	size_t len = 0;
-	int i;
+	size_t len = ws_tx_left(tx);
 
-	for (i = tx->cur; i < tx->nseg; i++)
-		len += ws_tx_runs(tx)[i].bv_len;
 	iov_iter_bvec(&msg.msg_iter, WRITE, ws_tx_runs(tx) + tx->cur,
 		      tx->nseg - tx->cur, len);
 	return lower_send(ctx, &msg, len);
@@ -68,13 +65,6 @@ static int send_alert(struct ws_ctx *ctx, u8 *alert)
 	return lower_send(ctx, &msg, 2);
 }
 
-/* Is there a connection that takes bytes? */
-static bool can_send(const struct sock *sk)
-{
-	return !sk->sk_err && !(sk->sk_shutdown & SEND_SHUTDOWN) &&
-	       (1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT);
-}
-
 /**
  * ws_tls_end() - tell the peer's TLS that nothing more comes
  * @ctx: the socket, whose Close is out
@@ -92,7 +82,7 @@ int ws_tls_end(struct ws_ctx *ctx)
 	bool held;
 	int n;
 
-	if (!can_send(sk))
+	if (!ws_tx_takes_bytes(sk))
 		return 0;
 	if (!ctx->tls->notified) {
 		n = send_alert(ctx, alert);
@@ -103,7 +93,7 @@ int ws_tls_end(struct ws_ctx *ctx)
 	lock_sock(sk);
 	held = !list_empty(&tls_sw_ctx_tx(tls_get_ctx(sk))->tx_list);
 	release_sock(sk);
-	return held && can_send(sk) ? -EAGAIN : 0;
+	return held && ws_tx_takes_bytes(sk) ? -EAGAIN : 0;
 }
 
 static bool has_type(struct msghdr *msg, u8 *type)

@@ -12,16 +12,6 @@
 
 #include "ws.h"
 
-static u32 runs_left(struct ws_tx *tx)
-{
-	u32 len = 0;
-	int i;
-
-	for (i = tx->cur; i < tx->nseg; i++)
-		len += ws_tx_runs(tx)[i].bv_len;
-	return len;
-}
-
 /*
  * Charge to the socket what TCP has not taken of the frame under way: TCP counts
  * bytes as its own only when it takes them. The frame cannot be given up any
@@ -31,7 +21,7 @@ static u32 runs_left(struct ws_tx *tx)
  */
 static void charge(struct ws_ctx *ctx)
 {
-	u32 len = runs_left(&ctx->tx);
+	u32 len = ws_tx_left(&ctx->tx);
 	struct sock *sk = ctx->sk;
 	u8 locks;
 	int size;
@@ -74,7 +64,7 @@ void ws_tx_free(struct ws_ctx *ctx)
 	struct ws_tx *tx = &ctx->tx;
 
 	if (unlikely(tx->charged))
-		uncharge(ctx, runs_left(tx));
+		uncharge(ctx, ws_tx_left(tx));
 	tx->charged = false;
 	if (unlikely(tx->gather)) {
 		tx->nseg = tx->gather;
@@ -336,18 +326,6 @@ int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
 	return 0;
 }
 
-static bool is_open(const struct sock *sk)
-{
-	return !(sk->sk_shutdown & SEND_SHUTDOWN) &&
-	       ((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT));
-}
-
-/* TCP would take sk_err from the reader or writer it is meant for. */
-static bool takes_bytes(const struct sock *sk)
-{
-	return likely(!sk->sk_err && is_open(sk));
-}
-
 /* Is it to be tried again? */
 static bool is_full(int n)
 {
@@ -360,8 +338,8 @@ static int send_runs(struct ws_ctx *ctx, bool more)
 	struct ws_tx *tx = &ctx->tx;
 	struct bio_vec *bv = &ws_tx_runs(tx)[tx->cur];
 	struct ubuf_info *uarg = ws_tx_uarg(tx);
-	unsigned int i, n = tx->nseg - tx->cur;
-	size_t len = 0;
+	unsigned int n = tx->nseg - tx->cur;
+	size_t len = ws_tx_left(tx);
 
 	if (ctx->tls)
 		return ws_tls_send(ctx);
@@ -369,8 +347,6 @@ static int send_runs(struct ws_ctx *ctx, bool more)
 	if (unlikely(uarg) && !tx->cur)
 		return ws_compat_tcp_send_pages(ctx->sk, bv, 1, bv->bv_len,
 						true, false);
-	for (i = 0; i < n; i++)
-		len += bv[i].bv_len;
 	if (unlikely(uarg))
 		return ws_compat_tcp_send_zc(ctx->sk, bv, n, len, more,
 					     uarg);
@@ -420,9 +396,9 @@ int ws_tx_push(struct ws_ctx *ctx, bool more)
 	ws_owned_by_me(ctx);
 	if (unlikely(tx->gather))
 		ws_zc_seal(ctx, false);
-	if (ws_tx_pending(tx) && !takes_bytes(ctx->sk)) {
+	if (ws_tx_pending(tx) && !ws_tx_takes_bytes(ctx->sk)) {
 		/* An error that ends nothing must not cut a frame short. */
-		if (tx->cut && is_open(ctx->sk))
+		if (tx->cut && ws_tx_is_open(ctx->sk))
 			return -EAGAIN;
 		ws_tx_free(ctx);
 		return -EPIPE;
@@ -477,7 +453,7 @@ int ws_tx_send_run(struct ws_ctx *ctx, struct page_frag *pfrag, u32 len,
 		return ws_tx_push(ctx, more);
 	}
 	n = -EPIPE;
-	if (takes_bytes(ctx->sk)) {
+	if (ws_tx_takes_bytes(ctx->sk)) {
 		ctx->tx.sending = true;
 		n = ws_compat_tcp_send_pages(ctx->sk, &bv, 1, len, more, false);
 		ctx->tx.sending = false;
@@ -527,5 +503,5 @@ u32 ws_tx_end(struct ws_ctx *ctx)
 		ctx->tls->mark = true;
 		return end + WS_FRAME_MAX;
 	}
-	return end + runs_left(&ctx->tx);
+	return end + ws_tx_left(&ctx->tx);
 }

@@ -35,6 +35,29 @@ static inline bool ws_tx_pending(const struct ws_tx *tx)
 	return tx->cur < tx->nseg;
 }
 
+/* Bytes of that frame that TCP has not taken. */
+static inline u32 ws_tx_left(struct ws_tx *tx)
+{
+	u32 len = 0;
+	int i;
+
+	for (i = tx->cur; i < tx->nseg; i++)
+		len += ws_tx_runs(tx)[i].bv_len;
+	return len;
+}
+
+static inline bool ws_tx_is_open(const struct sock *sk)
+{
+	return !(sk->sk_shutdown & SEND_SHUTDOWN) &&
+	       ((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT));
+}
+
+/* TCP would take sk_err from the reader or writer it is meant for. */
+static inline bool ws_tx_takes_bytes(const struct sock *sk)
+{
+	return likely(!sk->sk_err && ws_tx_is_open(sk));
+}
+
 bool ws_tx_enlarge(struct ws_tx *tx);
 int ws_tx_open(struct ws_ctx *ctx);
 void ws_tx_seal(struct ws_ctx *ctx, struct ws_hdr *hdr);
