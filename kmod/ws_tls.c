@@ -65,6 +65,7 @@ static bool try_lock(struct ws_ctx *ctx)
 {
 	if (!mutex_trylock(&ctx->tls->lock))
 		return false;
+	/* data_race(): a hint, as kTLS takes the lock itself afterwards. */
 	if (!data_race(sock_owned_by_user_nocheck(ctx->sk)) &&
 	    !ws_tls_sending(ctx))
 		return true;

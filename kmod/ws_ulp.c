@@ -256,8 +256,9 @@ int ws_ulp_attach(struct sock *sk, const struct ws_config *cfg)
 		sk->sk_data_ready = ws_rx_data_ready;
 	}
 	sk->sk_write_space = ws_ctrl_write_space;
-	/* Callers without a lock find sk_user_data behind the tables. */
+	/* After sk_user_data: callers without a lock see the tables last. */
 	smp_store_release(&sk->sk_prot, (struct proto *)&slot->prot);
+	/* The same for calls that come by the socket's operations. */
 	smp_store_release(&sk->sk_socket->ops, &slot->ops);
 	write_unlock_bh(&sk->sk_callback_lock);
 

@@ -21,9 +21,9 @@ struct proto *ws_lower_prot(const struct sock *sk);
 
 /*
  * Hand runs of pages to TCP by reference. Needs the socket lock, sleeps for
- * memory if sk_allocation allows it, never waits for room in the send buffer. @more is MSG_MORE of the
- * caller. Unless they are @shared the pages are never written again, and a
- * receiver on loopback may have them.
+ * memory if sk_allocation allows it, never waits for room in the send buffer.
+ * @more is MSG_MORE of the caller. Unless they are @shared the pages are never
+ * written again, and a receiver on loopback may have them.
  *
  * Return: bytes taken, or a negated errno.
  */
