@@ -51,7 +51,7 @@ void ws_rx_start(struct ws_ctx *ctx)
 }
 
 /*
- * Poll() would have the stream looked at. Done at once when nobody owns the
+ * For poll(): have the stream looked at. Done at once when nobody owns the
  * socket; else its owner, or on kTLS the work, does it and wakes the poller if
  * there is anything to read. Process context; does not wait for the socket
  * lock.
@@ -62,7 +62,10 @@ void ws_rx_want(struct ws_ctx *ctx)
 
 	spin_lock_bh(&sk->sk_lock.slock);
 	WRITE_ONCE(ctx->wanted, true);
-	ws_ctrl_now(ctx);
+	if (ctx->tls)
+		ws_tls_look(ctx);
+	else
+		ws_ctrl_now(ctx);
 	spin_unlock_bh(&sk->sk_lock.slock);
 }
 

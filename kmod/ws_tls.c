@@ -26,7 +26,7 @@
 /* A lock that is not waited for is tried again after so many jiffies. */
 #define LOCKED_AGAIN	max(HZ / 50, 1)
 /* A record that no work has looked at for so long wakes the reader itself. */
-#define UNSEEN_TIME	(HZ / 10)
+#define UNSEEN_TIME	(HZ / 4)
 
 static void count_pages(const struct ws_ctx *ctx, long n)
 {
@@ -198,10 +198,22 @@ bool ws_tls_sending(const struct ws_ctx *ctx)
 }
 
 /*
- * The socket lock; for the first time or not, kTLS tells of a record. The work
- * looks whether a reader gets anything from it. If it cannot run, ws_tls_late()
- * wakes the reader all the same.
+ * Have the work look whether a reader gets anything from what has come. If it
+ * cannot run, ws_tls_late() wakes the reader all the same. With bh_lock_sock().
  */
+void ws_tls_look(struct ws_ctx *ctx)
+{
+	struct ws_tls *tls = ctx->tls;
+
+	if (!READ_ONCE(tls->unseen)) {
+		tls->unseen_at = tcp_jiffies32;
+		WRITE_ONCE(tls->unseen, true);
+	}
+	ws_tls_queue(ctx);
+	ws_timer_by(ctx, UNSEEN_TIME);
+}
+
+/* The socket lock; for the first time or not, kTLS tells of a record. */
 static void record_ready(struct sock *sk)
 {
 	struct ws_ctx *ctx = ws_ctx_get(sk);
@@ -210,13 +222,11 @@ static void record_ready(struct sock *sk)
 		return;
 	/* Pairs with the one in ws_tls_sleep(). */
 	smp_mb();
-	if (READ_ONCE(ctx->tls->sleepers) || !READ_ONCE(ctx->started)) {
+	if (READ_ONCE(ctx->tls->sleepers) ||
+	    !(READ_ONCE(ctx->started) || READ_ONCE(ctx->wanted)))
 		ctx->slot->lower.data_ready(sk);
-		return;
-	}
-	WRITE_ONCE(ctx->tls->unseen, true);
-	ws_tls_queue(ctx);
-	ws_timer_by(ctx, UNSEEN_TIME);
+	else
+		ws_tls_look(ctx);
 }
 
 /*
@@ -225,9 +235,16 @@ static void record_ready(struct sock *sk)
  */
 void ws_tls_late(struct ws_ctx *ctx)
 {
-	if (!READ_ONCE(ctx->tls->unseen) || !ws_tls_ready(ctx))
+	struct ws_tls *tls = ctx->tls;
+	s32 left = tls->unseen_at + UNSEEN_TIME - tcp_jiffies32;
+
+	if (!READ_ONCE(tls->unseen) || !ws_tls_ready(ctx))
 		return;
-	WRITE_ONCE(ctx->tls->late, true);
+	if (left > 0) {
+		ws_timer_by(ctx, left);
+		return;
+	}
+	WRITE_ONCE(tls->late, true);
 	ctx->slot->lower.data_ready(ctx->sk);
 }
 
@@ -237,8 +254,7 @@ void ws_tls_late(struct ws_ctx *ctx)
  */
 bool ws_tls_is_late(const struct ws_ctx *ctx)
 {
-	return (READ_ONCE(ctx->tls->late) || !READ_ONCE(ctx->started)) &&
-	       ws_tls_ready(ctx);
+	return READ_ONCE(ctx->tls->late) && ws_tls_ready(ctx);
 }
 
 /*

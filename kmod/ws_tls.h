@@ -29,6 +29,7 @@
  * @news: something to read has come of which only a caller knows
  *
  * @unseen: a record has come that ws_tls_fill() has not looked at
+ * @unseen_at: since when, in tcp_jiffies32
  * @late: @unseen for so long that the reader was woken
  *
  * @sleepers is read in softirq context, @over and @handed by poll(); @unseen and
@@ -46,6 +47,7 @@ struct ws_tls {
 	u32 limit;
 	u32 sleepers;
 	u32 skip;
+	u32 unseen_at;
 	u8 head[4];
 	u8 head_len;
 	u8 over;
@@ -107,6 +109,7 @@ static inline u8 *ws_tls_buf_data(const struct ws_tls_buf *buf)
 struct ws_tls *ws_tls_create(struct ws_ctx *ctx, struct sock *sk);
 struct tls_sw_context_rx *ws_tls_records(const struct ws_ctx *ctx);
 void ws_tls_queue(struct ws_ctx *ctx);
+void ws_tls_look(struct ws_ctx *ctx);
 void ws_tls_late(struct ws_ctx *ctx);
 bool ws_tls_is_late(const struct ws_ctx *ctx);
 bool ws_tls_tx_blocked(struct ws_ctx *ctx);
