@@ -155,7 +155,7 @@ static void send_waiting(struct ws_ctx *ctx)
 		tx->polled = false;
 		ws_tx_wake(ctx);
 	}
-	if (ctx->lingers)
+	if (ctx->rx.lingers)
 		ws_linger_check(ctx);
 }
 
@@ -168,7 +168,7 @@ void ws_ctrl_run(struct ws_ctx *ctx)
 {
 	u32 next = WS_TIME_NEVER;
 
-	if (ctx->wanted)
+	if (ctx->rx.wanted)
 		ws_rx_begin(ctx);
 	if (ctx->tls)
 		ws_tls_pull(ctx);
@@ -208,7 +208,7 @@ static void act_now(struct ws_ctx *ctx, void (*act)(struct ws_ctx *ctx))
 	if (ctx->tls)
 		ws_tls_queue(ctx);
 	else if (sock_owned_by_user_nocheck(ctx->sk))
-		WRITE_ONCE(ctx->due, true);
+		WRITE_ONCE(ctx->rx.due, true);
 	else
 		do_atomic(ctx, act);
 }
@@ -243,8 +243,8 @@ void ws_ctrl_release_cb(struct sock *sk)
 {
 	struct ws_ctx *ctx = ws_ctx_get(sk);
 
-	if (likely(ctx) && unlikely(READ_ONCE(ctx->due)) && !ctx->tx.sending) {
-		WRITE_ONCE(ctx->due, false);
+	if (likely(ctx) && unlikely(READ_ONCE(ctx->rx.due)) && !ctx->tx.sending) {
+		WRITE_ONCE(ctx->rx.due, false);
 		do_atomic(ctx, ws_ctrl_run);
 	}
 	ws_slot_get(sk)->lower.prot->release_cb(sk);

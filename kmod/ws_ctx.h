@@ -78,8 +78,6 @@ enum ws_stop {
  * @prefix: bytes that come before those in the queue, from WS_RX_PREFIX or
  *	ws_lower_stash(), or NULL; they end at sequence number @base
  * @base: first sequence number that is in the queue
- * @copied: expected tcp_sock::copied_seq, @base but for a FIN that has been
- *	consumed; a mismatch means a foreign reader
  * @complete: whole messages between @head and @scan
  * @payload: payload bytes of data frames between @head and @scan
  * @utf8: ws_utf8() state of the text message open at @scan
@@ -88,10 +86,15 @@ enum ws_stop {
  * @opened: since when @open is set, in tcp_jiffies32
  * @growing: ws_lower_grow() is at work
  * @cramped: ws_rx_relieve() found no memory and must be tried again
+ * @fin_read: TCP's FIN, which takes a sequence number, lies before @base
  * @open: a frame or a message has begun and is not complete
  * @lazy: bytes beyond @scan have not been scanned: a reader of many messages
  *	will do it, or WS_SCAN_BUDGET was used up
  * @fresh: @lazy by ws_rx_scan_first(): @head to @scan is one message
+ * @started: the parser runs; before that the role may still change
+ * @wanted: poll() asked for the parser to be started
+ * @due: the lock owner is to run ws_ctrl_run() when it releases the lock
+ * @lingers: after close() only ws_linger.c reads, see ws_count::linger
  */
 struct ws_rx {
 	struct ws_cursor scan;
@@ -108,7 +111,6 @@ struct ws_rx {
 	};
 	struct ws_prefix *prefix;
 	u32 base;
-	u32 copied;
 	u32 complete;
 	u32 payload;
 	u32 opened;
@@ -117,10 +119,21 @@ struct ws_rx {
 	u8 rule;
 	u8 growing:1;
 	u8 cramped:1;
+	u8 fin_read:1;
 	u8 open:1;
 	u8 lazy:1;
 	u8 fresh:1;
+	bool started;
+	bool wanted;
+	bool due;
+	bool lingers;
 };
+
+/* Expected tcp_sock::copied_seq; another one means a foreign reader. */
+static inline u32 ws_rx_copied(const struct ws_rx *rx)
+{
+	return rx->base + rx->fin_read;
+}
 
 /**
  * struct ws_frame - a frame of several page runs, on its way into TCP
@@ -222,21 +235,21 @@ enum {
 /**
  * struct ws_time - what ws_timer.c goes by, in tcp_jiffies32
  * @base: nothing that came before this tells that the peer lives
- * @interval: milliseconds of silence until the next PING
  * @asked: since when an answer to our PING, or else to our Close, is due;
  *	since when the socket lingers
  * @una: what TCP's peer had acknowledged when that was last looked at
  * @end: sequence number behind the PING or Close
  * @ping: WS_PING_*
+ * @jitter: 256ths of an eighth by which the next PING comes sooner
  * @behind: the PING or Close waited behind other bytes at the last look
  */
 struct ws_time {
 	u32 base;
-	u32 interval;
 	u32 asked;
 	u32 una;
 	u32 end;
 	u8 ping;
+	u8 jitter;
 	bool behind;
 };
 
@@ -320,10 +333,7 @@ struct ws_count {
  * @slot: the protocol tables in use and those below them
  * @tls: what is needed on top of kTLS, NULL on top of TCP
  * @timer: runs ws_ctrl_run(); while pending it has a reference on @sk
- * @started: the parser runs; before that the role may still change
- * @wanted: poll() asked for the parser to be started
- * @due: the lock owner is to run ws_ctrl_run() when it releases the lock
- * @lingers: after close() only ws_linger.c reads, which has set @info.linger
+ * @mibs: counters of the network namespace
  * @rx: the receiving direction
  * @tx: the sending direction
  * @time: keepalive and limits
@@ -336,13 +346,14 @@ struct ws_count {
  *  ==================  =========================  ========================
  *  field               written                    read
  *  ==================  =========================  ========================
- *  sk, slot, tls       at attach                  freely
+ *  sk, slot, tls,      at attach                  freely
+ *  mibs
  *  rx, tx, time, cfg,  the socket lock: by its    the same; poll() reads
- *  info, lingers,      owner, or in softirq with  rx.complete, rx.stop,
- *  started             bh_lock_sock() and no      rx.payload, started,
+ *  info                owner, or in softirq with  rx.complete, rx.stop,
+ *                      bh_lock_sock() and no      rx.payload, rx.started,
  *                      owner                      tx.nseg and tx.busy
  *                                                 without, as hints
- *  due, wanted,        the same, or with          the same
+ *  rx.due, rx.wanted,  the same, or with          the same
  *  tx.polled           bh_lock_sock() while the
  *                      socket is owned
  *  timer               any of these               its handler: bh_lock_sock()
@@ -358,15 +369,12 @@ struct ws_ctx {
 	struct sock *sk;
 	const struct ws_slot *slot;
 	struct ws_tls *tls;
+	struct ws_mibs __percpu *mibs;
 	struct timer_list timer;
 	struct ws_rx rx;
 	struct ws_tx tx;
 	struct ws_time time;
 	struct ws_settings cfg;
-	bool started;
-	bool wanted;
-	bool due;
-	bool lingers;
 	struct ws_count info;
 };
 

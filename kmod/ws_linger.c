@@ -217,7 +217,7 @@ bool ws_linger_start(struct ws_ctx *ctx)
 		return false;
 	}
 	ctx->info.linger = linger;
-	ctx->lingers = true;
+	ctx->rx.lingers = true;
 	ws_stats_inc(ctx, WS_MIB_LINGER);
 	ctx->time.asked = tcp_jiffies32;
 
@@ -294,9 +294,9 @@ void ws_linger_stop(struct ws_ctx *ctx)
 {
 	struct ws_linger *linger = ctx->info.linger;
 
-	if (!ctx->lingers)
+	if (!ctx->rx.lingers)
 		return;
-	ctx->lingers = false;
+	ctx->rx.lingers = false;
 	ws_stats_add(ctx, WS_MIB_LINGER, -1);
 	atomic_dec(&linger->account->lingering);
 	ws_account_put(linger->account);

@@ -18,8 +18,8 @@ static inline void ws_unlock(struct ws_ctx *ctx)
 		release_sock(ctx->sk);
 		return;
 	}
-	if (READ_ONCE(ctx->due)) {
-		WRITE_ONCE(ctx->due, false);
+	if (READ_ONCE(ctx->rx.due)) {
+		WRITE_ONCE(ctx->rx.due, false);
 		ws_tls_queue(ctx);
 	}
 	mutex_unlock(&ctx->tls->lock);

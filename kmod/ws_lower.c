@@ -26,7 +26,8 @@ u32 ws_lower_end(const struct ws_ctx *ctx)
 
 	if (ctx->tls)
 		return ctx->tls->end;
-	if (!skb || before(TCP_SKB_CB(skb)->seq + skb->len, ctx->rx.copied))
+	if (!skb || before(TCP_SKB_CB(skb)->seq + skb->len,
+			    ws_rx_copied(&ctx->rx)))
 		return after(ctx->rx.base, ctx->rx.head.seq) ?
 			ctx->rx.base : ctx->rx.head.seq;
 	return TCP_SKB_CB(skb)->seq + skb->len;
@@ -275,7 +276,7 @@ static __always_inline void read_done(struct ws_ctx *ctx, u32 len)
 	struct tcp_sock *tp = tcp_sk(ctx->sk);
 
 	tcp_read_done(ctx->sk, len);
-	ctx->rx.copied = tp->copied_seq;
+	ctx->rx.fin_read = tp->copied_seq != ctx->rx.base;
 	/* Nobody else takes note that an urgent byte has been read. */
 	if (unlikely(tp->urg_data) && after(tp->copied_seq, tp->urg_seq)) {
 		WRITE_ONCE(tp->urg_data, 0);

@@ -24,7 +24,7 @@ static bool tx_blocked(struct ws_ctx *ctx)
 	blocked = READ_ONCE(tx->nseg) || READ_ONCE(tx->busy);
 	if (blocked && sock_owned_by_user_nocheck(sk)) {
 		WRITE_ONCE(tx->polled, true);
-		WRITE_ONCE(ctx->due, true);
+		WRITE_ONCE(ctx->rx.due, true);
 	}
 	spin_unlock_bh(&sk->sk_lock.slock);
 	return blocked;
@@ -67,7 +67,7 @@ __poll_t ws_poll(struct file *file, struct socket *sock,
 		return ws_slot_of(sock)->lower.ops->poll(file, sock, wait);
 	rx = &ctx->rx;
 	sock_poll_wait(file, sock, wait);
-	if (unlikely(!READ_ONCE(ctx->started)))
+	if (unlikely(!READ_ONCE(ctx->rx.started)))
 		ws_rx_want(ctx);
 	mask = EPOLLOUT | EPOLLWRNORM;
 	ordinary = is_ordinary(ctx);

@@ -371,7 +371,7 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 		return -EINVAL;
 
 	ws_lock(ctx);
-	if (unlikely(!ctx->started))
+	if (unlikely(!ctx->rx.started))
 		ws_rx_start(ctx);
 	ret = 1;
 	if (!recv_one(ctx, msg, flags, &got))

@@ -359,9 +359,10 @@ static bool scan_begin(struct ws_ctx *ctx)
 	rx->fresh = false;
 	if (ctx->tls) {
 		ws_tls_fill(ctx);
-	} else if (unlikely(tcp_sk(ctx->sk)->copied_seq != rx->copied)) {
+	} else if (unlikely(tcp_sk(ctx->sk)->copied_seq != ws_rx_copied(rx))) {
 		ws_rx_fault(ctx, WS_RULE_STREAM);
-		rx->copied = tcp_sk(ctx->sk)->copied_seq;
+		rx->base = tcp_sk(ctx->sk)->copied_seq;
+		rx->fin_read = false;
 	}
 	if (likely(rx->stop == WS_STOP_NONE))
 		return true;
@@ -376,12 +377,12 @@ static void scan_end(struct ws_ctx *ctx, u32 end)
 	struct ws_rx *rx = &ctx->rx;
 
 	if (rx->scan.frame || rx->scan.opcode || rx->scan.seq != end) {
-		if (ws_lower_done(ctx) && !ctx->lingers &&
+		if (ws_lower_done(ctx) && !ctx->rx.lingers &&
 		    !(ctx->tls && ctx->tls->over == WS_TLS_BROKEN))
 			ws_rx_fault(ctx, WS_RULE_TRUNCATED);
 		if (!rx->open)
 			ws_timer_opened(ctx);
-		if (ws_rx_parked(ctx) && !ctx->lingers)
+		if (ws_rx_parked(ctx) && !ctx->rx.lingers)
 			ws_timer_by(ctx, WS_PRESSURE_TIME);
 	}
 	if (rx->scan.left)

@@ -120,7 +120,7 @@ static inline bool ws_piece_sound(const struct ws_ctx *ctx,
 	const struct ws_rx *rx = &ctx->rx;
 
 	return taken->len <= rx->payload && taken->messages <= rx->complete &&
-	       (ctx->tls || tcp_sk(ctx->sk)->copied_seq == rx->copied);
+	       (ctx->tls || tcp_sk(ctx->sk)->copied_seq == ws_rx_copied(rx));
 }
 
 /* ws_batch.c */

@@ -13,7 +13,7 @@ static bool may_be_lazy(const struct ws_ctx *ctx)
 	const struct ws_rx *rx = &ctx->rx;
 
 	return WS_PLAIN && ctx->cfg.flags & (WS_F_RECORDS | WS_F_BATCH) &&
-	       !rx->complete && !ctx->lingers && !ctx->tls &&
+	       !rx->complete && !ctx->rx.lingers && !ctx->tls &&
 	       !sock_flag(ctx->sk, SOCK_DONE) && !ws_timer_watches(ctx);
 }
 
@@ -26,10 +26,10 @@ static bool may_be_lazy(const struct ws_ctx *ctx)
 void ws_rx_begin(struct ws_ctx *ctx)
 {
 	ws_owned_by_me(ctx);
-	ctx->wanted = false;
-	if (ctx->started)
+	ctx->rx.wanted = false;
+	if (ctx->rx.started)
 		return;
-	WRITE_ONCE(ctx->started, true);
+	WRITE_ONCE(ctx->rx.started, true);
 	ws_timer_start(ctx);
 	ws_rx_scan(ctx);
 	ws_tls_tell(ctx);
@@ -44,7 +44,7 @@ void ws_rx_begin(struct ws_ctx *ctx)
  */
 void ws_rx_start(struct ws_ctx *ctx)
 {
-	if (likely(ctx->started))
+	if (likely(ctx->rx.started))
 		return;
 	ws_rx_begin(ctx);
 	ws_ctrl_now(ctx);
@@ -61,7 +61,7 @@ void ws_rx_want(struct ws_ctx *ctx)
 	struct sock *sk = ctx->sk;
 
 	spin_lock_bh(&sk->sk_lock.slock);
-	WRITE_ONCE(ctx->wanted, true);
+	WRITE_ONCE(ctx->rx.wanted, true);
 	if (ctx->tls)
 		ws_tls_look(ctx);
 	else
@@ -93,7 +93,7 @@ static bool scan_one(struct ws_ctx *ctx)
 
 	if (!WS_PLAIN || rx->complete || rx->stop != WS_STOP_NONE ||
 	    rx->scan.frame || rx->scan.opcode || rx->scan.seq != rx->head.seq ||
-	    ctx->tls || tcp_sk(ctx->sk)->copied_seq != rx->copied)
+	    ctx->tls || tcp_sk(ctx->sk)->copied_seq != ws_rx_copied(rx))
 		return false;
 	q = ws_lower_front(ctx, rx->scan.seq, &size);
 	if (!q || !ws_plain_parse(q, size, masked, &one) || one.size != size ||
@@ -125,7 +125,7 @@ void ws_rx_arrived(struct ws_ctx *ctx)
 	u8 stop = rx->stop;
 
 	ws_owned_by_me(ctx);
-	if (unlikely(ctx->lingers)) {
+	if (unlikely(ctx->rx.lingers)) {
 		ws_linger_arrived(ctx);
 		return;
 	}
@@ -155,7 +155,7 @@ void ws_rx_data_ready(struct sock *sk)
 
 	if (unlikely(!ctx))
 		return;
-	if (unlikely(!ctx->started)) {
+	if (unlikely(!ctx->rx.started)) {
 		ctx->slot->lower.data_ready(sk);
 		return;
 	}

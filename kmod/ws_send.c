@@ -442,7 +442,7 @@ int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 		return -EOPNOTSUPP;
 
 	ws_lock(ctx);
-	if (unlikely(!ctx->started))
+	if (unlikely(!ctx->rx.started))
 		ws_rx_start(ctx);
 	timeo = sock_sndtimeo(sk, flags & MSG_DONTWAIT);
 	if (unlikely(flags & WS_MSG_ZC)) {

@@ -142,14 +142,14 @@ int ws_config_apply(struct ws_ctx *ctx, const struct ws_config *cfg)
 	int err = 0;
 
 	ws_lock(ctx);
-	if ((cfg->role != ctx->cfg.role && ctx->started) ||
+	if ((cfg->role != ctx->cfg.role && ctx->rx.started) ||
 	    (cfg->flags != ctx->cfg.flags && in_message(ctx))) {
 		err = -EBUSY;
 	} else {
 		/* What came before is judged by what was in force. */
 		ws_rx_scan_all(ctx);
 		ws_config_set(ctx, cfg);
-		if (ctx->started) {
+		if (ctx->rx.started) {
 			ws_timer_start(ctx);
 			ws_ctrl_now(ctx);
 		}
@@ -190,7 +190,7 @@ static int set_prefix(struct ws_ctx *ctx, sockptr_t optval,
 	}
 
 	ws_lock(ctx);
-	if (ctx->started || rx->prefix) {
+	if (ctx->rx.started || rx->prefix) {
 		err = -EBUSY;
 	} else {
 		rx->prefix = prefix;

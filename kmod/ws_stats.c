@@ -3,10 +3,16 @@
 #include <linux/percpu.h>
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>
 
 #include "ws.h"
 
-unsigned int ws_net_id __read_mostly;
+struct ws_net {
+	struct ws_mibs __percpu *mibs;
+};
+
+static unsigned int ws_net_id __read_mostly;
 
 static const char * const ws_mib_names[WS_MIB_ERR] = {
 	[WS_MIB_CURR]		= "WsCurrSockets",
@@ -31,6 +37,14 @@ static const char * const ws_mib_names[WS_MIB_ERR] = {
 	[WS_MIB_LINGER]		= "WsCurrLingering",
 	[WS_MIB_LINGER_DROPPED]	= "WsLingerDropped",
 };
+
+/* Where the events of a socket are counted; it keeps its network namespace. */
+struct ws_mibs __percpu *ws_stats_of(const struct sock *sk)
+{
+	struct ws_net *wn = net_generic(sock_net(sk), ws_net_id);
+
+	return wn->mibs;
+}
 
 static int ws_stats_show(struct seq_file *seq, void *unused)
 {

@@ -3,18 +3,10 @@
 #ifndef _WS_STATS_H
 #define _WS_STATS_H
 
-#include <net/net_namespace.h>
-#include <net/netns/generic.h>
-
 /* ws_stats.c */
 int ws_stats_init(void);
 void ws_stats_exit(void);
-extern unsigned int ws_net_id;
-
-/* What the module has for a network namespace. */
-struct ws_net {
-	struct ws_mibs __percpu *mibs;
-};
+struct ws_mibs __percpu *ws_stats_of(const struct sock *sk);
 
 /**
  * ws_stats_add() - count something
@@ -27,9 +19,7 @@ struct ws_net {
 static inline void ws_stats_add(const struct ws_ctx *ctx, enum ws_mib mib,
 				long n)
 {
-	struct ws_net *wn = net_generic(sock_net(ctx->sk), ws_net_id);
-
-	this_cpu_add(wn->mibs->v[mib], n);
+	this_cpu_add(ctx->mibs->v[mib], n);
 }
 
 static inline void ws_stats_inc(const struct ws_ctx *ctx, enum ws_mib mib)

@@ -86,11 +86,12 @@ u32 ws_timer_left(u32 since, u32 limit)
 	return gone < limit ? limit - gone : 0;
 }
 
-static void choose_interval(struct ws_ctx *ctx)
+/* Milliseconds of silence until the next PING. */
+static u32 ping_interval(const struct ws_ctx *ctx)
 {
 	u32 ms = ctx->cfg.ping_interval;
 
-	ctx->time.interval = ms - ((u64)(ms / 8) * get_random_u32() >> 32);
+	return ms - ((u64)(ms / 8) * ctx->time.jitter >> 8);
 }
 
 /* A PING or Close is wanted: the peer's time to answer it begins. */
@@ -164,16 +165,16 @@ static u32 keep_alive(struct ws_ctx *ctx)
 	if (time->ping != WS_PING_NONE && !before(heard, time->asked))
 		time->ping = WS_PING_NONE;
 	if (time->ping == WS_PING_NONE) {
-		left = ws_timer_left(heard, time->interval);
+		left = ws_timer_left(heard, ping_interval(ctx));
 		if (left)
 			return left;
 		ask(ctx);
 		time->ping = WS_PING_WANTED;
-		choose_interval(ctx);
+		time->jitter = get_random_u32();
 	}
 	left = answer(ctx, ctx->cfg.ping_timeout);
 	/* Sooner, for an answer makes the next PING due. */
-	return min(left, jiffies_of(time->interval));
+	return min(left, jiffies_of(ping_interval(ctx)));
 }
 
 /* Return: jiffies until the next look, 0 when the message took too long. */
@@ -213,7 +214,7 @@ enum ws_rule ws_timer_run(struct ws_ctx *ctx, u32 *next)
 	u32 left;
 
 	ws_owned_by_me(ctx);
-	if (ctx->lingers) {
+	if (ctx->rx.lingers) {
 		*next = ws_linger_left(ctx) ?: WS_TIME_NEVER;
 		return WS_RULE_NONE;
 	}
@@ -222,7 +223,7 @@ enum ws_rule ws_timer_run(struct ws_ctx *ctx, u32 *next)
 			ws_rx_wake(ctx);
 		*next = WS_PRESSURE_TIME;
 	}
-	if (!ctx->started || rx->stop != WS_STOP_NONE || ws_lower_done(ctx) ||
+	if (!ctx->rx.started || rx->stop != WS_STOP_NONE || ws_lower_done(ctx) ||
 	    ctx->sk->sk_state == TCP_CLOSE)
 		return WS_RULE_NONE;
 	/* For the program to take; the connection may live on. */
@@ -278,7 +279,7 @@ void ws_timer_opened(struct ws_ctx *ctx)
 {
 	ctx->rx.open = true;
 	ctx->rx.opened = tcp_jiffies32;
-	if (ctx->cfg.assembly_timeout && !ctx->lingers)
+	if (ctx->cfg.assembly_timeout && !ctx->rx.lingers)
 		ws_timer_by(ctx, jiffies_of(ctx->cfg.assembly_timeout));
 }
 
@@ -304,5 +305,5 @@ void ws_timer_start(struct ws_ctx *ctx)
 	ctx->rx.opened = tcp_jiffies32;
 	ctx->time.ping = WS_PING_NONE;
 	ask(ctx);
-	choose_interval(ctx);
+	ctx->time.jitter = get_random_u32();
 }

@@ -83,7 +83,7 @@ static void run_work(struct work_struct *work)
 
 	if (!try_lock(ctx)) {
 		/* Whoever has the context's lock queues us again. */
-		WRITE_ONCE(ctx->due, true);
+		WRITE_ONCE(ctx->rx.due, true);
 		ws_timer_by(ctx, LOCKED_AGAIN);
 		return;
 	}
@@ -223,7 +223,7 @@ static void record_ready(struct sock *sk)
 	/* Pairs with the one in ws_tls_sleep(). */
 	smp_mb();
 	if (READ_ONCE(ctx->tls->sleepers) ||
-	    !(READ_ONCE(ctx->started) || READ_ONCE(ctx->wanted)))
+	    !(READ_ONCE(ctx->rx.started) || READ_ONCE(ctx->rx.wanted)))
 		ctx->slot->lower.data_ready(sk);
 	else
 		ws_tls_look(ctx);

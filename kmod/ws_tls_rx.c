@@ -228,7 +228,7 @@ void ws_tls_fill(struct ws_ctx *ctx)
  */
 void ws_tls_pull(struct ws_ctx *ctx)
 {
-	if (!ctx->started || ctx->tls->over != WS_TLS_OPEN ||
+	if (!ctx->rx.started || ctx->tls->over != WS_TLS_OPEN ||
 	    !worth_reading(ctx))
 		return;
 	ws_rx_arrived(ctx);

@@ -170,15 +170,14 @@ static void init_ctx(struct ws_ctx *ctx, struct sock *sk,
 
 	ctx->sk = sk;
 	ctx->slot = slot;
+	ctx->mibs = ws_stats_of(sk);
 	ws_timer_init(ctx);
 	if (cfg)
 		ws_config_set(ctx, cfg);
 	else
 		ws_config_default(ctx);
 
-	if (!ctx->tls)
-		rx->copied = tcp_sk(sk)->copied_seq;
-	rx->base = rx->copied;
+	rx->base = ctx->tls ? 0 : tcp_sk(sk)->copied_seq;
 	rx->scan.seq = rx->base;
 	rx->head.seq = rx->base;
 }
