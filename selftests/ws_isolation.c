@@ -312,8 +312,9 @@ static void print_row(const struct attack *attack, const struct results *r,
 
 /*
  * Twice what plain sockets suffer, and what a WebSocket costs anyway; or twice
- * what both suffer from a machine that is as busy. What both never get is the
- * attack's success, and no fault of the module's.
+ * what both suffer from a machine that is as busy. On kTLS a thread of the
+ * kernel does what TCP does in softirq context, so that every measure has what
+ * one wake-up of a thread suffers: plain PONG is that, and little more.
  */
 static uint64_t limit_of(const struct attack *attack, const struct results *r,
 			 int m, int kind)
@@ -325,7 +326,20 @@ static uint64_t limit_of(const struct attack *attack, const struct results *r,
 
 	if (attack->mild)
 		return 2 * own + slack;
+	if (attack->tls && suffers < median(r->us[ATTACKED][M_PONG][K_PLAIN]))
+		suffers = median(r->us[ATTACKED][M_PONG][K_PLAIN]);
 	return 2 * (suffers + (own > plain ? own - plain : 0)) + slack;
+}
+
+/* Once is enough, whatever the median says. */
+static bool never(const uint32_t *samples)
+{
+	int i;
+
+	for (i = 0; i < ROUNDS; i++)
+		if (samples[i] == NEVER)
+			return true;
+	return false;
 }
 
 TEST_F_TIMEOUT(isolation, of_a_user, 900)
@@ -354,8 +368,8 @@ TEST_F_TIMEOUT(isolation, of_a_user, 900)
 	       jitter(r));
 	for (m = 0; m < MEASURES; m++) {
 		for (k = 0; k < (attack->mild ? KINDS : 1); k++) {
-			EXPECT_NE(NEVER, median(r->us[ALONE][m][k]));
-			EXPECT_NE(NEVER, median(r->us[ATTACKED][m][k]));
+			EXPECT_FALSE(never(r->us[ALONE][m][k]));
+			EXPECT_FALSE(never(r->us[ATTACKED][m][k]));
 			EXPECT_GE(limit_of(attack, r, m, k),
 				  median(r->us[ATTACKED][m][k])) {
 				TH_LOG("measure %d of kind %d", m, k);

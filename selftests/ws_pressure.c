@@ -271,8 +271,8 @@ static long long held(struct pair *p)
 
 /*
  * What connections may hold that have just begun: their receive buffers as they
- * are from the beginning, as much again for a frame that does not quite fit, and
- * the packet that TCP lets exceed it.
+ * are from the beginning, twice as much for a frame that does not quite fit, and
+ * the packets that TCP lets exceed it.
  */
 static long long allowed(struct pair *p)
 {
@@ -282,7 +282,7 @@ static long long allowed(struct pair *p)
 
 	for (i = 0; i < PARALLEL; i++) {
 		getsockopt(p[i].ws, SOL_SOCKET, SO_RCVBUF, &size, &len);
-		sum += 3 * size;
+		sum += 4 * size;
 	}
 	return sum;
 }
