@@ -190,7 +190,8 @@ void ws_ctrl_run(struct ws_ctx *ctx)
  * was interrupted. With bh_lock_sock(), as an owner that is about to release the
  * lock or while there is none.
  */
-static void do_atomic(struct ws_ctx *ctx, void (*act)(struct ws_ctx *ctx))
+static noinline void do_atomic(struct ws_ctx *ctx,
+			       void (*act)(struct ws_ctx *ctx))
 {
 	struct sock *sk = ctx->sk;
 	bool task_frag = sk->sk_use_task_frag;

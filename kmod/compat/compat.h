@@ -19,6 +19,19 @@
 /* ws_ulp.c: the protocol below an attached socket. */
 struct proto *ws_lower_prot(const struct sock *sk);
 
+#ifdef WS_HAVE_SENDPAGE
+/* Where a route has no scatter-gather tcp_sendpage_locked() would sleep. */
+static __maybe_unused noinline int
+ws_compat_tcp_send_copy(struct sock *sk, struct bio_vec *bv, unsigned int n,
+			size_t len, int flags)
+{
+	struct msghdr msg = { .msg_flags = flags };
+
+	iov_iter_bvec(&msg.msg_iter, WRITE, bv, n, len);
+	return tcp_sendmsg_locked(sk, &msg, len);
+}
+#endif
+
 /*
  * Hand runs of pages to TCP by reference. Needs the socket lock, sleeps for
  * memory if sk_allocation allows it, never waits for room in the send buffer.
@@ -34,14 +47,10 @@ static inline int ws_compat_tcp_send_pages(struct sock *sk, struct bio_vec *bv,
 	int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0) |
 		    (shared ? 0 : MSG_NO_SHARED_FRAGS);
 #ifdef WS_HAVE_SENDPAGE
-	struct msghdr msg = { .msg_flags = flags };
 	int done = 0;
 
-	/* There tcp_sendpage_locked() would copy, and sleep. */
-	if (unlikely(!(sk->sk_route_caps & NETIF_F_SG))) {
-		iov_iter_bvec(&msg.msg_iter, WRITE, bv, n, len);
-		return tcp_sendmsg_locked(sk, &msg, len);
-	}
+	if (unlikely(!(sk->sk_route_caps & NETIF_F_SG)))
+		return ws_compat_tcp_send_copy(sk, bv, n, len, flags);
 	for (; n; n--, bv++) {
 		int notlast = n > 1 ? MSG_MORE | MSG_SENDPAGE_NOTLAST : 0;
 		int ret = tcp_sendpage_locked(sk, bv->bv_page, bv->bv_offset,
