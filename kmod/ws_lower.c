@@ -265,6 +265,9 @@ int ws_lower_header(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
 	if (likely(len >= WS_HDR_MAX)) {
 		memcpy(buf, p, WS_HDR_MAX);
 		barrier_data(buf);
+	} else if (len >= avail) {
+		memcpy(buf, p, avail);
+		barrier_data(buf);
 	} else if (ws_lower_peek(ctx, run, seq, buf, avail)) {
 		return -WS_RULE_STREAM;
 	}

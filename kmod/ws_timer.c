@@ -159,14 +159,15 @@ static u32 last_heard(struct ws_ctx *ctx)
 /* Return: jiffies until the next look, 0 when the peer is dead. */
 static u32 keep_alive(struct ws_ctx *ctx)
 {
-	u32 heard = last_heard(ctx), left;
+	u32 heard = last_heard(ctx), left, ms = ctx->cfg.ping_interval;
 	struct ws_time *time = &ctx->time;
 
 	if (time->ping != WS_PING_NONE && !before(heard, time->asked))
 		time->ping = WS_PING_NONE;
 	if (time->ping == WS_PING_NONE) {
 		left = ws_timer_left(heard, ping_interval(ctx));
-		if (left)
+		/* By the time of an answer alone: not worth coming back for. */
+		if (left > HZ / 50 || (left && ws_timer_left(heard, ms - ms / 8)))
 			return left;
 		ask(ctx);
 		time->ping = WS_PING_WANTED;
