@@ -27,7 +27,7 @@ u32 ws_lower_end(const struct ws_ctx *ctx)
 	if (ctx->tls)
 		return ctx->tls->end;
 	if (!skb || before(TCP_SKB_CB(skb)->seq + skb->len,
-			    ws_rx_copied(&ctx->rx)))
+			   ws_rx_copied(&ctx->rx)))
 		return after(ctx->rx.base, ctx->rx.head.seq) ?
 			ctx->rx.base : ctx->rx.head.seq;
 	return TCP_SKB_CB(skb)->seq + skb->len;
