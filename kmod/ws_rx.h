@@ -41,6 +41,12 @@ static inline u64 ws_rx_credit(const struct ws_ctx *ctx)
 	return max_t(u64, READ_ONCE(ctx->info.rx_bytes) / 2, SZ_64K);
 }
 
+/* Is it too late for another role? The first I/O may have been a poll(). */
+static inline bool ws_rx_is_settled(const struct ws_ctx *ctx)
+{
+	return ctx->rx.started || READ_ONCE(ctx->rx.wanted);
+}
+
 /* Does a part of a message wait in the queue for the rest? Socket lock. */
 static inline bool ws_rx_parked(const struct ws_ctx *ctx)
 {

@@ -142,7 +142,7 @@ int ws_config_apply(struct ws_ctx *ctx, const struct ws_config *cfg)
 	int err = 0;
 
 	ws_lock(ctx);
-	if ((cfg->role != ctx->cfg.role && ctx->rx.started) ||
+	if ((cfg->role != ctx->cfg.role && ws_rx_is_settled(ctx)) ||
 	    (cfg->flags != ctx->cfg.flags && in_message(ctx))) {
 		err = -EBUSY;
 	} else {
@@ -190,7 +190,7 @@ static int set_prefix(struct ws_ctx *ctx, sockptr_t optval,
 	}
 
 	ws_lock(ctx);
-	if (ctx->rx.started || rx->prefix) {
+	if (ws_rx_is_settled(ctx) || rx->prefix) {
 		err = -EBUSY;
 	} else {
 		rx->prefix = prefix;
