@@ -2,7 +2,7 @@
 /*
  * Accounts: limits and workqueues are per user and memory cgroup, so that one
  * user's sockets neither use up another's share nor stand in another's queue. A
- * network namespace gives nobody a new one.
+ * new network namespace brings no new one.
  *
  * Sockets that need neither, which are most, have no account.
  */

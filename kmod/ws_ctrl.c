@@ -252,7 +252,7 @@ void ws_ctrl_release_cb(struct sock *sk)
 }
 
 /*
- * Sk_write_space of an attached socket. With the socket lock, as its owner or
+ * sk_write_space of an attached socket. With the socket lock, as its owner or
  * in softirq context. TCP also calls it from within its sendmsg().
  */
 void ws_ctrl_write_space(struct sock *sk)

@@ -102,7 +102,7 @@ static void end_linger(struct work_struct *work)
 
 	ws_lock(ctx);
 	ws_ulp_end(ctx, 0);
-	/* TCP has let go of it. */
+	/* TCP does not use it any more. */
 	sock->ops = NULL;
 	sock_release(sock);
 }

@@ -49,7 +49,7 @@ static bool is_ordinary(const struct ws_ctx *ctx)
 }
 
 /*
- * Proto_ops.poll of an attached socket. EPOLLIN when recvmsg() would return
+ * proto_ops.poll of an attached socket. EPOLLIN when recvmsg() would return
  * something, EPOLLOUT when sendmsg() could take something. Does not wait for
  * the socket lock. Return: EPOLL* bits.
  */
@@ -122,7 +122,7 @@ int ws_ioctl_inq(struct sock *sk)
 	return len;
 }
 
-/* Proto_ops.peek_len of an attached socket. Return: as ws_ioctl_inq(). */
+/* proto_ops.peek_len of an attached socket. Return: as ws_ioctl_inq(). */
 int ws_peek_len(struct socket *sock)
 {
 	return ws_ioctl_inq(sock->sk);

@@ -146,7 +146,7 @@ void ws_rx_arrived(struct ws_ctx *ctx)
 }
 
 /*
- * Sk_data_ready of an attached socket. Softirq context with the socket lock, or
+ * sk_data_ready of an attached socket. Softirq context with the socket lock, or
  * the owner's.
  */
 void ws_rx_data_ready(struct sock *sk)
