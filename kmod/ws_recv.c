@@ -111,6 +111,21 @@ static int copy_close(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 	return 0;
 }
 
+/* What is left of the Close for the reader: at first the whole reason. */
+static struct ws_cursor close_left(const struct ws_rx *rx)
+{
+	if (rx->head.opcode == WS_OP_CLOSE)
+		return rx->head;
+	return (struct ws_cursor){
+		.seq = rx->scan.seq - rx->close_len,
+		.left = rx->close_len,
+		.key = rx->close_key,
+		.opcode = WS_OP_CLOSE,
+		.frame = true,
+		.fin = true,
+	};
+}
+
 /*
  * The peer's Close, given to a reader that takes control messages; a plain
  * read() sees the end of the file. The answer goes out now and not when the
@@ -122,18 +137,9 @@ static int recv_close(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 	struct ws_rx *rx = &ctx->rx;
 	bool shown = ctx->cfg.flags & WS_F_RECORDS || shows_cmsg(msg, flags);
 	bool first = rx->head.opcode != WS_OP_CLOSE;
-	struct ws_piece pc = { .cur = rx->head };
+	struct ws_piece pc = { .cur = close_left(rx) };
 	int err;
 
-	if (first)
-		pc.cur = (struct ws_cursor){
-			.seq = rx->scan.seq - rx->close_len,
-			.left = rx->close_len,
-			.key = rx->close_key,
-			.opcode = WS_OP_CLOSE,
-			.frame = true,
-			.fin = true,
-		};
 	if (shown) {
 		err = copy_close(ctx, msg, flags, &pc, got);
 		if (err)
@@ -409,7 +415,7 @@ int ws_recv_len(struct ws_ctx *ctx)
 	ws_rx_scan(ctx);
 	ws_rx_scan_all(ctx);
 	if (!ctx->rx.complete && ctx->rx.stop == WS_STOP_CLOSE && records)
-		return WS_RECORD_SIZE(ctx->rx.close_len);
+		return WS_RECORD_SIZE(close_left(&ctx->rx).left);
 	if (!ctx->rx.complete &&
 	    (ctx->rx.stop != WS_STOP_NONE || !ws_rx_readable(ctx)))
 		return 0;

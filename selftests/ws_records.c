@@ -236,6 +236,30 @@ TEST_F(records, close)
 	EXPECT_EQ(0, read(p->ws, self->buf, 100));
 }
 
+/* A Close that is read in pieces; FIONREAD tells of what is left. */
+TEST_F(records, close_in_pieces)
+{
+	struct pair *p = &self->p;
+	struct bytes b = { 0 };
+	int n;
+
+	bytes_close(&b, p, 4000, "a longer reason");
+	ASSERT_TRUE(raw_send_bytes(p, &b));
+	bytes_free(&b);
+	ASSERT_TRUE(settle(p));
+	ASSERT_EQ(0, ioctl(p->ws, FIONREAD, &n));
+	EXPECT_EQ(24, n);
+	ASSERT_EQ(16, read(p->ws, self->buf, 16));
+	EXPECT_NE(NULL, record(self->buf, WS_OP_CLOSE, 0, "a longer", 8));
+	ASSERT_EQ(0, ioctl(p->ws, FIONREAD, &n));
+	EXPECT_EQ(16, n);
+	ASSERT_EQ(16, read(p->ws, self->buf, 100));
+	EXPECT_NE(NULL, record(self->buf, WS_OP_CLOSE, END, " reason", 7));
+	ASSERT_EQ(0, ioctl(p->ws, FIONREAD, &n));
+	EXPECT_EQ(0, n);
+	EXPECT_EQ(0, read(p->ws, self->buf, 100));
+}
+
 /* Everything before a fault, then the fault, then the end. */
 TEST_F(records, fault)
 {
