@@ -32,43 +32,35 @@ ssize_t ws_record_room(const struct iov_iter *to, u64 len)
 }
 
 /**
- * ws_record_begin() - write what goes before the payload
- * @to: the reader's buffer; advanced to where the payload goes, and cut to its
- *	length
- * @msg: describes it; it fits
- * @rest: set to what was cut off
+ * ws_record_put() - write a record
+ * @ctx: the socket
+ * @to: the reader's buffer, in which it fits; advanced to where the next goes
+ * @msg: what goes before the payload, and how much of that there is
+ * @pc: as for ws_piece_walk()
  *
- * In this order, as a pipe takes bytes only one behind the other. May sleep on
- * user memory.
- *
- * Return: 0 or -EFAULT.
- */
-int ws_record_begin(struct iov_iter *to, const struct ws_msg *msg,
-		    size_t *rest)
-{
-	size_t n = copy_to_iter(msg, sizeof(*msg), to);
-
-	*rest = iov_iter_count(to) - msg->len;
-	iov_iter_truncate(to, msg->len);
-	return n == sizeof(*msg) ? 0 : -EFAULT;
-}
-
-/**
- * ws_record_end() - write what goes behind the payload
- * @to: behind the payload; advanced to where the next record goes
- * @msg: as for ws_record_begin()
- * @rest: from ws_record_begin()
- *
+ * In the order of the bytes, as a pipe takes them only one behind the other.
  * May sleep on user memory.
  *
- * Return: 0 or -EFAULT.
+ * Return: 0, -EFAULT, or -EIO when the stream is not what it was, with zeros
+ * for what is missing.
  */
-int ws_record_end(struct iov_iter *to, const struct ws_msg *msg, size_t rest)
+int ws_record_put(const struct ws_ctx *ctx, struct iov_iter *to,
+		  const struct ws_msg *msg, struct ws_piece *pc)
 {
-	size_t pad = -msg->len & 7;
+	size_t rest, pad = -msg->len & 7;
+	int err;
 
+	if (copy_to_iter(msg, sizeof(*msg), to) != sizeof(*msg))
+		return -EFAULT;
+	rest = iov_iter_count(to) - msg->len;
+	iov_iter_truncate(to, msg->len);
+	err = ws_piece_walk(ctx, to, false, pc);
+	if (err == -EIO)
+		pad += iov_iter_count(to);
 	iov_iter_reexpand(to, iov_iter_count(to) + rest);
-	return iov_iter_zero(pad, to) == pad ? 0 : -EFAULT;
+	if (err != -EFAULT && iov_iter_zero(pad, to) != pad)
+		return -EFAULT;
+	return err;
 }
 
 static void take_plain_runs(struct ws_batch *b, struct ws_run *run,
@@ -144,27 +136,6 @@ static int nothing_behind(struct ws_batch *b)
 	return put_user(now & ~WS_MSG_MORE, flags);
 }
 
-/* The payload of a message, or of a piece of it, with what goes around it. */
-static int copy_piece(struct ws_batch *b, struct iov_iter *to,
-		      const struct ws_msg *m, struct ws_piece *pc)
-{
-	size_t rest = 0;
-	int err = 0;
-
-	if (!b->desc)
-		err = ws_record_begin(to, m, &rest);
-	if (!err)
-		err = ws_piece_walk(b->ctx, to, false, pc);
-	if (!err && (pc->len != m->len || pc->end != !!(m->flags & WS_MSG_END)))
-		err = -EIO;
-	if (b->desc)
-		return err;
-	if (!err)
-		return ws_record_end(to, m, rest);
-	iov_iter_reexpand(to, iov_iter_count(to) + rest);
-	return err;
-}
-
 /*
  * The next message, whatever it is like, or as much of it as fits when it is
  * the first of this call. Return: 0 to go on, 1 when the call is over, or
@@ -203,7 +174,10 @@ static int take_any(struct ws_batch *b, struct iov_iter *to)
 			 (all.rsv ? WS_MSG_RSV1 : 0) |
 			 ws_batch_more(ctx, b->left - end),
 	};
-	err = copy_piece(b, to, &m, &pc);
+	err = records ? ws_record_put(ctx, to, &m, &pc) :
+			ws_piece_walk(ctx, to, false, &pc);
+	if (!err && (pc.len != m.len || pc.end != end))
+		err = -EIO;
 	if (err) {
 		/* A pipe would show what is not told of. */
 		iov_iter_revert(to, count - iov_iter_count(to));

@@ -61,53 +61,35 @@ static bool shows_cmsg(const struct msghdr *msg, int flags)
 	       msg->msg_controllen >= head + sizeof(struct ws_msg);
 }
 
-static int copy_close_record(struct ws_ctx *ctx, struct iov_iter *to,
-			     struct ws_piece *pc, struct ws_got *got)
-{
-	ssize_t room = ws_record_room(to, pc->cur.left);
-	struct ws_msg *m = &got->msg;
-	size_t rest;
-	int err;
-
-	if (room < 0)
-		return room;
-	*m = (struct ws_msg){
-		.len = room,
-		.opcode = WS_OP_CLOSE,
-		.flags = room == pc->cur.left ? WS_MSG_END : 0,
-		.code = ctx->rx.close_code,
-	};
-	err = ws_record_begin(to, m, &rest);
-	if (!err)
-		err = ws_piece_walk(ctx, to, false, pc);
-	if (err == -EFAULT)
-		return err;
-	if (err) {
-		pc->end = true;
-		iov_iter_zero(iov_iter_count(to), to);
-	}
-	got->len = WS_RECORD_SIZE(m->len);
-	got->copied = got->len;
-	got->told = true;
-	return ws_record_end(to, m, rest);
-}
-
 /* Return: 0, -EINVAL or -EFAULT; the Close is then still there. */
 static int copy_close(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		      struct ws_piece *pc, struct ws_got *got)
 {
+	struct ws_msg *m = &got->msg;
+	ssize_t room;
 	int err;
 
-	if (ctx->cfg.flags & WS_F_RECORDS)
-		return copy_close_record(ctx, &msg->msg_iter, pc, got);
-	err = ws_piece_walk(ctx, &msg->msg_iter, flags & MSG_TRUNC, pc);
+	m->opcode = WS_OP_CLOSE;
+	m->code = ctx->rx.close_code;
+	if (ctx->cfg.flags & WS_F_RECORDS) {
+		room = ws_record_room(&msg->msg_iter, pc->cur.left);
+		if (room < 0)
+			return room;
+		m->len = room;
+		m->flags = room == pc->cur.left ? WS_MSG_END : 0;
+		err = ws_record_put(ctx, &msg->msg_iter, m, pc);
+		got->len = WS_RECORD_SIZE(room);
+		got->copied = got->len;
+		got->told = true;
+	} else {
+		err = ws_piece_walk(ctx, &msg->msg_iter, flags & MSG_TRUNC, pc);
+	}
 	if (err == -EFAULT)
 		return err;
 	if (err)
 		pc->end = true;
-	pc->opcode = WS_OP_CLOSE;
-	got_piece(got, pc);
-	got->msg.code = ctx->rx.close_code;
+	if (!got->told)
+		got_piece(got, pc);
 	return 0;
 }
 

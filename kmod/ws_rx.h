@@ -146,9 +146,8 @@ struct ws_got {
 };
 
 ssize_t ws_record_room(const struct iov_iter *to, u64 len);
-int ws_record_begin(struct iov_iter *to, const struct ws_msg *msg,
-		    size_t *rest);
-int ws_record_end(struct iov_iter *to, const struct ws_msg *msg, size_t rest);
+int ws_record_put(const struct ws_ctx *ctx, struct iov_iter *to,
+		  const struct ws_msg *msg, struct ws_piece *pc);
 int ws_batch_recv(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		  struct ws_got *got);
 
