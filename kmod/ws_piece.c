@@ -9,29 +9,6 @@
  */
 #include "ws.h"
 
-/* Return: 0, -EFAULT, or -EIO when the stream has no such bytes any more. */
-static int copy_out(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
-		    u32 n, u32 key, struct iov_iter *to)
-{
-	while (n) {
-		const u8 *p;
-		u32 len;
-		int err;
-
-		p = ws_lower_run(ctx, run, seq, &len);
-		if (!p)
-			return -EIO;
-		len = min(len, n);
-		err = ws_copy_unmask(to, p, len, key, ctx->rx.payload);
-		if (err)
-			return err;
-		key = ws_key_rotate(key, len);
-		seq += len;
-		n -= len;
-	}
-	return 0;
-}
-
 /*
  * Step over one header between @cur and @limit. The scanner has judged it,
  * but its bytes may have changed since (see ws_lower.c), so nothing is taken
@@ -90,8 +67,7 @@ int ws_piece_walk(const struct ws_ctx *ctx, struct iov_iter *to, bool whole,
 	pc->opcode = cur->opcode;
 	pc->rsv = cur->rsv;
 	for (;;) {
-		size_t room = to ? iov_iter_count(to) : 0;
-		u32 n, copy;
+		u32 n, len;
 
 		if (!cur->frame) {
 			if (cur->seq == limit)
@@ -108,22 +84,30 @@ int ws_piece_walk(const struct ws_ctx *ctx, struct iov_iter *to, bool whole,
 		}
 
 		n = min_t(u64, cur->left, limit - cur->seq);
-		copy = min_t(size_t, n, room);
-		if (copy) {
-			err = copy_out(ctx, &run, cur->seq, copy, cur->key,
-				       to);
+		if (to && n && iov_iter_count(to)) {
+			const u8 *p = ws_lower_run(ctx, &run, cur->seq, &len);
+
+			err = -EIO;
+			if (!p)
+				break;
+			n = min_t(size_t, min(n, len), iov_iter_count(to));
+			err = ws_copy_unmask(to, p, n, cur->key,
+					     ctx->rx.payload);
 			if (err)
 				break;
-			pc->copied += copy;
+			pc->copied += n;
+		} else if (to && !whole) {
+			n = 0;
 		}
-		if (to && !whole)
-			n = copy;
 		cur->seq += n;
 		cur->left -= n;
 		cur->key = ws_key_rotate(cur->key, n);
 		pc->len += n;
-		if (cur->left)
-			break;
+		if (cur->left) {
+			if (!n)
+				break;
+			continue;
+		}
 		cur->frame = false;
 		if (cur->fin) {
 			pc->end = true;

@@ -168,34 +168,9 @@ static bool is_text(const struct ws_cursor *cur)
 	return cur->opcode == WS_OP_TEXT && !cur->rsv;
 }
 
-/* Return: WS_RULE_NONE or the rule that the next @n bytes of text break. */
-static enum ws_rule scan_text(struct ws_ctx *ctx, struct ws_run *run, u32 n)
-{
-	struct ws_rx *rx = &ctx->rx;
-	u32 seq = rx->scan.seq;
-	u32 key = rx->scan.key;
-
-	while (n) {
-		const u8 *p;
-		u32 len;
-
-		p = ws_lower_run(ctx, run, seq, &len);
-		if (!p)
-			return WS_RULE_STREAM;
-		len = min(len, n);
-		rx->utf8 = ws_utf8(rx->utf8, p, len, key);
-		if (rx->utf8 == WS_UTF8_BAD)
-			return WS_RULE_UTF8;
-		key = ws_key_rotate(key, len);
-		seq += len;
-		n -= len;
-	}
-	return WS_RULE_NONE;
-}
-
 /*
- * Text goes on only as far as @budget, which is lowered. Return: false when more
- * bytes are needed or the stream has ended.
+ * Text goes on to the end of a run, and as far as @budget, which is lowered.
+ * Return: false when more bytes are needed or the stream has ended.
  */
 static bool scan_payload(struct ws_ctx *ctx, struct ws_run *run, u32 end,
 			 s32 *budget)
@@ -204,14 +179,19 @@ static bool scan_payload(struct ws_ctx *ctx, struct ws_run *run, u32 end,
 	struct ws_cursor *scan = &rx->scan;
 	u32 n = min_t(u64, scan->left, end - scan->seq);
 
-	if (is_text(scan)) {
-		enum ws_rule rule;
+	if (n && is_text(scan)) {
+		u32 len;
+		const u8 *p = ws_lower_run(ctx, run, scan->seq, &len);
 
-		n = min_t(u32, n, *budget);
+		if (!p) {
+			ws_rx_fault(ctx, WS_RULE_STREAM);
+			return false;
+		}
+		n = min3(n, len, (u32)*budget);
 		*budget -= n;
-		rule = scan_text(ctx, run, n);
-		if (rule) {
-			ws_rx_fault(ctx, rule);
+		rx->utf8 = ws_utf8(rx->utf8, p, n, scan->key);
+		if (rx->utf8 == WS_UTF8_BAD) {
+			ws_rx_fault(ctx, WS_RULE_UTF8);
 			return false;
 		}
 	}
