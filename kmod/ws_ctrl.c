@@ -174,8 +174,8 @@ void ws_ctrl_run(struct ws_ctx *ctx)
 		ws_tls_pull(ctx);
 	if (ctx->rx.lazy && !ctx->rx.complete)
 		ws_rx_arrived(ctx);
-	else
-		ws_rx_scan_rest(ctx);
+	else if (ctx->rx.lazy)
+		ws_rx_scan(ctx);
 	if (ws_timer_run(ctx, &next)) {
 		ws_tx_abort(ctx);
 		ws_lower_abort(ctx, ETIMEDOUT);

@@ -90,7 +90,7 @@ enum ws_stop {
  * @open: a frame or a message has begun and is not complete
  * @lazy: bytes beyond @scan have not been scanned: a reader of many messages
  *	will do it, or WS_SCAN_BUDGET was used up
- * @fresh: @lazy by ws_rx_scan_first(): @head to @scan is one message
+ * @fresh: @lazy by ws_rx_look(): @head to @scan is one message
  * @started: the parser runs; before that the role may still change
  * @wanted: poll() asked for the parser to be started
  * @due: the lock owner is to run ws_ctrl_run() when it releases the lock

@@ -88,8 +88,7 @@ static void throw_away(struct ws_ctx *ctx)
 		ws_rx_scan(ctx);
 		return;
 	}
-	ws_lower_consume(ctx, rx->scan.seq);
-	rx->head = rx->scan;
+	ws_lower_consume(ctx, &rx->scan);
 	WRITE_ONCE(rx->complete, 0);
 	WRITE_ONCE(rx->payload, 0);
 }

@@ -274,19 +274,6 @@ int ws_lower_header(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
 	return ws_hdr_parse(buf, avail, hdr);
 }
 
-static __always_inline void read_done(struct ws_ctx *ctx, u32 len)
-{
-	struct tcp_sock *tp = tcp_sk(ctx->sk);
-
-	tcp_read_done(ctx->sk, len);
-	ctx->rx.fin_read = tp->copied_seq != ctx->rx.base;
-	/* Nobody else takes note that an urgent byte has been read. */
-	if (unlikely(tp->urg_data) && after(tp->copied_seq, tp->urg_seq)) {
-		WRITE_ONCE(tp->urg_data, 0);
-		tcp_fast_path_check(ctx->sk);
-	}
-}
-
 /**
  * ws_lower_grow() - let the receive buffer hold a frame that was announced
  * @ctx: the socket
@@ -341,55 +328,47 @@ void ws_lower_drop_prefix(struct ws_ctx *ctx)
 		kfree(prefix);
 }
 
-/**
- * ws_lower_consume() - give bytes back to TCP
- * @ctx: the socket
- * @seq: all before this is done with, from @ctx->rx.head.seq on
- *
- * Frees buffers and may send a window update. Any context that has the
- * socket lock. The caller sets @ctx->rx.head.seq.
- */
-void ws_lower_consume(struct ws_ctx *ctx, u32 seq)
+/* What TCP has of the stream between @from and @seq goes back to it. */
+static __always_inline void give_back(struct ws_ctx *ctx, u32 from, u32 seq)
 {
+	struct tcp_sock *tp = tcp_sk(ctx->sk);
 	struct ws_rx *rx = &ctx->rx;
-	u32 from = rx->head.seq;
 
-	rx->consumed += seq - from;
-	if (rx->prefix && !before(seq, rx->base))
-		ws_lower_drop_prefix(ctx);
 	if (before(from, rx->base))
 		from = rx->base;
 	if (!after(seq, from))
 		return;
 	rx->base = seq;
-	if (ctx->tls)
+	if (ctx->tls) {
 		ws_tls_consume(ctx, seq);
-	else
-		read_done(ctx, seq - from);
+		return;
+	}
+	tcp_read_done(ctx->sk, seq - from);
+	rx->fin_read = tp->copied_seq != seq;
+	/* Nobody else takes note that an urgent byte has been read. */
+	if (unlikely(tp->urg_data) && after(tp->copied_seq, tp->urg_seq)) {
+		WRITE_ONCE(tp->urg_data, 0);
+		tcp_fast_path_check(ctx->sk);
+	}
 }
 
 /**
- * ws_lower_end_read() - throw away all that has come
- * @ctx: the socket, of which nobody will read any more
+ * ws_lower_consume() - give bytes back to TCP
+ * @ctx: the socket
+ * @to: all before this is done with; becomes @ctx->rx.head
  *
- * Process context, socket lock.
+ * Frees buffers and may send a window update.
  */
-void ws_lower_end_read(struct ws_ctx *ctx)
+void ws_lower_consume(struct ws_ctx *ctx, const struct ws_cursor *to)
 {
-	s64 most = READ_ONCE(ctx->sk->sk_rcvbuf);
-	u32 end, len;
+	struct ws_rx *rx = &ctx->rx;
+	u32 from = rx->head.seq;
 
-	do {
-		if (ctx->tls)
-			ws_tls_fill(ctx);
-		end = ws_lower_end(ctx);
-		len = end - ctx->rx.head.seq;
-		ws_lower_consume(ctx, end);
-		ctx->rx.head.seq = end;
-		/* Records can be empty, and never end. */
-		most -= len + SZ_1K;
-		cond_resched();
-	} while (most > 0 && ws_lower_more(ctx) && !signal_pending(current));
+	rx->consumed += to->seq - from;
+	rx->head = *to;
+	if (rx->prefix && !before(to->seq, rx->base))
+		ws_lower_drop_prefix(ctx);
+	give_back(ctx, from, to->seq);
 }
 
 /**
@@ -430,10 +409,7 @@ int ws_lower_stash(struct ws_ctx *ctx, u32 end)
 	prefix->len = len;
 	prefix->stash = true;
 	rx->prefix = prefix;
-	if (before(from, rx->base))
-		from = rx->base;
-	rx->base = end;
-	read_done(ctx, end - from);
+	give_back(ctx, from, end);
 	return 0;
 }
 

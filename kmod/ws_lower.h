@@ -41,9 +41,8 @@ int ws_lower_header(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
 		    u32 avail, struct ws_hdr *hdr);
 void ws_lower_grow(struct ws_ctx *ctx, u64 len);
 void ws_lower_drop_prefix(struct ws_ctx *ctx);
-void ws_lower_consume(struct ws_ctx *ctx, u32 seq);
+void ws_lower_consume(struct ws_ctx *ctx, const struct ws_cursor *to);
 int ws_lower_stash(struct ws_ctx *ctx, u32 end);
-void ws_lower_end_read(struct ws_ctx *ctx);
 void ws_lower_fin(struct ws_ctx *ctx);
 void ws_lower_abort(struct ws_ctx *ctx, int err);
 

@@ -172,8 +172,7 @@ void ws_piece_commit(struct ws_ctx *ctx, const struct ws_taken *taken)
 	}
 	if (taken->pieces)
 		ws_stats_add(ctx, WS_MIB_RX_PIECES, taken->pieces);
-	ws_lower_consume(ctx, taken->cur.seq);
-	rx->head = taken->cur;
+	ws_lower_consume(ctx, &taken->cur);
 	/* With nothing left there is nothing to trim or to relieve. */
 	if (likely(rx->head.seq == rx->scan.seq && !ctx->tls &&
 		   skb_queue_empty(&ctx->sk->sk_receive_queue))) {

@@ -134,8 +134,7 @@ static int recv_close(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 
 	if (first)
 		ws_rx_closed(ctx);
-	ws_lower_consume(ctx, pc.cur.seq);
-	rx->head = pc.cur;
+	ws_lower_consume(ctx, &pc.cur);
 	if (pc.end) {
 		WRITE_ONCE(rx->stop, WS_STOP_OVER);
 		ws_rx_scan(ctx);

@@ -286,17 +286,6 @@ static void scan_plain(struct ws_ctx *ctx, struct ws_run *run, u32 end,
 		   (rx->scan.seq - seq);
 }
 
-/* After the end nothing is of interest, but the window must stay open. */
-static void drain(struct ws_ctx *ctx)
-{
-	struct ws_rx *rx = &ctx->rx;
-	u32 end = ws_lower_end(ctx);
-
-	ws_lower_consume(ctx, end);
-	rx->head.seq = end;
-	rx->scan.seq = end;
-}
-
 /*
  * As far as @end, or to the end of the first message. Return: false when
  * WS_SCAN_BUDGET was used up before that.
@@ -346,8 +335,11 @@ static bool scan_begin(struct ws_ctx *ctx)
 	}
 	if (likely(rx->stop == WS_STOP_NONE))
 		return true;
-	if (rx->stop == WS_STOP_OVER)
-		drain(ctx);
+	/* After the end nothing is of interest, but the window must stay open. */
+	if (rx->stop == WS_STOP_OVER) {
+		rx->scan.seq = ws_lower_end(ctx);
+		ws_lower_consume(ctx, &rx->scan);
+	}
 	return false;
 }
 
@@ -372,37 +364,34 @@ static void scan_end(struct ws_ctx *ctx, u32 end)
 	ws_rx_relieve(ctx);
 }
 
-/* The rest is for the reader, the next arrival, or ws_ctrl_run() very soon. */
-static void stop_short(struct ws_ctx *ctx)
-{
-	ctx->rx.lazy = true;
-	ws_timer_by(ctx, 1);
-	ws_rx_trim(ctx);
-}
-
 /*
- * Look at what has arrived. Cost: one look at each header and at each byte of
- * text, and a subtraction for the rest; with WS_SCAN_BUDGET as its limit. What
- * is left sets @rx.lazy. Any context that has the socket lock.
+ * Look at what has arrived; with @first only as far as the first message, when
+ * nobody must need to know what is behind it: no limit in time, no end of the
+ * stream. Cost: one look at each header and at each byte of text, and a
+ * subtraction for the rest; with WS_SCAN_BUDGET as its limit. What is left sets
+ * @rx.lazy: it is for the reader, the next arrival, or ws_ctrl_run() soon.
  */
-void ws_rx_scan(struct ws_ctx *ctx)
+void ws_rx_look(struct ws_ctx *ctx, bool first)
 {
+	struct ws_rx *rx = &ctx->rx;
 	u32 end;
 
 	if (!scan_begin(ctx))
 		return;
 	end = ws_lower_end(ctx);
-	if (scan_to(ctx, end, false))
+	if (!scan_to(ctx, end, first)) {
+		rx->lazy = true;
+		ws_timer_by(ctx, 1);
+		ws_rx_trim(ctx);
+	} else if (!first || !rx->complete || rx->scan.seq == end ||
+		   rx->stop != WS_STOP_NONE) {
 		scan_end(ctx, end);
-	else
-		stop_short(ctx);
-}
-
-/* Look at more of what was left alone. Any context that has the socket lock. */
-void ws_rx_scan_rest(struct ws_ctx *ctx)
-{
-	if (unlikely(ctx->rx.lazy))
-		ws_rx_scan(ctx);
+	} else {
+		rx->lazy = true;
+		rx->fresh = true;
+		/* A PING must be answered though nobody reads. */
+		ws_timer_by(ctx, HZ / 10);
+	}
 }
 
 /*
@@ -436,31 +425,5 @@ void ws_rx_taken(struct ws_ctx *ctx, const struct ws_taken *taken)
 	if (rx->scan.seq == ws_lower_end(ctx)) {
 		rx->lazy = false;
 		rx->fresh = false;
-	}
-}
-
-/*
- * Look only as far as the first message. Nobody must need to know what is
- * behind it: no limit in time, no end of the stream. Any context that has the
- * socket lock.
- */
-void ws_rx_scan_first(struct ws_ctx *ctx)
-{
-	struct ws_rx *rx = &ctx->rx;
-	u32 end;
-
-	if (!scan_begin(ctx))
-		return;
-	end = ws_lower_end(ctx);
-	if (!scan_to(ctx, end, true)) {
-		stop_short(ctx);
-	} else if (!rx->complete || rx->scan.seq == end ||
-		   rx->stop != WS_STOP_NONE) {
-		scan_end(ctx, end);
-	} else {
-		rx->lazy = true;
-		rx->fresh = true;
-		/* A PING must be answered though nobody reads. */
-		ws_timer_by(ctx, HZ / 10);
 	}
 }

@@ -6,9 +6,7 @@
 /* ws_rx.c */
 struct ws_taken;
 
-void ws_rx_scan(struct ws_ctx *ctx);
-void ws_rx_scan_first(struct ws_ctx *ctx);
-void ws_rx_scan_rest(struct ws_ctx *ctx);
+void ws_rx_look(struct ws_ctx *ctx, bool first);
 void ws_rx_scan_all(struct ws_ctx *ctx);
 void ws_rx_taken(struct ws_ctx *ctx, const struct ws_taken *taken);
 u64 ws_rx_offset(const struct ws_ctx *ctx);
@@ -17,6 +15,7 @@ void ws_rx_closed(struct ws_ctx *ctx);
 
 /* ws_rx_room.c */
 void ws_rx_trim(struct ws_ctx *ctx);
+void ws_rx_end(struct ws_ctx *ctx);
 bool ws_rx_pressed(const struct ws_ctx *ctx);
 bool ws_rx_unread(const struct ws_ctx *ctx);
 void ws_rx_relieve(struct ws_ctx *ctx);
@@ -28,6 +27,11 @@ void ws_rx_want(struct ws_ctx *ctx);
 void ws_rx_wake(struct ws_ctx *ctx);
 void ws_rx_arrived(struct ws_ctx *ctx);
 void ws_rx_data_ready(struct sock *sk);
+
+static inline void ws_rx_scan(struct ws_ctx *ctx)
+{
+	ws_rx_look(ctx, false);
+}
 
 /*
  * How much of an incomplete message may wait for the rest. The peer pays for it

@@ -133,10 +133,7 @@ void ws_rx_arrived(struct ws_ctx *ctx)
 		ws_rx_wake(ctx);
 		return;
 	}
-	if (may_be_lazy(ctx))
-		ws_rx_scan_first(ctx);
-	else
-		ws_rx_scan(ctx);
+	ws_rx_look(ctx, may_be_lazy(ctx));
 	if (ctx->tls)
 		ctx->tls->news = false;
 	if (rx->complete != complete || rx->stop != stop || news ||

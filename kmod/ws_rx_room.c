@@ -14,11 +14,29 @@ void ws_rx_trim(struct ws_ctx *ctx)
 {
 	struct ws_rx *rx = &ctx->rx;
 
-	if (rx->complete || rx->payload || rx->stop != WS_STOP_NONE ||
-	    rx->head.seq == rx->scan.seq)
-		return;
-	ws_lower_consume(ctx, rx->scan.seq);
-	rx->head = rx->scan;
+	if (!rx->complete && !rx->payload && rx->stop == WS_STOP_NONE &&
+	    rx->head.seq != rx->scan.seq)
+		ws_lower_consume(ctx, &rx->scan);
+}
+
+/*
+ * Throw away all that has come, for a socket that nobody will read any more.
+ * Process context; sleeps.
+ */
+void ws_rx_end(struct ws_ctx *ctx)
+{
+	s64 most = READ_ONCE(ctx->sk->sk_rcvbuf);
+	struct ws_rx *rx = &ctx->rx;
+
+	WRITE_ONCE(rx->stop, WS_STOP_OVER);
+	do {
+		u64 at = rx->consumed;
+
+		ws_rx_scan(ctx);
+		/* Records can be empty, and never end. */
+		most -= rx->consumed - at + SZ_1K;
+		cond_resched();
+	} while (most > 0 && ws_lower_more(ctx) && !signal_pending(current));
 }
 
 /*

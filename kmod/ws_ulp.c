@@ -365,7 +365,7 @@ void ws_ulp_end(struct ws_ctx *ctx, long timeout)
 	drop = !tls && !asks_for_rst(sk);
 	/* Unread bytes would make TCP send RST, which overtakes the Close. */
 	if (!asks_for_rst(sk))
-		ws_lower_end_read(ctx);
+		ws_rx_end(ctx);
 	ws_linger_stop(ctx);
 	if (tls && !asks_for_rst(sk))
 		ws_tls_end(ctx);
