@@ -154,19 +154,15 @@ static __always_inline bool put_payload(u8 __user *to, const u8 *p, u64 n,
 static __always_inline bool other_frame(const struct ws_batch *b, u64 head,
 					bool masked, struct frame *f)
 {
-	u32 kind = ws_plain_kind(head, masked, b->fresh ? 0 : WS_RSV1,
-				 WS_OP_TEXT);
+	u64 limit = b->fresh ? b->ctx->cfg.max_message : PLAIN_MAX;
+	struct ws_plain one;
 
-	if (kind > 1 || (b->fresh && !kind))
+	if (!ws_plain_head(head, masked, b->fresh ? 0 : WS_RSV1,
+			   min_t(u64, limit, PLAIN_MAX), &one) ||
+	    (b->fresh && one.opcode == WS_OP_TEXT))
 		return false;
-	f->n = head >> 8 & 0x7f;
-	if (f->n > 125) {
-		f->n = ws_plain_len(head);
-		if (!f->n || f->n > PLAIN_MAX ||
-		    (b->fresh && f->n > b->ctx->cfg.max_message))
-			return false;
-	}
-	f->msg = PLAIN_MSG(WS_OP_TEXT + kind) + f->n;
+	f->n = one.len;
+	f->msg = PLAIN_MSG(one.opcode) + one.len;
 	if (head & WS_RSV1)
 		f->msg |= PLAIN_FLAG(WS_MSG_RSV1);
 	return true;
@@ -386,7 +382,7 @@ bool ws_plain_one(const struct ws_ctx *ctx, const u8 *q, u32 size,
 	bool masked = ctx->cfg.role == WS_ROLE_SERVER;
 	const struct span s = { q, q + size - 8 };
 
-	if (!ws_plain_parse(q, size, masked, one) ||
+	if (!ws_plain_parse(q, size, masked, WS_PLAIN_ONE_MAX, one) ||
 	    (record ? WS_RECORD_SIZE(one->len) : one->len) > room)
 		return false;
 	if (record)

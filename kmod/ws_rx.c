@@ -220,38 +220,20 @@ static bool scan_payload(struct ws_ctx *ctx, struct ws_run *run, u32 end,
  * a loop that stops at whatever is anything else or not right, for
  * scan_header() to look at again.
  */
-static __always_inline void scan_run(struct ws_ctx *ctx, const u8 *q,
-				     const u8 *end, u32 max, bool masked)
+static __always_inline void scan_run(struct ws_ctx *ctx, const u8 *q, u32 size,
+				     u32 max, bool masked)
 {
 	const u64 limit = ctx->cfg.max_message;
+	const u8 *begin = q, *end = q + size;
 	struct ws_rx *rx = &ctx->rx;
-	const u8 *begin = q;
 	u32 count = 0, len = 0;
+	struct ws_plain one;
 
-	if (limit < 125)
-		return;
-	while (q <= end - 8 && count < max) {
-		u64 head = ws_load64(q);
-		u32 kind = ws_plain_kind(head, masked, 0, WS_OP_TEXT);
-		u32 n = head >> 8 & 0x7f;
-		const u8 *p = q + (masked ? 6 : 2);
-
-		if (kind > 1)
-			break;
-		if (unlikely(n > 125)) {
-			n = ws_plain_len(head);
-			p += 2;
-			if (!n || n > limit)
-				break;
-		}
-		if (p + n > end)
-			break;
-		if (kind == 0 &&
-		    ws_utf8(WS_UTF8_OK, p, n, ws_plain_key(p, masked)) !=
-		    WS_UTF8_OK)
-			break;
-		q = p + n;
-		len += n;
+	while (count < max &&
+	       ws_plain_parse(q, end - q, masked, limit, &one) &&
+	       ws_plain_good(q, masked, &one)) {
+		q += one.size;
+		len += one.len;
 		count++;
 	}
 	/* The first of them may have been here in part. */
@@ -270,7 +252,7 @@ static void scan_plain(struct ws_ctx *ctx, struct ws_run *run, u32 end,
 	const u8 *p;
 	u32 n;
 
-	if (!WS_PLAIN)
+	if (!WS_PLAIN || ctx->cfg.max_message < 125)
 		return;
 	p = ws_lower_run(ctx, run, seq, &n);
 	if (!p)
@@ -278,9 +260,9 @@ static void scan_plain(struct ws_ctx *ctx, struct ws_run *run, u32 end,
 	n = min(n, end - seq);
 	max = min_t(u32, max, *budget / SCAN_FRAME + 1);
 	if (ctx->cfg.role == WS_ROLE_SERVER)
-		scan_run(ctx, p, p + n, max, true);
+		scan_run(ctx, p, n, max, true);
 	else
-		scan_run(ctx, p, p + n, max, false);
+		scan_run(ctx, p, n, max, false);
 	/* Bytes count as if all were text; a run is a buffer at most. */
 	*budget -= (rx->complete - complete) * SCAN_FRAME +
 		   (rx->scan.seq - seq);

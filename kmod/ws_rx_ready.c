@@ -88,21 +88,18 @@ static bool scan_one(struct ws_ctx *ctx)
 	struct ws_rx *rx = &ctx->rx;
 	bool masked = ctx->cfg.role == WS_ROLE_SERVER;
 	struct ws_plain one;
-	const u8 *p, *q;
+	const u8 *q;
 	u32 size;
 
-	if (!WS_PLAIN || rx->complete || rx->stop != WS_STOP_NONE ||
-	    rx->scan.frame || rx->scan.opcode || rx->scan.seq != rx->head.seq ||
-	    ctx->tls || tcp_sk(ctx->sk)->copied_seq != ws_rx_copied(rx))
+	if (!WS_PLAIN || ctx->cfg.max_message < 125 || rx->complete ||
+	    rx->stop != WS_STOP_NONE || rx->scan.frame || rx->scan.opcode ||
+	    rx->scan.seq != rx->head.seq || ctx->tls ||
+	    tcp_sk(ctx->sk)->copied_seq != ws_rx_copied(rx))
 		return false;
 	q = ws_lower_front(ctx, rx->scan.seq, &size);
-	if (!q || !ws_plain_parse(q, size, masked, &one) || one.size != size ||
-	    one.len > ctx->cfg.max_message)
-		return false;
-	p = q + size - one.len;
-	if (one.opcode == WS_OP_TEXT &&
-	    ws_utf8(WS_UTF8_OK, p, one.len, ws_plain_key(p, masked)) !=
-	    WS_UTF8_OK)
+	if (!q ||
+	    !ws_plain_parse(q, size, masked, ctx->cfg.max_message, &one) ||
+	    one.size != size || !ws_plain_good(q, masked, &one))
 		return false;
 	rx->open = false;
 	rx->lazy = false;
