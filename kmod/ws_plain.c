@@ -11,17 +11,15 @@
 
 /* Longer payloads are for routines that are made for them, ws_copy.c. */
 #define PLAIN_MAX	4096
+/* One that is alone has ws_copy_unmask(), which knows vectors. */
+#define ONE_MAX		1024
 
 /* A struct ws_msg as the loop writes it, less its length. */
 #define PLAIN_MSG(opcode)	((u64)(opcode) << 32 | \
 				 (u64)(WS_MSG_END | WS_MSG_MORE) << 40)
 #define PLAIN_FLAG(flag)	((u64)(flag) << 40)
 
-/**
- * struct frame - a message of the loop
- * @n: bytes of its payload
- * @msg: its struct ws_msg, of little endian
- */
+/* A message of the loop: bytes of its payload, and its struct ws_msg. */
 struct frame {
 	u64 n;
 	u64 msg;
@@ -41,11 +39,7 @@ fault:
 	return false;
 }
 
-/**
- * struct span - what may be read
- * @begin: the beginning of a frame
- * @end8: eight bytes, and no more, can be read from here; not before @begin
- */
+/* What may be read: eight bytes from @end8 are the last, not before @begin. */
 struct span {
 	const u8 *begin;
 	const u8 *end8;
@@ -273,47 +267,6 @@ fault:
 	return 0;
 }
 
-/* One for each case, so that the loop has only what it needs. */
-static noinline u32 take_masked_records(struct ws_batch *b, const u8 *q, u32 n,
-					u8 __user *u, u32 room)
-{
-	return take_plain(b, q, n, u, room, true, true, false);
-}
-
-static noinline u32 take_bare_records(struct ws_batch *b, const u8 *q, u32 n,
-				      u8 __user *u, u32 room)
-{
-	return take_plain(b, q, n, u, room, true, false, false);
-}
-
-static noinline u32 take_masked_array(struct ws_batch *b, const u8 *q, u32 n,
-				      u8 __user *u, u32 room)
-{
-	return take_plain(b, q, n, u, room, false, true, false);
-}
-
-static noinline u32 take_bare_array(struct ws_batch *b, const u8 *q, u32 n,
-				    u8 __user *u, u32 room)
-{
-	return take_plain(b, q, n, u, room, false, false, false);
-}
-
-/*
- * A page that is absent ends this for the whole call: take_any() brings it in
- * and the words of the other loops bring in those behind it.
- */
-static noinline u32 take_vector_records(struct ws_batch *b, const u8 *q, u32 n,
-					u8 __user *u, u32 room)
-{
-	u32 used;
-
-	ws_vector_begin();
-	used = take_plain(b, q, min_t(u32, n, WS_VECTOR_SECTION), u, room,
-			  true, true, true);
-	ws_vector_end();
-	return used;
-}
-
 /**
  * ws_plain_take() - give the reader messages that are like most
  * @b: the call; updated
@@ -321,6 +274,8 @@ static noinline u32 take_vector_records(struct ws_batch *b, const u8 *q, u32 n,
  * @n: how many
  * @u: the reader's memory
  * @room: bytes of it, a multiple of 8 for records
+ *
+ * One loop for each case, so that it has only what it needs.
  *
  * Return: how much of the reader's memory was used; 0 when take_any() must
  * look.
@@ -330,36 +285,22 @@ u32 ws_plain_take(struct ws_batch *b, const u8 *q, u32 n, u8 __user *u,
 {
 	bool masked = b->ctx->cfg.role == WS_ROLE_SERVER;
 
-	if (b->vector)
-		return take_vector_records(b, q, n, u, room);
-	if (b->desc)
-		return masked ? take_masked_array(b, q, n, u, room) :
-				take_bare_array(b, q, n, u, room);
-	return masked ? take_masked_records(b, q, n, u, room) :
-			take_bare_records(b, q, n, u, room);
-}
-
-static __always_inline bool put_one(const struct span *s,
-				    const struct ws_plain *one,
-				    u8 __user *to, bool masked, bool record)
-{
-	u32 room = record ? WS_RECORD_SIZE(one->len) : one->len;
-	const u8 *p = s->begin + one->size - one->len;
-	u64 msg = PLAIN_MSG(one->opcode) - PLAIN_FLAG(WS_MSG_MORE) + one->len;
-	bool good;
-
-	if (!user_write_access_begin(to, room))
-		return false;
-	if (record) {
-		unsafe_put_user(msg, (u64 __user *)to, fault);
-		to += sizeof(msg);
+	/*
+	 * A page that is absent ends this for the whole call: take_any() brings
+	 * it in and the words of the other loops bring in those behind it.
+	 */
+	if (b->vector) {
+		ws_vector_begin();
+		n = min_t(u32, n, WS_VECTOR_SECTION);
+		n = take_plain(b, q, n, u, room, true, true, true);
+		ws_vector_end();
+		return n;
 	}
-	good = put_payload(to, p, one->len, s, record, masked, false);
-	user_write_access_end();
-	return good;
-fault:
-	user_write_access_end();
-	return false;
+	if (b->desc)
+		return masked ? take_plain(b, q, n, u, room, false, true, false) :
+				take_plain(b, q, n, u, room, false, false, false);
+	return masked ? take_plain(b, q, n, u, room, true, true, false) :
+			take_plain(b, q, n, u, room, true, false, false);
 }
 
 /**
@@ -379,15 +320,33 @@ fault:
 bool ws_plain_one(const struct ws_ctx *ctx, const u8 *q, u32 size,
 		  u8 __user *to, size_t room, bool record, struct ws_plain *one)
 {
-	bool masked = ctx->cfg.role == WS_ROLE_SERVER;
+	bool good, masked = ctx->cfg.role == WS_ROLE_SERVER;
 	const struct span s = { q, q + size - 8 };
+	const u8 *p;
+	u32 used;
 
-	if (!ws_plain_parse(q, size, masked, WS_PLAIN_ONE_MAX, one) ||
-	    (record ? WS_RECORD_SIZE(one->len) : one->len) > room)
+	if (!ws_plain_parse(q, size, masked, ONE_MAX, one))
 		return false;
-	if (record)
-		return masked ? put_one(&s, one, to, true, true) :
-				put_one(&s, one, to, false, true);
-	return masked ? put_one(&s, one, to, true, false) :
-			put_one(&s, one, to, false, false);
+	p = q + one->size - one->len;
+	used = record ? WS_RECORD_SIZE(one->len) : one->len;
+	if (used > room || !user_write_access_begin(to, used))
+		return false;
+	if (record) {
+		unsafe_put_user(PLAIN_MSG(one->opcode) -
+				PLAIN_FLAG(WS_MSG_MORE) + one->len,
+				(u64 __user *)to, fault);
+		to += sizeof(struct ws_msg);
+		good = masked ?
+		       put_payload(to, p, one->len, &s, true, true, false) :
+		       put_payload(to, p, one->len, &s, true, false, false);
+	} else {
+		good = masked ?
+		       put_payload(to, p, one->len, &s, false, true, false) :
+		       put_payload(to, p, one->len, &s, false, false, false);
+	}
+	user_write_access_end();
+	return good;
+fault:
+	user_write_access_end();
+	return false;
 }

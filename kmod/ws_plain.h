@@ -14,9 +14,6 @@ static __always_inline u32 ws_plain_key(const u8 *p, bool masked)
 	return masked ? ws_load32(p - 4) : 0;
 }
 
-/* One that is longer and alone has ws_copy_unmask(), which knows vectors. */
-#define WS_PLAIN_ONE_MAX	1024
-
 /**
  * struct ws_plain - a short message of one frame
  * @size: bytes of the frame
