@@ -109,13 +109,12 @@ static void take_fresh(struct ws_batch *b, struct ws_run *run, struct iov_iter *
 	b->limit = b->ctx->rx.scan.seq;
 }
 
-/* Whatever is behind the messages that are alike, for the scanner. */
+/* Whatever is behind the messages that are alike, and @rx.lazy says is there. */
 static void scan_rest(struct ws_batch *b)
 {
 	struct ws_rx *rx = &b->ctx->rx;
 	u32 complete = rx->complete;
 
-	ws_rx_scan(b->ctx);
 	ws_rx_scan_all(b->ctx);
 	b->left += rx->complete - complete;
 	b->limit = rx->scan.seq;

@@ -49,20 +49,6 @@ out:
 	return to - start;
 }
 
-/* @ahead as for ws_copy_unmask(). Return: as unmask_words(). */
-static u32 unmask_to_user(u8 __user *to, const u8 *from, u32 n, u32 key,
-			  u64 ahead)
-{
-	u32 done = 0;
-
-	/* It stops for a page that is absent; words go on from there. */
-	if (n >= WS_VECTOR_RUN && ws_vector_pays(ahead))
-		done = ws_vector_unmask(to, from, n, key);
-	if (done < n)
-		done += unmask_words(to + done, from + done, n - done, key);
-	return done;
-}
-
 static int unmask_bounce(struct iov_iter *to, const u8 *p, u32 n, u32 key)
 {
 	u8 bounce[WS_BOUNCE];
@@ -103,11 +89,16 @@ int ws_copy_unmask(struct iov_iter *to, const u8 *p, u32 n, u32 key,
 	while (n) {
 		size_t run = n;
 		u8 __user *user = ws_compat_iter_user(to, &run);
-		u32 done;
+		u32 done = 0;
 
 		if (!user)
 			return unmask_bounce(to, p, n, key);
-		done = unmask_to_user(user, p, run, key, ahead);
+		/* It stops for a page that is absent; words go on from there. */
+		if (run >= WS_VECTOR_RUN && ws_vector_pays(ahead))
+			done = ws_vector_unmask(user, p, run, key);
+		if (done < run)
+			done += unmask_words(user + done, p + done, run - done,
+					     key);
 		iov_iter_advance(to, done);
 		if (done != run)
 			return -EFAULT;

@@ -11,7 +11,8 @@
  * shared with a sender on this machine that writes to them: who reads twice
  * must not trust the second reading to equal the first.
  *
- * All of it needs the socket lock; no pointer into the queue outlives it.
+ * All of it needs the socket lock, in any context where nothing else is said;
+ * no pointer into the queue outlives it.
  */
 #include "ws.h"
 
@@ -31,12 +32,6 @@ u32 ws_lower_end(const struct ws_ctx *ctx)
 		return after(ctx->rx.base, ctx->rx.head.seq) ?
 			ctx->rx.base : ctx->rx.head.seq;
 	return TCP_SKB_CB(skb)->seq + skb->len;
-}
-
-static struct sk_buff *queue_next(const struct sock *sk, struct sk_buff *skb)
-{
-	return skb_queue_is_last(&sk->sk_receive_queue, skb) ?
-		NULL : skb_queue_next(&sk->sk_receive_queue, skb);
 }
 
 /**
@@ -70,49 +65,43 @@ void ws_lower_seek(const struct ws_ctx *ctx, struct ws_run *run, u32 seq)
 static bool skb_run(const struct sk_buff *skb, struct ws_run *run, u32 *off)
 {
 	const struct sk_buff *part;
-	u32 at = *off, size = skb_headlen(skb);
+	u32 size = skb_headlen(skb);
 	int i;
 
 	if (!ws_compat_skb_readable(skb))
 		return false;
-	if (at < size) {
+	if (*off < size) {
 		run->p = skb->data;
 		run->len = size;
-		*off = at;
 		return true;
 	}
-	at -= size;
+	*off -= size;
 	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
 		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
 
 		size = skb_frag_size(frag);
-		if (at < size) {
-			run->p = ws_compat_frag_map(frag, &at, &size);
+		if (*off < size) {
+			run->p = ws_compat_frag_map(frag, off, &size);
 			run->len = size;
 			run->mapped = IS_ENABLED(CONFIG_HIGHMEM);
-			*off = at;
 			return true;
 		}
-		at -= size;
+		*off -= size;
 	}
 	skb_walk_frags(skb, part) {
-		if (at < part->len) {
-			*off = at;
+		if (*off < part->len)
 			return skb_run(part, run, off);
-		}
-		at -= part->len;
+		*off -= part->len;
 	}
 	return false;
 }
 
 static bool queue_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq)
 {
-	const struct sock *sk = ctx->sk;
-	struct sk_buff *skb = run->skb;
+	const struct sk_buff_head *queue = &ctx->sk->sk_receive_queue;
+	struct sk_buff *skb = run->skb ?: queue->next;
 
-	if (!skb)
-		skb = skb_peek(&sk->sk_receive_queue);
-	for (; skb; skb = queue_next(sk, skb)) {
+	skb_queue_walk_from(queue, skb) {
 		u32 off = seq - TCP_SKB_CB(skb)->seq;
 
 		if (off >= skb->len)
@@ -134,8 +123,6 @@ static bool queue_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq)
  *	ends with ws_lower_run_end().
  * @seq: which byte, not before @ctx->rx.head.seq
  * @len: set to how many bytes are there
- *
- * Any context that has the socket lock.
  *
  * Return: the bytes, never to be written to, or NULL if there are none or
  * they cannot be read.
@@ -172,8 +159,7 @@ const u8 *ws_lower_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
  * @seq: which byte, not before @ctx->rx.head.seq
  * @len: set to how many bytes are there; that is the end of the stream for now
  *
- * For machines on which no page needs mapping. Any context that has the socket
- * lock.
+ * For machines on which no page needs mapping.
  *
  * Return: as ws_lower_run(), or NULL when that must look.
  */
@@ -212,29 +198,24 @@ const u8 *ws_lower_front(const struct ws_ctx *ctx, u32 seq, u32 *len)
  * @buf: where to
  * @n: how many
  *
- * @run stays at the first of them, as the next place may lie among them.
- * Any context that has the socket lock.
+ * @run stays where it is, as the next place may lie among them.
  *
  * Return: 0 or -EIO.
  */
 int ws_lower_peek(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
 		  u8 *buf, u32 n)
 {
-	struct ws_run next = { .skb = run->skb, .buf = run->buf };
+	struct ws_run next = *run;
 	const u8 *p;
 	u32 len;
 
-	p = n ? ws_lower_run(ctx, run, seq, &len) : NULL;
-	if (!next.skb)
-		next.skb = run->skb;
-	while (n && p) {
+	next.mapped = false;
+	while (n && (p = ws_lower_run(ctx, &next, seq, &len))) {
 		len = min(n, len);
 		memcpy(buf, p, len);
 		buf += len;
 		seq += len;
 		n -= len;
-		if (n)
-			p = ws_lower_run(ctx, &next, seq, &len);
 	}
 	ws_lower_run_end(&next);
 	return n ? -EIO : 0;
@@ -261,16 +242,14 @@ int ws_lower_header(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
 	p = ws_lower_run(ctx, run, seq, &len);
 	if (!p)
 		return -WS_RULE_STREAM;
-	/* Read once: a sender on this machine may still write to the page. */
-	if (likely(len >= WS_HDR_MAX)) {
+	if (likely(len >= WS_HDR_MAX))
 		memcpy(buf, p, WS_HDR_MAX);
-		barrier_data(buf);
-	} else if (len >= avail) {
+	else if (len >= avail)
 		memcpy(buf, p, avail);
-		barrier_data(buf);
-	} else if (ws_lower_peek(ctx, run, seq, buf, avail)) {
+	else if (ws_lower_peek(ctx, run, seq, buf, avail))
 		return -WS_RULE_STREAM;
-	}
+	/* Read once: a sender on this machine may still write to the page. */
+	barrier_data(buf);
 	return ws_hdr_parse(buf, avail, hdr);
 }
 
@@ -287,8 +266,7 @@ int ws_lower_header(const struct ws_ctx *ctx, struct ws_run *run, u32 seq,
  * segments only, so that up to another one stays unoffered.
  *
  * By TCP's answer to SO_RCVLOWAT, which any application may ask for: up to half
- * of tcp_rmem[2], and not at all when SO_RCVBUF was set. Any context that has
- * the socket lock.
+ * of tcp_rmem[2], and not at all when SO_RCVBUF was set.
  */
 void ws_lower_grow(struct ws_ctx *ctx, u64 len)
 {
@@ -312,10 +290,7 @@ void ws_lower_grow(struct ws_ctx *ctx, u64 len)
 	WRITE_ONCE(sk->sk_rcvlowat, 1);
 }
 
-/*
- * Free the bytes before those in the queue. Any context that has the socket
- * lock.
- */
+/* Free the bytes before those in the queue. */
 void ws_lower_drop_prefix(struct ws_ctx *ctx)
 {
 	struct ws_prefix *prefix = ctx->rx.prefix;
@@ -380,7 +355,7 @@ void ws_lower_consume(struct ws_ctx *ctx, const struct ws_cursor *to)
  * a few bytes of that have been consumed. With every arrival ending inside a
  * frame no buffer would ever be free, and the window shut with next to nothing
  * unread. So the few bytes become the prefix, charged to the socket's option
- * memory. Any context that has the socket lock.
+ * memory.
  *
  * Return: 0, -ENOMEM, or -EIO as for ws_lower_peek().
  */
@@ -399,7 +374,6 @@ int ws_lower_stash(struct ws_ctx *ctx, u32 end)
 		return -ENOMEM;
 	}
 	err = ws_lower_peek(ctx, &run, from, prefix->bytes, len);
-	ws_lower_run_end(&run);
 	if (err) {
 		sock_kfree_s(ctx->sk, prefix, struct_size(prefix, bytes, len));
 		return err;
@@ -414,8 +388,8 @@ int ws_lower_stash(struct ws_ctx *ctx, u32 end)
 }
 
 /*
- * End TCP's sending direction. What inet_shutdown() does for SHUT_WR. Any
- * context that has the socket lock; on kTLS process context.
+ * End TCP's sending direction, as inet_shutdown() does for SHUT_WR. On kTLS
+ * process context.
  */
 void ws_lower_fin(struct ws_ctx *ctx)
 {
@@ -444,8 +418,7 @@ static void report_later(struct sock *sk)
  * What sock_diag asks TCP for would take the socket lock again, and sleep for
  * it. disconnect() is the form for callers that have it: it ends the connection
  * in the same way, but also forgets what has come, which the program can still
- * read. On TCP any context that has the socket lock; on kTLS, which has no
- * disconnect(), process context.
+ * read. On kTLS, which has no disconnect(), process context.
  */
 void ws_lower_abort(struct ws_ctx *ctx, int err)
 {

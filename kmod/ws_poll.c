@@ -91,12 +91,9 @@ __poll_t ws_poll(struct file *file, struct socket *sock,
 	return mask;
 }
 
-/**
- * ws_set_rcvlowat() - proto_ops.set_rcvlowat of an attached socket
- * @sk: the socket
- * @val: ignored: a message is ready when it is complete
- *
- * TCP must go on telling of every byte, whatever the mark.
+/*
+ * proto_ops.set_rcvlowat of an attached socket. A message is ready when it is
+ * complete, and TCP must go on telling of every byte, whatever the mark.
  */
 int ws_set_rcvlowat(struct sock *sk, int val)
 {
