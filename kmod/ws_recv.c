@@ -348,11 +348,10 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 
 	if (unlikely(!ctx))
 		return -EBADFD;
-	if (flags & MSG_ERRQUEUE)
-		return ws_compat_recvmsg(ctx->slot->lower.prot, sk, msg, len,
+	if (unlikely(flags & (MSG_ERRQUEUE | MSG_OOB)))
+		return !(flags & MSG_ERRQUEUE) ? -EOPNOTSUPP :
+		       ws_compat_recvmsg(ctx->slot->lower.prot, sk, msg, len,
 					 flags, addr_len);
-	if (flags & MSG_OOB)
-		return -EOPNOTSUPP;
 	if (READ_ONCE(ctx->cfg.flags) & WS_F_RECORDS &&
 	    (flags & MSG_TRUNC || len < sizeof(struct ws_msg)))
 		return -EINVAL;
@@ -371,10 +370,12 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 		put_msg(msg, &got);
 		ret = got.len;
 	}
-	/* kTLS tells of a record once: nobody else would look at these. */
-	if (!ctx->rx.complete && ws_lower_more(ctx))
-		ws_tls_pull(ctx);
-	ws_tls_tell(ctx);
+	if (ctx->tls) {
+		/* It tells of a record once: nobody else would look at these. */
+		if (!ctx->rx.complete && ws_lower_more(ctx))
+			ws_tls_pull(ctx);
+		ws_tls_tell(ctx);
+	}
 	if (msg->msg_get_inq)
 		msg->msg_inq = ws_rx_readable(ctx);
 	if (!ws_ctrl_quiet(ctx))
