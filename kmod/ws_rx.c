@@ -59,8 +59,6 @@ void ws_rx_fault(struct ws_ctx *ctx, enum ws_rule rule)
 /**
  * ws_rx_closed() - the peer's Close takes effect, RFC 6455 section 7.1.3
  * @ctx: the socket, whose @rx.stop is WS_STOP_CLOSE
- *
- * Any context that has the socket lock.
  */
 void ws_rx_closed(struct ws_ctx *ctx)
 {

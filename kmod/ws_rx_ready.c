@@ -20,8 +20,7 @@ static bool may_be_lazy(const struct ws_ctx *ctx)
 /*
  * Begin to look at the stream. Put off from the attach to the first I/O so that
  * WS_CONFIG can choose the role and WS_RX_PREFIX add bytes before any of them
- * is judged. The caller has ws_ctrl_run() look. Any context that has the socket
- * lock.
+ * is judged. The caller has ws_ctrl_run() look.
  */
 void ws_rx_begin(struct ws_ctx *ctx)
 {
@@ -38,10 +37,7 @@ void ws_rx_begin(struct ws_ctx *ctx)
 		ws_rx_wake(ctx);
 }
 
-/*
- * Begin to look at the stream, if that has not been done. Process context,
- * socket lock.
- */
+/* Begin to look at the stream, if that has not been done. Process context. */
 void ws_rx_start(struct ws_ctx *ctx)
 {
 	if (likely(ctx->rx.started))
@@ -69,10 +65,7 @@ void ws_rx_want(struct ws_ctx *ctx)
 	spin_unlock_bh(&sk->sk_lock.slock);
 }
 
-/*
- * Tell the reader that there is something new. Any context that has the socket
- * lock.
- */
+/* Tell the reader that there is something new. */
 void ws_rx_wake(struct ws_ctx *ctx)
 {
 	ctx->info.wakeups++;
@@ -112,7 +105,7 @@ static bool scan_one(struct ws_ctx *ctx)
 
 /*
  * Something new may have come. The reader hears of it only when it can get
- * something it could not before. Any context that has the socket lock.
+ * something it could not before.
  */
 void ws_rx_arrived(struct ws_ctx *ctx)
 {
@@ -139,10 +132,7 @@ void ws_rx_arrived(struct ws_ctx *ctx)
 		ws_rx_wake(ctx);
 }
 
-/*
- * sk_data_ready of an attached socket. Softirq context with the socket lock, or
- * the owner's.
- */
+/* sk_data_ready of an attached socket. Softirq context, or the owner's. */
 void ws_rx_data_ready(struct sock *sk)
 {
 	struct ws_ctx *ctx = ws_ctx_get(sk);

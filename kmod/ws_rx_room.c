@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Room to receive: what keeps the peer's window from closing while there is
- * nothing that a reader would take.
+ * nothing that a reader would take. Any context that has the socket lock, where
+ * nothing else is said.
  */
 #include "ws.h"
 
@@ -61,13 +62,6 @@ static bool window_small(const struct ws_ctx *ctx)
 	return window < min_t(u32, tp->advmss, tp->rcv_ssthresh / 2);
 }
 
-/* A program that has chosen a size for its receive buffer has it used. */
-static bool beyond_credit(const struct ws_ctx *ctx)
-{
-	return READ_ONCE(ctx->rx.payload) > ws_rx_credit(ctx) &&
-	       !(ctx->sk->sk_userlocks & SOCK_RCVBUF_LOCK);
-}
-
 /*
  * Is an incomplete message to be given to the reader? A message that the
  * receive buffer cannot hold whole must be read in pieces, or the peer's window
@@ -80,14 +74,17 @@ bool ws_rx_pressed(const struct ws_ctx *ctx)
 {
 	if (tcp_under_memory_pressure(ctx->sk))
 		return true;
-	return ctx->tls ? ws_tls_full(ctx) :
-			  beyond_credit(ctx) || window_small(ctx);
+	if (ctx->tls)
+		return ws_tls_full(ctx);
+	/* A program that has chosen a size for its receive buffer has it used. */
+	return (READ_ONCE(ctx->rx.payload) > ws_rx_credit(ctx) &&
+		!(ctx->sk->sk_userlocks & SOCK_RCVBUF_LOCK)) ||
+	       window_small(ctx);
 }
 
 /*
  * Can the peer not send because the reader does not read? Looks at this socket
  * alone: at bytes that a reader could have and at the window that they leave.
- * Any context that has the socket lock.
  */
 bool ws_rx_unread(const struct ws_ctx *ctx)
 {
@@ -100,8 +97,7 @@ bool ws_rx_unread(const struct ws_ctx *ctx)
 
 /*
  * Keep a few unread bytes from shutting the window. See ws_lower_stash(). More
- * than a few are given to the reader in pieces. Any context that has the socket
- * lock.
+ * than a few are given to the reader in pieces.
  */
 void ws_rx_relieve(struct ws_ctx *ctx)
 {
