@@ -15,6 +15,12 @@
 /* Vectors are for messages that are so long on the average. */
 #define VECTOR_MEAN	512
 
+/* What comes behind a message when @left whole ones do. */
+static u8 what_follows(const struct ws_ctx *ctx, u32 left)
+{
+	return left || ctx->rx.stop != WS_STOP_NONE ? WS_MSG_MORE : 0;
+}
+
 /**
  * ws_record_room() - how much of a message fits in a record
  * @to: the reader's buffer
@@ -96,6 +102,8 @@ static void take_plain_runs(struct ws_batch *b, struct ws_run *run,
  */
 static void take_fresh(struct ws_batch *b, struct ws_run *run, struct iov_iter *to)
 {
+	struct ws_rx *rx = &b->ctx->rx;
+
 	if (b->ctx->cfg.max_message < 125)
 		return;
 	b->limit = ws_lower_end(b->ctx);
@@ -104,9 +112,17 @@ static void take_fresh(struct ws_batch *b, struct ws_run *run, struct iov_iter *
 	b->fresh = false;
 	if (b->n) {
 		b->left = 0;
-		ws_rx_taken(b->ctx, &b->taken);
+		/* As the scanner would leave it. */
+		rx->open = false;
+		rx->scan.seq = b->taken.cur.seq;
+		WRITE_ONCE(rx->payload, b->taken.len);
+		WRITE_ONCE(rx->complete, b->taken.messages);
+		if (rx->scan.seq == b->limit) {
+			rx->lazy = false;
+			rx->fresh = false;
+		}
 	}
-	b->limit = b->ctx->rx.scan.seq;
+	b->limit = rx->scan.seq;
 }
 
 /* Whatever is behind the messages that are alike, and @rx.lazy says is there. */
@@ -171,7 +187,7 @@ static int take_any(struct ws_batch *b, struct iov_iter *to)
 		.opcode = all.opcode,
 		.flags = (end ? WS_MSG_END : 0) |
 			 (all.rsv ? WS_MSG_RSV1 : 0) |
-			 ws_batch_more(ctx, b->left - end),
+			 what_follows(ctx, b->left - end),
 	};
 	err = records ? ws_record_put(ctx, to, &m, &pc) :
 			ws_piece_walk(ctx, to, false, &pc);
@@ -230,7 +246,7 @@ static int finish(struct ws_batch *b, struct msghdr *msg, int flags, int err,
 		return err == -EIO ? ws_piece_broken(b->ctx) : err;
 	if (!ws_piece_sound(b->ctx, &b->taken))
 		return ws_piece_broken(b->ctx);
-	if (b->unsure && !ws_batch_more(b->ctx, b->left) && nothing_behind(b))
+	if (b->unsure && !what_follows(b->ctx, b->left) && nothing_behind(b))
 		return -EFAULT;
 	if (b->n && !(flags & MSG_PEEK))
 		ws_piece_commit(b->ctx, &b->taken);

@@ -40,12 +40,6 @@ struct ws_batch {
 	bool vector;
 };
 
-/* What comes behind a message when @left whole ones do. */
-static __always_inline u8 ws_batch_more(const struct ws_ctx *ctx, u32 left)
-{
-	return left || ctx->rx.stop != WS_STOP_NONE ? WS_MSG_MORE : 0;
-}
-
 /* ws_plain.c */
 u32 ws_plain_take(struct ws_batch *b, const u8 *q, u32 n, u8 __user *u,
 		  u32 room);

@@ -106,16 +106,6 @@ fault:
 	return false;
 }
 
-/* 64 bytes or more. */
-static __always_inline bool put_long(u8 __user *to, const u8 *p, u64 n, u64 key,
-				     const struct span *s, bool records)
-{
-	for (; n >= 32; n -= 32, p += 32, to += 32)
-		if (!put_four(to, p, key))
-			return false;
-	return !n || put_rest(to, p, n, key, s, records, true);
-}
-
 /* A payload; false for a fault. */
 static __always_inline bool put_payload(u8 __user *to, const u8 *p, u64 n,
 					const struct span *s, bool records,
@@ -133,8 +123,10 @@ static __always_inline bool put_payload(u8 __user *to, const u8 *p, u64 n,
 					 s, records, true);
 	}
 	key |= key << 32;
-	if (unlikely(n >= 64))
-		return put_long(to, p, n, key, s, records);
+	/* What remains is 32 bytes or more. */
+	for (; unlikely(n >= 64); n -= 32, p += 32, to += 32)
+		if (!put_four(to, p, key))
+			return false;
 	if (n & 32 && !put_four(to, p, key))
 		return false;
 	return !(n & 31) || put_rest(to + (n & 32), p + (n & 32), n & 31, key,

@@ -385,25 +385,3 @@ void ws_rx_scan_all(struct ws_ctx *ctx)
 		cond_resched();
 	}
 }
-
-/**
- * ws_rx_taken() - the reader has looked at messages that ws_rx_scan() had not
- * @ctx: the socket, whose @rx.fresh is set
- * @taken: 1 or more whole messages of one frame each, from @ctx->rx.head on;
- *	the first of them had been looked at
- *
- * Process context, socket lock.
- */
-void ws_rx_taken(struct ws_ctx *ctx, const struct ws_taken *taken)
-{
-	struct ws_rx *rx = &ctx->rx;
-
-	rx->open = false;
-	rx->scan.seq = taken->cur.seq;
-	WRITE_ONCE(rx->payload, taken->len);
-	WRITE_ONCE(rx->complete, taken->messages);
-	if (rx->scan.seq == ws_lower_end(ctx)) {
-		rx->lazy = false;
-		rx->fresh = false;
-	}
-}

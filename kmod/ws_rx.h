@@ -4,11 +4,8 @@
 #define _WS_RX_H
 
 /* ws_rx.c */
-struct ws_taken;
-
 void ws_rx_look(struct ws_ctx *ctx, bool first);
 void ws_rx_scan_all(struct ws_ctx *ctx);
-void ws_rx_taken(struct ws_ctx *ctx, const struct ws_taken *taken);
 u64 ws_rx_offset(const struct ws_ctx *ctx);
 void ws_rx_fault(struct ws_ctx *ctx, enum ws_rule rule);
 void ws_rx_closed(struct ws_ctx *ctx);
@@ -119,11 +116,7 @@ void ws_piece_take(struct ws_taken *taken, const struct ws_piece *pc);
 int ws_piece_broken(struct ws_ctx *ctx);
 void ws_piece_commit(struct ws_ctx *ctx, const struct ws_taken *taken);
 
-/**
- * ws_piece_sound() - can this have come out of what was scanned?
- * @ctx: the socket
- * @taken: what this call would give
- */
+/* Can what this call would give have come out of what was scanned? */
 static inline bool ws_piece_sound(const struct ws_ctx *ctx,
 				  const struct ws_taken *taken)
 {
