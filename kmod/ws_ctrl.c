@@ -84,7 +84,7 @@ void ws_ctrl_close(struct ws_ctx *ctx, u16 code)
 	}
 	tx->close = WS_CLOSE_WANTED;
 	tx->close_code = code;
-	ctx->info.state |= WS_STATE_CLOSE_SENT;
+	ctx->rx.state |= WS_STATE_CLOSE_SENT;
 	ctx->time.ping = WS_PING_NONE;
 }
 
@@ -98,11 +98,10 @@ void ws_ctrl_answer(struct ws_ctx *ctx)
 	const struct ws_rx *rx = &ctx->rx;
 
 	if ((rx->stop == WS_STOP_CLOSE && !rx->complete) ||
-	    ctx->info.state & WS_STATE_CLOSE_RECEIVED)
+	    rx->state & WS_STATE_CLOSE_RECEIVED)
 		ws_ctrl_close(ctx, rx->close_code);
-	else if (ctx->info.state & WS_STATE_FAILED)
-		ws_ctrl_close(ctx, ws_rule_code(ctx->info.rule));
-	else if (rx->stop == WS_STOP_FAULT && !rx->complete)
+	else if (rx->state & WS_STATE_FAILED ||
+		 (rx->stop == WS_STOP_FAULT && !rx->complete))
 		ws_ctrl_close(ctx, ws_rule_code(rx->rule));
 }
 
@@ -263,7 +262,7 @@ void ws_ctrl_write_space(struct sock *sk)
 		return;
 	if (!ctx->tx.sending)
 		ws_ctrl_kick(ctx);
-	ctx->slot->lower.write_space(sk);
+	ws_below(ctx)->write_space(sk);
 }
 
 /**
@@ -286,12 +285,12 @@ int ws_ctrl_shutdown(struct socket *sock, int how)
 	if (how < SHUT_RD || how > SHUT_RDWR)
 		return -EINVAL;
 	if (how == SHUT_RD)
-		return ctx->slot->lower.ops->shutdown(sock, how);
+		return ws_below(ctx)->ops->shutdown(sock, how);
 
 	ws_lock(ctx);
 	if (sk->sk_state == TCP_CLOSE) {
 		ws_unlock(ctx);
-		return ctx->slot->lower.ops->shutdown(sock, how);
+		return ws_below(ctx)->ops->shutdown(sock, how);
 	}
 	ws_rx_start(ctx);
 	ws_rx_scan_all(ctx);
@@ -305,6 +304,6 @@ int ws_ctrl_shutdown(struct socket *sock, int how)
 	/* Sleepers in sendmsg() and poll() look again. */
 	sk->sk_state_change(sk);
 	ws_unlock(ctx);
-	return how == SHUT_WR ? 0 : ctx->slot->lower.ops->shutdown(sock,
+	return how == SHUT_WR ? 0 : ws_below(ctx)->ops->shutdown(sock,
 								   SHUT_RD);
 }

@@ -61,7 +61,7 @@ bool ws_linger_over(const struct ws_ctx *ctx)
 	if (ws_lower_done(ctx) || sk->sk_state == TCP_CLOSE_WAIT)
 		return true;
 	return ctx->cfg.role == WS_ROLE_SERVER &&
-	       (ctx->info.state & WS_STATE_CLOSE_RECEIVED);
+	       (ctx->rx.state & WS_STATE_CLOSE_RECEIVED);
 }
 
 /*
@@ -122,7 +122,7 @@ void ws_linger_check(struct ws_ctx *ctx)
 		return;
 	if (!linger->detached) {
 		/* close() waits, see ws_linger_wait(). */
-		ctx->slot->lower.state_change(ctx->sk);
+		ws_below(ctx)->state_change(ctx->sk);
 		return;
 	}
 	linger->ended = true;
@@ -148,7 +148,7 @@ void ws_linger_arrived(struct ws_ctx *ctx)
 	throw_away(ctx);
 	ws_linger_check(ctx);
 	/* Somebody may still be in close(), see ws_linger_wait(). */
-	ctx->slot->lower.data_ready(ctx->sk);
+	ws_below(ctx)->data_ready(ctx->sk);
 }
 
 /* Softirq context with the socket lock, or the owner's. */
@@ -159,7 +159,7 @@ static void linger_state_change(struct sock *sk)
 	if (unlikely(!ctx))
 		return;
 	ws_linger_check(ctx);
-	ctx->slot->lower.state_change(sk);
+	ws_below(ctx)->state_change(sk);
 }
 
 /* A place for one more, or NULL. */

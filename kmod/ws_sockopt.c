@@ -33,7 +33,7 @@ void ws_config_set(struct ws_ctx *ctx, const struct ws_config *cfg)
 		.role = cfg->role,
 		.flags = cfg->flags,
 		.send_opcode = cfg->send_opcode,
-		.rsv = cfg->rsv,
+		.rsv1 = cfg->rsv == WS_RSV1,
 	};
 }
 
@@ -46,7 +46,7 @@ static void get_config(const struct ws_ctx *ctx, struct ws_config *cfg)
 		.flags = s->flags,
 		.max_message = s->max_message,
 		.send_opcode = s->send_opcode,
-		.rsv = s->rsv,
+		.rsv = s->rsv1 ? WS_RSV1 : 0,
 		.ping_interval = s->ping_interval,
 		.ping_timeout = s->ping_timeout,
 		.assembly_timeout = s->assembly_timeout,
@@ -241,7 +241,7 @@ int ws_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 	if (ctx->tls && level == SOL_TLS &&
 	    (optname == TLS_TX || optname == TLS_RX))
 		return -EBUSY;
-	return ctx->slot->lower.prot->setsockopt(sk, level, optname, optval,
+	return ws_below(ctx)->prot->setsockopt(sk, level, optname, optval,
 						 optlen);
 }
 
@@ -262,9 +262,9 @@ static int get_struct(const void *value, int size, char __user *optval,
 
 static u64 fault_offset(const struct ws_ctx *ctx)
 {
-	switch (ctx->info.rule) {
-	case WS_RULE_NONE:
+	if (!(ctx->rx.state & WS_STATE_FAILED))
 		return 0;
+	switch (ctx->rx.rule) {
 	case WS_RULE_PING_TIMEOUT:
 	case WS_RULE_CLOSE_TIMEOUT:
 		return ws_rx_offset(ctx);
@@ -276,15 +276,16 @@ static u64 fault_offset(const struct ws_ctx *ctx)
 static void get_info(const struct ws_ctx *ctx, struct ws_info *info)
 {
 	const struct ws_count *count = &ctx->info;
+	const struct ws_rx *rx = &ctx->rx;
 
 	*info = (struct ws_info){
 		.role = ctx->cfg.role,
-		.state = count->state,
-		.rule = count->rule,
-		.close_sent = count->state & WS_STATE_CLOSE_SENT ?
+		.state = rx->state,
+		.rule = rx->state & WS_STATE_FAILED ? rx->rule : WS_RULE_NONE,
+		.close_sent = rx->state & WS_STATE_CLOSE_SENT ?
 			ctx->tx.close_code : 0,
-		.close_received = count->state & WS_STATE_CLOSE_RECEIVED ?
-			ctx->rx.close_code : 0,
+		.close_received = rx->state & WS_STATE_CLOSE_RECEIVED ?
+			rx->close_code : 0,
 		.fault_offset = fault_offset(ctx),
 		.rx_messages = count->rx_messages,
 		.rx_bytes = count->rx_bytes,
@@ -340,7 +341,7 @@ int ws_getsockopt(struct sock *sk, int level, int optname, char __user *optval,
 	/* Would take bytes past us. */
 	if (level == SOL_TCP && optname == TCP_ZEROCOPY_RECEIVE)
 		return -EOPNOTSUPP;
-	err = ctx->slot->lower.prot->getsockopt(sk, level, optname, optval,
+	err = ws_below(ctx)->prot->getsockopt(sk, level, optname, optval,
 						optlen);
 	/* See ws_tls_hook(); it begins with a struct tls_crypto_info. */
 	if (!err && ctx->tls && level == SOL_TLS &&

@@ -192,8 +192,8 @@ static u32 assembly(struct ws_ctx *ctx)
 
 static enum ws_rule expired(struct ws_ctx *ctx, enum ws_rule rule)
 {
-	ctx->info.state |= WS_STATE_FAILED;
-	ctx->info.rule = rule;
+	ctx->rx.state |= WS_STATE_FAILED;
+	ctx->rx.rule = rule;
 	ws_stats_inc(ctx, WS_MIB_ERR + rule - 1);
 	return rule;
 }

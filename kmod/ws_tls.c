@@ -103,12 +103,14 @@ void ws_tls_queue(struct ws_ctx *ctx)
  * ws_tls_create() - what an attached socket needs for kTLS
  * @ctx: the context, which is being made
  * @sk: the socket
+ * @lower: what is below
  *
  * Process context of the task that attaches it.
  *
  * Return: with one reference, or NULL.
  */
-struct ws_tls *ws_tls_create(struct ws_ctx *ctx, struct sock *sk)
+struct ws_tls *ws_tls_create(struct ws_ctx *ctx, struct sock *sk,
+			     const struct ws_lower *lower)
 {
 	struct ws_tls *tls = kzalloc(sizeof(*tls), GFP_KERNEL_ACCOUNT);
 
@@ -120,6 +122,7 @@ struct ws_tls *ws_tls_create(struct ws_ctx *ctx, struct sock *sk)
 		return NULL;
 	}
 	tls->ctx = ctx;
+	tls->data_ready = lower->data_ready;
 	mutex_init(&tls->lock);
 	INIT_WORK(&tls->work, run_work);
 	refcount_set(&tls->ref, 1);
@@ -224,7 +227,7 @@ static void record_ready(struct sock *sk)
 	smp_mb();
 	if (READ_ONCE(ctx->tls->sleepers) ||
 	    !(READ_ONCE(ctx->rx.started) || READ_ONCE(ctx->rx.wanted)))
-		ctx->slot->lower.data_ready(sk);
+		ws_below(ctx)->data_ready(sk);
 	else
 		ws_tls_look(ctx);
 }
@@ -245,7 +248,7 @@ void ws_tls_late(struct ws_ctx *ctx)
 		return;
 	}
 	WRITE_ONCE(tls->late, true);
-	ctx->slot->lower.data_ready(ctx->sk);
+	tls->data_ready(ctx->sk);
 }
 
 /*
@@ -285,7 +288,7 @@ static void state_change(struct sock *sk)
 	if (unlikely(!ctx))
 		return;
 	ws_tls_queue(ctx);
-	ctx->slot->lower.state_change(sk);
+	ws_below(ctx)->state_change(sk);
 }
 
 /**
@@ -331,7 +334,7 @@ u16 ws_tls_version(const struct ws_ctx *ctx)
  */
 void ws_tls_unhook(struct ws_ctx *ctx)
 {
-	ws_tls_records(ctx)->saved_data_ready = ctx->slot->lower.data_ready;
+	ws_tls_records(ctx)->saved_data_ready = ws_below(ctx)->data_ready;
 }
 
 /*

@@ -6,6 +6,8 @@
 /**
  * struct ws_tls - an attached socket that has kTLS below
  * @ctx: whose it is
+ * @data_ready: ws_lower::data_ready, for the timer: sk_prot may not be ours
+ *	any more when it fires
  * @lock: stands in for the socket lock, and is taken before it: process
  *	context only
  * @ref: one for the context, one for a caller that unlocks @lock after that
@@ -37,6 +39,7 @@
  */
 struct ws_tls {
 	struct ws_ctx *ctx;
+	void (*data_ready)(struct sock *sk);
 	struct mutex lock;	/* see above */
 	refcount_t ref;
 	struct ws_account *account;
@@ -106,7 +109,8 @@ static inline u8 *ws_tls_buf_data(const struct ws_tls_buf *buf)
 	return page_address(buf->page);
 }
 
-struct ws_tls *ws_tls_create(struct ws_ctx *ctx, struct sock *sk);
+struct ws_tls *ws_tls_create(struct ws_ctx *ctx, struct sock *sk,
+			     const struct ws_lower *lower);
 struct tls_sw_context_rx *ws_tls_records(const struct ws_ctx *ctx);
 void ws_tls_queue(struct ws_ctx *ctx);
 void ws_tls_look(struct ws_ctx *ctx);

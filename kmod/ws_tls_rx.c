@@ -99,7 +99,7 @@ static int read_records(struct ws_ctx *ctx, struct ws_tls_buf *buf, u8 *type)
 
 	/* Pages, not addresses: kTLS can decrypt right into them. */
 	iov_iter_bvec(&msg.msg_iter, READ, &bv, 1, room);
-	n = ws_compat_recvmsg(ctx->slot->lower.prot, ctx->sk, &msg, room,
+	n = ws_compat_recvmsg(ws_below(ctx)->prot, ctx->sk, &msg, room,
 			      MSG_DONTWAIT, &addr_len);
 	*type = msg.msg_controllen == sizeof(control) ? 0 : control.data[0];
 	return n;
@@ -217,7 +217,7 @@ void ws_tls_fill(struct ws_ctx *ctx)
 		ws_tls_buf_free(ctx, buf);
 	if (tls->taken) {
 		/* The other reader may be sleeping; it leaves with the record. */
-		ctx->slot->lower.data_ready(ctx->sk);
+		ws_below(ctx)->data_ready(ctx->sk);
 		ws_timer_by(ctx, HZ / 10);
 	}
 }

@@ -89,7 +89,7 @@ void ws_tx_wake(struct ws_ctx *ctx)
 	set_bit(SOCK_NOSPACE, &sock->flags);
 	if (ctx->tls)
 		lock_sock(ctx->sk);
-	ctx->slot->lower.write_space(ctx->sk);
+	ws_below(ctx)->write_space(ctx->sk);
 	if (ctx->tls)
 		release_sock(ctx->sk);
 }

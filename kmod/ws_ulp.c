@@ -169,7 +169,6 @@ static void init_ctx(struct ws_ctx *ctx, struct sock *sk,
 	struct ws_rx *rx = &ctx->rx;
 
 	ctx->sk = sk;
-	ctx->slot = slot;
 	ctx->mibs = ws_stats_of(sk);
 	ws_timer_init(ctx);
 	if (cfg)
@@ -190,7 +189,7 @@ static struct ws_ctx *create_ctx(struct sock *sk, const struct ws_slot *slot,
 	if (!ctx)
 		return NULL;
 	if (slot->lower.tls) {
-		ctx->tls = ws_tls_create(ctx, sk);
+		ctx->tls = ws_tls_create(ctx, sk, &slot->lower);
 		if (!ctx->tls) {
 			kmem_cache_free(ctx_cache, ctx);
 			return NULL;
@@ -353,7 +352,7 @@ static void close_lower(struct sock *sk, const struct ws_lower *lower,
  */
 void ws_ulp_end(struct ws_ctx *ctx, long timeout)
 {
-	const struct ws_slot *slot = ctx->slot;
+	const struct ws_slot *slot = ws_slot_get(ctx->sk);
 	struct sock *sk = ctx->sk;
 	struct ws_tls *tls = ctx->tls;
 	bool drop;
