@@ -5,23 +5,13 @@
 #include "ws.h"
 
 /* What a socket has until it is told. */
-void ws_config_default(struct ws_ctx *ctx)
-{
-	ctx->cfg = (struct ws_settings){
-		.role = WS_ROLE_SERVER,
-		.max_message = WS_MAX_MESSAGE_DEFAULT,
-		.send_opcode = WS_OP_BINARY,
-		.close_timeout = WS_CLOSE_TIMEOUT_DEFAULT,
-	};
-}
+const struct ws_config ws_config_default = {
+	.max_message = WS_MAX_MESSAGE_DEFAULT,
+	.send_opcode = WS_OP_BINARY,
+	.close_timeout = WS_CLOSE_TIMEOUT_DEFAULT,
+};
 
-/**
- * ws_config_set() - tell a socket
- * @ctx: the socket
- * @cfg: what ws_config_get() filled in
- *
- * Process context, socket lock.
- */
+/* Tell a socket what ws_config_get() filled in. Socket lock. */
 void ws_config_set(struct ws_ctx *ctx, const struct ws_config *cfg)
 {
 	ctx->cfg = (struct ws_settings){
@@ -203,17 +193,9 @@ static int set_prefix(struct ws_ctx *ctx, sockptr_t optval,
 	return err;
 }
 
-/**
- * ws_setsockopt() - proto.setsockopt of an attached socket
- * @sk: the socket
- * @level: SOL_WS is ours
- * @optname: WS_CONFIG or WS_RX_PREFIX
- * @optval: the value
- * @optlen: its size
- *
- * May sleep; takes the socket lock.
- *
- * Return: 0 or a negated errno; on error nothing has changed.
+/*
+ * proto.setsockopt of an attached socket. May sleep; takes the socket lock. On
+ * error nothing has changed.
  */
 int ws_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 		  unsigned int optlen)
@@ -222,16 +204,12 @@ int ws_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 
 	if (unlikely(!ctx))
 		return -EBADFD;
-	if (level == SOL_WS) {
-		switch (optname) {
-		case WS_CONFIG:
-			return set_config(ctx, optval, optlen);
-		case WS_RX_PREFIX:
-			return set_prefix(ctx, optval, optlen);
-		default:
-			return -ENOPROTOOPT;
-		}
-	}
+	if (level == SOL_WS && optname == WS_CONFIG)
+		return set_config(ctx, optval, optlen);
+	if (level == SOL_WS && optname == WS_RX_PREFIX)
+		return set_prefix(ctx, optval, optlen);
+	if (level == SOL_WS)
+		return -ENOPROTOOPT;
 	/* These would move TCP's sequence numbers under our feet. */
 	if (level == SOL_TCP &&
 	    (optname == TCP_REPAIR || optname == TCP_REPAIR_QUEUE ||
@@ -301,18 +279,7 @@ static void get_info(const struct ws_ctx *ctx, struct ws_info *info)
 	};
 }
 
-/**
- * ws_getsockopt() - proto.getsockopt of an attached socket
- * @sk: the socket
- * @level: SOL_WS is ours
- * @optname: WS_CONFIG or WS_INFO
- * @optval: filled as far as it goes
- * @optlen: its size, then how much was filled
- *
- * May sleep; takes the socket lock.
- *
- * Return: 0 or a negated errno.
- */
+/* proto.getsockopt of an attached socket. May sleep; takes the socket lock. */
 int ws_getsockopt(struct sock *sk, int level, int optname, char __user *optval,
 		  int __user *optlen)
 {
@@ -329,14 +296,11 @@ int ws_getsockopt(struct sock *sk, int level, int optname, char __user *optval,
 		get_config(ctx, &cfg);
 		get_info(ctx, &info);
 		ws_unlock(ctx);
-		switch (optname) {
-		case WS_CONFIG:
+		if (optname == WS_CONFIG)
 			return get_struct(&cfg, sizeof(cfg), optval, optlen);
-		case WS_INFO:
+		if (optname == WS_INFO)
 			return get_struct(&info, sizeof(info), optval, optlen);
-		default:
-			return -ENOPROTOOPT;
-		}
+		return -ENOPROTOOPT;
 	}
 	/* Would take bytes past us. */
 	if (level == SOL_TCP && optname == TCP_ZEROCOPY_RECEIVE)
