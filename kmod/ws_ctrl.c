@@ -217,6 +217,16 @@ void ws_ctrl_kick(struct ws_ctx *ctx)
 		act_now(ctx, send_waiting);
 }
 
+static noinline void run_due(struct sock *sk)
+{
+	struct ws_ctx *ctx = ws_ctx_get(sk);
+
+	if (!ctx->tx.sending) {
+		WRITE_ONCE(ctx->rx.due, false);
+		do_atomic(ctx, ws_ctrl_run);
+	}
+}
+
 /*
  * proto.release_cb of a socket attached on top of TCP. With bh_lock_sock(), BH
  * disabled. Newer kernels call it from within tcp_sendmsg_locked(), too, when
@@ -224,12 +234,10 @@ void ws_ctrl_kick(struct ws_ctx *ctx)
  */
 void ws_ctrl_release_cb(struct sock *sk)
 {
-	struct ws_ctx *ctx = ws_ctx_get(sk);
+	const struct ws_ctx *ctx = ws_ctx_get(sk);
 
-	if (likely(ctx) && unlikely(READ_ONCE(ctx->rx.due)) && !ctx->tx.sending) {
-		WRITE_ONCE(ctx->rx.due, false);
-		do_atomic(ctx, ws_ctrl_run);
-	}
+	if (likely(ctx) && unlikely(READ_ONCE(ctx->rx.due)))
+		run_due(sk);
 	ws_slot_get(sk)->lower.prot->release_cb(sk);
 }
 

@@ -424,7 +424,7 @@ static inline struct ws_ctx *ws_ctx_get(const struct sock *sk)
 
 	if (unlikely((p & ~SK_USER_DATA_PTRMASK) != SK_USER_DATA_NOCOPY))
 		return NULL;
-	return (struct ws_ctx *)(p & SK_USER_DATA_PTRMASK);
+	return (struct ws_ctx *)(p - SK_USER_DATA_NOCOPY);
 }
 
 /* The slot of a socket, also when sk_user_data is not ours any more. */

@@ -305,8 +305,7 @@ int ws_getsockopt(struct sock *sk, int level, int optname, char __user *optval,
 	/* Would take bytes past us. */
 	if (level == SOL_TCP && optname == TCP_ZEROCOPY_RECEIVE)
 		return -EOPNOTSUPP;
-	err = ws_below(ctx)->prot->getsockopt(sk, level, optname, optval,
-						optlen);
+	err = ws_below(ctx)->prot->getsockopt(sk, level, optname, optval, optlen);
 	/* See ws_tls_hook(); it begins with a struct tls_crypto_info. */
 	if (!err && ctx->tls && level == SOL_TLS &&
 	    (optname == TLS_TX || optname == TLS_RX) &&
