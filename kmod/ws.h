@@ -35,19 +35,8 @@ int ws_ulp_attach(struct sock *sk, const struct ws_config *cfg);
 void ws_ulp_end(struct ws_ctx *ctx, long timeout);
 
 /* ws_attach.c */
-#ifdef CONFIG_NETFILTER
 int ws_attach_init(void);
 void ws_attach_exit(void);
-#else
-static inline int ws_attach_init(void)
-{
-	return 0;
-}
-
-static inline void ws_attach_exit(void)
-{
-}
-#endif
 
 /* ws_ctrl.c */
 struct ws_pong {
@@ -61,7 +50,6 @@ void ws_ctrl_close(struct ws_ctx *ctx, u16 code);
 void ws_ctrl_answer(struct ws_ctx *ctx);
 void ws_ctrl_fin(struct ws_ctx *ctx);
 void ws_ctrl_pong_done(struct ws_ctx *ctx);
-void ws_ctrl_free(struct ws_ctx *ctx);
 bool ws_ctrl_pending(const struct ws_ctx *ctx);
 void ws_ctrl_kick(struct ws_ctx *ctx);
 void ws_ctrl_now(struct ws_ctx *ctx);
@@ -78,9 +66,8 @@ int ws_ctrl_shutdown(struct socket *sock, int how);
  */
 #define WS_PRESSURE_TIME	HZ
 
-void ws_timer_init(struct ws_ctx *ctx);
+void ws_timer_fire(struct timer_list *timer);
 void ws_timer_by(struct ws_ctx *ctx, u32 delay);
-void ws_timer_stop(struct ws_ctx *ctx);
 u32 ws_timer_left(u32 since, u32 limit);
 enum ws_rule ws_timer_run(struct ws_ctx *ctx, u32 *next);
 void ws_timer_excuse(struct ws_ctx *ctx);
@@ -112,7 +99,8 @@ int ws_peek_len(struct socket *sock);
 int ws_set_rcvlowat(struct sock *sk, int val);
 
 /* ws_sockopt.c */
-void ws_config_default(struct ws_ctx *ctx);
+extern const struct ws_config ws_config_default;
+
 void ws_config_set(struct ws_ctx *ctx, const struct ws_config *cfg);
 int ws_config_get(struct ws_config *cfg, sockptr_t optval, unsigned int optlen);
 int ws_config_apply(struct ws_ctx *ctx, const struct ws_config *cfg);

@@ -30,7 +30,7 @@ static struct workqueue_struct *common_wq;
 
 static void free_account(struct ws_account *account)
 {
-	if (account && account->wq)
+	if (account->wq)
 		destroy_workqueue(account->wq);
 	kfree(account);
 }
@@ -68,11 +68,10 @@ static struct ws_account *create_account(kuid_t uid, const void *memcg,
 	account->memcg = memcg;
 	account->refs = 1;
 	INIT_WORK(&account->free, free_later);
-	if (!queue)
-		return account;
-	account->wq = alloc_workqueue("ws-%u", WQ_UNBOUND, ACCOUNT_WORKS,
-				      __kuid_val(uid));
-	if (account->wq)
+	if (queue)
+		account->wq = alloc_workqueue("ws-%u", WQ_UNBOUND,
+					      ACCOUNT_WORKS, __kuid_val(uid));
+	if (!queue || account->wq)
 		return account;
 	kfree(account);
 	return NULL;
@@ -90,7 +89,7 @@ static struct ws_account *create_account(kuid_t uid, const void *memcg,
 struct ws_account *ws_account_get(struct sock *sk, bool queue)
 {
 	const void *memcg = ws_compat_sk_memcg(sk);
-	struct ws_account *account, *fresh = NULL;
+	struct ws_account *account, *fresh;
 	kuid_t uid = sk->sk_uid;
 
 	spin_lock_bh(&accounts_lock);
@@ -112,12 +111,7 @@ struct ws_account *ws_account_get(struct sock *sk, bool queue)
 	return account;
 }
 
-/**
- * ws_account_put() - give a reference back
- * @account: may be freed, later
- *
- * Any context.
- */
+/* Give a reference back; the account may be freed, later. Any context. */
 void ws_account_put(struct ws_account *account)
 {
 	spin_lock_bh(&accounts_lock);
@@ -128,10 +122,7 @@ void ws_account_put(struct ws_account *account)
 	spin_unlock_bh(&accounts_lock);
 }
 
-/**
- * ws_account_run() - queue a work that does not sleep for its user
- * @work: which; what it belongs to keeps the module
- */
+/* Queue a work that does not sleep for its user, and keeps the module. */
 void ws_account_run(struct work_struct *work)
 {
 	queue_work(common_wq, work);

@@ -58,7 +58,7 @@ static int attach_plain(struct sock *sk, const struct ws_config *cfg)
 static int ws_attach(struct sock *sk, int optname, sockptr_t optval,
 		     unsigned int optlen)
 {
-	struct ws_config cfg;
+	struct ws_config cfg = ws_config_default;
 	bool plain;
 	int err;
 
@@ -75,7 +75,7 @@ static int ws_attach(struct sock *sk, int optname, sockptr_t optval,
 	plain = !inet_csk(sk)->icsk_ulp_ops;
 	err = plain ? 0 : check_tls(sk);
 	if (!plain && !err)
-		err = ws_ulp_attach(sk, optlen ? &cfg : NULL);
+		err = ws_ulp_attach(sk, &cfg);
 	release_sock(sk);
 	return plain ? attach_plain(sk, optlen ? &cfg : NULL) : err;
 }
@@ -93,8 +93,7 @@ int __init ws_attach_init(void)
 	return nf_register_sockopt(&attach_ops);
 }
 
-/* Not __exit: also run when loading fails half-way. */
-void ws_attach_exit(void)
+void __exit ws_attach_exit(void)
 {
 	nf_unregister_sockopt(&attach_ops);
 }

@@ -7,13 +7,12 @@
  * the socket, else in proto.release_cb when the owner lets it go. There is no
  * queue of sockets and nobody waits for a lock. kTLS sleeps when it sends or
  * receives: there each socket has a work, see ws_tls.c.
+ *
+ * Where nothing else is said, any context that has the socket lock.
  */
 #include "ws.h"
 
-/**
- * ws_ctrl_pong_done() - forget the oldest PONG that waits
- * @ctx: the socket, which has one
- */
+/* Forget the oldest PONG that waits; there is one. */
 void ws_ctrl_pong_done(struct ws_ctx *ctx)
 {
 	struct ws_tx *tx = &ctx->tx;
@@ -28,15 +27,10 @@ void ws_ctrl_pong_done(struct ws_ctx *ctx)
 	sock_kfree_s(sk, pong, struct_size(pong, data, pong->len));
 }
 
-/**
- * ws_ctrl_ping() - remember to answer a PING, RFC 6455 section 5.5.2
- * @ctx: the socket
- * @p: its payload, unmasked
- * @len: at most WS_CTRL_MAX
- *
- * At most WS_PONG_MAX answers wait, charged to the socket's option memory; the
- * oldest gives way, as section 5.5.3 allows. Any context that has the socket
- * lock.
+/*
+ * Remember to answer a PING, RFC 6455 section 5.5.2; @p is its payload,
+ * unmasked. At most WS_PONG_MAX answers wait, charged to the socket's option
+ * memory; the oldest gives way, as section 5.5.3 allows.
  */
 void ws_ctrl_ping(struct ws_ctx *ctx, const u8 *p, u8 len)
 {
@@ -70,7 +64,7 @@ void ws_ctrl_ping(struct ws_ctx *ctx, const u8 *p, u8 len)
  * @code: status code; 1005 for a Close without one, 1006 for none at all
  *
  * Only the first call has an effect. No data frame follows. The Close goes
- * out with the next ws_tx_flush(). Any context that has the socket lock.
+ * out with the next ws_tx_flush().
  */
 void ws_ctrl_close(struct ws_ctx *ctx, u16 code)
 {
@@ -84,44 +78,35 @@ void ws_ctrl_close(struct ws_ctx *ctx, u16 code)
 	}
 	tx->close = WS_CLOSE_WANTED;
 	tx->close_code = code;
-	ctx->info.state |= WS_STATE_CLOSE_SENT;
+	ctx->rx.state |= WS_STATE_CLOSE_SENT;
 	ctx->time.ping = WS_PING_NONE;
 }
 
 /*
  * Answer the peer's Close or fault if it is next, or was read. Does nothing
- * after another Close of ours, as ws_ctrl_close(). Any context that has the
- * socket lock.
+ * after another Close of ours, as ws_ctrl_close().
  */
 void ws_ctrl_answer(struct ws_ctx *ctx)
 {
 	const struct ws_rx *rx = &ctx->rx;
 
 	if ((rx->stop == WS_STOP_CLOSE && !rx->complete) ||
-	    ctx->info.state & WS_STATE_CLOSE_RECEIVED)
+	    rx->state & WS_STATE_CLOSE_RECEIVED)
 		ws_ctrl_close(ctx, rx->close_code);
-	else if (ctx->info.state & WS_STATE_FAILED)
-		ws_ctrl_close(ctx, ws_rule_code(ctx->info.rule));
-	else if (rx->stop == WS_STOP_FAULT && !rx->complete)
+	else if (rx->state & WS_STATE_FAILED ||
+		 (rx->stop == WS_STOP_FAULT && !rx->complete))
 		ws_ctrl_close(ctx, ws_rule_code(rx->rule));
 }
 
 /*
  * End TCP's sending direction once the Close is out. The server ends TCP when
  * both have sent a Close, either side when the other broke a rule (section
- * 7.1.1). Any context that has the socket lock.
+ * 7.1.1).
  */
 void ws_ctrl_fin(struct ws_ctx *ctx)
 {
 	if (ctx->tx.fin == WS_FIN_NONE)
 		ctx->tx.fin = WS_FIN_WANTED;
-}
-
-/* Forget the PONGs that wait. */
-void ws_ctrl_free(struct ws_ctx *ctx)
-{
-	while (ctx->tx.pong)
-		ws_ctrl_pong_done(ctx);
 }
 
 /*
@@ -232,22 +217,27 @@ void ws_ctrl_kick(struct ws_ctx *ctx)
 		act_now(ctx, send_waiting);
 }
 
-/**
- * ws_ctrl_release_cb() - proto.release_cb of a socket attached on top of TCP
- * @sk: the socket; its owner is about to release it
- *
- * With bh_lock_sock(), BH disabled. Newer kernels call it from within
- * tcp_sendmsg_locked(), too, when the backlog is processed there: a frame may
- * then be half written.
- */
-void ws_ctrl_release_cb(struct sock *sk)
+static noinline void run_due(struct sock *sk)
 {
 	struct ws_ctx *ctx = ws_ctx_get(sk);
 
-	if (likely(ctx) && unlikely(READ_ONCE(ctx->rx.due)) && !ctx->tx.sending) {
+	if (!ctx->tx.sending) {
 		WRITE_ONCE(ctx->rx.due, false);
 		do_atomic(ctx, ws_ctrl_run);
 	}
+}
+
+/*
+ * proto.release_cb of a socket attached on top of TCP. With bh_lock_sock(), BH
+ * disabled. Newer kernels call it from within tcp_sendmsg_locked(), too, when
+ * the backlog is processed there: a frame may then be half written.
+ */
+void ws_ctrl_release_cb(struct sock *sk)
+{
+	const struct ws_ctx *ctx = ws_ctx_get(sk);
+
+	if (likely(ctx) && unlikely(READ_ONCE(ctx->rx.due)))
+		run_due(sk);
 	ws_slot_get(sk)->lower.prot->release_cb(sk);
 }
 
@@ -263,35 +253,30 @@ void ws_ctrl_write_space(struct sock *sk)
 		return;
 	if (!ctx->tx.sending)
 		ws_ctrl_kick(ctx);
-	ctx->slot->lower.write_space(sk);
+	ws_below(ctx)->write_space(sk);
 }
 
-/**
- * ws_ctrl_shutdown() - proto_ops.shutdown of an attached socket
- * @sock: the socket
- * @how: SHUT_RD, SHUT_WR or SHUT_RDWR
- *
- * SHUT_WR sends Close 1000 and leaves TCP open for the peer's answer; FIN
- * follows that (RFC 6455 section 7.1.1). SHUT_RDWR ends TCP as well.
- *
- * Return: 0 or a negated errno.
+/*
+ * proto_ops.shutdown of an attached socket. SHUT_WR sends Close 1000 and leaves
+ * TCP open for the peer's answer; FIN follows that (RFC 6455 section 7.1.1).
+ * SHUT_RDWR ends TCP as well.
  */
 int ws_ctrl_shutdown(struct socket *sock, int how)
 {
 	struct sock *sk = sock->sk;
 	struct ws_ctx *ctx = ws_ctx_get(sk);
+	int (*shutdown)(struct socket *sock, int how) =
+		ws_slot_of(sock)->lower.ops->shutdown;
 
-	if (unlikely(!ctx))
-		return ws_slot_of(sock)->lower.ops->shutdown(sock, how);
+	if (unlikely(!ctx) || how == SHUT_RD)
+		return shutdown(sock, how);
 	if (how < SHUT_RD || how > SHUT_RDWR)
 		return -EINVAL;
-	if (how == SHUT_RD)
-		return ctx->slot->lower.ops->shutdown(sock, how);
 
 	ws_lock(ctx);
 	if (sk->sk_state == TCP_CLOSE) {
 		ws_unlock(ctx);
-		return ctx->slot->lower.ops->shutdown(sock, how);
+		return shutdown(sock, how);
 	}
 	ws_rx_start(ctx);
 	ws_rx_scan_all(ctx);
@@ -305,6 +290,5 @@ int ws_ctrl_shutdown(struct socket *sock, int how)
 	/* Sleepers in sendmsg() and poll() look again. */
 	sk->sk_state_change(sk);
 	ws_unlock(ctx);
-	return how == SHUT_WR ? 0 : ctx->slot->lower.ops->shutdown(sock,
-								   SHUT_RD);
+	return how == SHUT_WR ? 0 : shutdown(sock, SHUT_RD);
 }

@@ -82,7 +82,8 @@ enum ws_stop {
  * @payload: payload bytes of data frames between @head and @scan
  * @utf8: ws_utf8() state of the text message open at @scan
  * @stop: &enum ws_stop
- * @rule: &enum ws_rule for WS_STOP_FAULT
+ * @rule: &enum ws_rule for WS_STOP_FAULT, or the limit that has passed; told
+ *	with WS_STATE_FAILED
  * @opened: since when @open is set, in tcp_jiffies32
  * @growing: ws_lower_grow() is at work
  * @cramped: ws_rx_relieve() found no memory and must be tried again
@@ -91,10 +92,11 @@ enum ws_stop {
  * @lazy: bytes beyond @scan have not been scanned: a reader of many messages
  *	will do it, or WS_SCAN_BUDGET was used up
  * @fresh: @lazy by ws_rx_look(): @head to @scan is one message
+ * @lingers: after close() only ws_linger.c reads, see ws_count::linger
+ * @state: ws_info::state
  * @started: the parser runs; before that the role may still change
  * @wanted: poll() asked for the parser to be started
  * @due: the lock owner is to run ws_ctrl_run() when it releases the lock
- * @lingers: after close() only ws_linger.c reads, see ws_count::linger
  */
 struct ws_rx {
 	struct ws_cursor scan;
@@ -123,10 +125,11 @@ struct ws_rx {
 	u8 open:1;
 	u8 lazy:1;
 	u8 fresh:1;
+	u8 lingers:1;
+	u8 state;
 	bool started;
 	bool wanted;
 	bool due;
-	bool lingers;
 };
 
 /* Expected tcp_sock::copied_seq; another one means a foreign reader. */
@@ -291,22 +294,24 @@ struct ws_mibs {
 	unsigned long v[WS_MIB_MAX];
 };
 
-/* WS_CONFIG, in less space. */
+/* WS_CONFIG; the bits that no time needs have the rest. */
 struct ws_settings {
 	u64 max_message;
-	u32 ping_interval;
-	u32 ping_timeout;
-	u32 assembly_timeout;
-	u32 close_timeout;
-	u8 role;
-	u8 flags;
-	u8 send_opcode;
-	u8 rsv;
-} __packed __aligned(4);
+	u32 ping_interval:27;
+	u32 role:1;
+	u32 send_opcode:2;
+	u32 rsv1:1;		/* rsv is WS_RSV1, not 0 */
+	u32 ping_timeout:27;
+	u32 flags:3;
+	u32 assembly_timeout:27;
+	u32 close_timeout:27;
+};
+
+static_assert(WS_TIME_MAX < 1 << 27);
 
 /*
  * What WS_INFO is made from, by the names of struct ws_info. A socket that
- * lingers has no more calls to count.
+ * lingers has no more calls to count. Packed, so that ws_time follows at once.
  */
 struct ws_count {
 	u64 rx_messages;
@@ -323,22 +328,19 @@ struct ws_count {
 	u32 rx_pongs;
 	u32 wakeups;
 	u32 tx_pings;
-	u8 state;
-	u8 rule;
-};
+} __packed __aligned(4);
 
 /**
  * struct ws_ctx - one attached socket
  * @sk: the socket; it does not outlive this structure's callbacks
- * @slot: the protocol tables in use and those below them
  * @tls: what is needed on top of kTLS, NULL on top of TCP
  * @timer: runs ws_ctrl_run(); while pending it has a reference on @sk
  * @mibs: counters of the network namespace
  * @rx: the receiving direction
  * @tx: the sending direction
- * @time: keepalive and limits
  * @cfg: WS_CONFIG, defaults filled in
  * @info: WS_INFO, as far as it is counted
+ * @time: keepalive and limits
  *
  * Found through sk_user_data, which changes under sk_callback_lock and the
  * socket lock both. Who writes what, and under which lock:
@@ -346,8 +348,7 @@ struct ws_count {
  *  ==================  =========================  ========================
  *  field               written                    read
  *  ==================  =========================  ========================
- *  sk, slot, tls,      at attach                  freely
- *  mibs
+ *  sk, tls, mibs       at attach                  freely
  *  rx, tx, time, cfg,  the socket lock: by its    the same; poll() reads
  *  info                owner, or in softirq with  rx.complete, rx.stop,
  *                      bh_lock_sock() and no      rx.payload, rx.started,
@@ -367,15 +368,14 @@ struct ws_count {
  */
 struct ws_ctx {
 	struct sock *sk;
-	const struct ws_slot *slot;
 	struct ws_tls *tls;
 	struct ws_mibs __percpu *mibs;
 	struct timer_list timer;
 	struct ws_rx rx;
 	struct ws_tx tx;
-	struct ws_time time;
 	struct ws_settings cfg;
 	struct ws_count info;
+	struct ws_time time;
 };
 
 /**
@@ -424,13 +424,19 @@ static inline struct ws_ctx *ws_ctx_get(const struct sock *sk)
 
 	if (unlikely((p & ~SK_USER_DATA_PTRMASK) != SK_USER_DATA_NOCOPY))
 		return NULL;
-	return (struct ws_ctx *)(p & SK_USER_DATA_PTRMASK);
+	return (struct ws_ctx *)(p - SK_USER_DATA_NOCOPY);
 }
 
 /* The slot of a socket, also when sk_user_data is not ours any more. */
 static inline const struct ws_slot *ws_slot_get(const struct sock *sk)
 {
 	return container_of(READ_ONCE(sk->sk_prot), struct ws_slot, prot);
+}
+
+/* What a socket had before; with its lock, or by a call through its tables. */
+static inline const struct ws_lower *ws_below(const struct ws_ctx *ctx)
+{
+	return &ws_slot_get(ctx->sk)->lower;
 }
 
 /* The same for calls that came by proto_ops. */

@@ -7,6 +7,8 @@
  * has not been accepted yet would stay with its listener: what comes is thrown
  * away, until the handshake is complete or its time is over. Then a work of the
  * socket's own closes it.
+ *
+ * Where nothing else is said, any context that has the socket lock.
  */
 #include "ws.h"
 
@@ -40,13 +42,10 @@ static const struct proto_ops linger_ops = {
 	.read_sock = tcp_read_sock,
 };
 
-/**
- * ws_linger_over() - has the closing handshake come to its end?
- * @ctx: the socket, which has a Close to send, or has sent it
- *
- * The server ends TCP once both have sent a Close; the client waits for that.
- * What there was no memory for goes out first. Any context that has the socket
- * lock.
+/*
+ * Has the closing handshake come to its end? The server ends TCP once both have
+ * sent a Close; the client waits for that. What there was no memory for goes
+ * out first.
  */
 bool ws_linger_over(const struct ws_ctx *ctx)
 {
@@ -61,13 +60,10 @@ bool ws_linger_over(const struct ws_ctx *ctx)
 	if (ws_lower_done(ctx) || sk->sk_state == TCP_CLOSE_WAIT)
 		return true;
 	return ctx->cfg.role == WS_ROLE_SERVER &&
-	       (ctx->info.state & WS_STATE_CLOSE_RECEIVED);
+	       (ctx->rx.state & WS_STATE_CLOSE_RECEIVED);
 }
 
-/*
- * How long a socket may still linger. Any context that has the socket lock.
- * Return: jiffies, or 0 when its time is over.
- */
+/* How long a socket may still linger: jiffies, 0 when its time is over. */
 u32 ws_linger_left(const struct ws_ctx *ctx)
 {
 	return ws_timer_left(ctx->time.asked,
@@ -106,12 +102,7 @@ static void end_linger(struct work_struct *work)
 	sock_release(sock);
 }
 
-/**
- * ws_linger_check() - end a socket that has lingered for long enough
- * @ctx: the socket, which lingers
- *
- * Any context that has the socket lock.
- */
+/* End a socket that has lingered for long enough. */
 void ws_linger_check(struct ws_ctx *ctx)
 {
 	struct ws_linger *linger = ctx->info.linger;
@@ -121,7 +112,7 @@ void ws_linger_check(struct ws_ctx *ctx)
 		return;
 	if (!linger->detached) {
 		/* close() waits, see ws_linger_wait(). */
-		ctx->slot->lower.state_change(ctx->sk);
+		ws_below(ctx)->state_change(ctx->sk);
 		return;
 	}
 	linger->ended = true;
@@ -136,21 +127,15 @@ void ws_linger_check(struct ws_ctx *ctx)
 		ws_account_run(&linger->work);
 }
 
-/**
- * ws_linger_arrived() - something may have come that will not be read
- * @ctx: the socket, which lingers
- *
- * Any context that has the socket lock.
- */
+/* Something may have come that will not be read. */
 void ws_linger_arrived(struct ws_ctx *ctx)
 {
 	throw_away(ctx);
 	ws_linger_check(ctx);
 	/* Somebody may still be in close(), see ws_linger_wait(). */
-	ctx->slot->lower.data_ready(ctx->sk);
+	ws_below(ctx)->data_ready(ctx->sk);
 }
 
-/* Softirq context with the socket lock, or the owner's. */
 static void linger_state_change(struct sock *sk)
 {
 	struct ws_ctx *ctx = ws_ctx_get(sk);
@@ -158,7 +143,7 @@ static void linger_state_change(struct sock *sk)
 	if (unlikely(!ctx))
 		return;
 	ws_linger_check(ctx);
-	ctx->slot->lower.state_change(sk);
+	ws_below(ctx)->state_change(sk);
 }
 
 /* A place for one more, or NULL. */
@@ -283,12 +268,7 @@ void ws_linger_detach(struct ws_ctx *ctx)
 	ws_ctrl_now(ctx);
 }
 
-/**
- * ws_linger_stop() - give the place back
- * @ctx: the socket, which does not linger any more
- *
- * Process context, socket lock.
- */
+/* Give the place back of a socket that may have lingered. Process context. */
 void ws_linger_stop(struct ws_ctx *ctx)
 {
 	struct ws_linger *linger = ctx->info.linger;

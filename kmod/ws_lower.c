@@ -280,12 +280,12 @@ void ws_lower_grow(struct ws_ctx *ctx, u64 len)
 	/* More than half of the buffer can be what TCP needs beside bytes. */
 	if (most <= sk->sk_rcvbuf / 4 ||
 	    (sk->sk_userlocks & SOCK_RCVBUF_LOCK) ||
-	    !ctx->slot->lower.ops->set_rcvlowat)
+	    !ws_below(ctx)->ops->set_rcvlowat)
 		return;
 	most += 2 * tcp_sk(sk)->advmss;
 	/* It calls sk_data_ready, from which we may have come. */
 	ctx->rx.growing = true;
-	ctx->slot->lower.ops->set_rcvlowat(sk, min_t(u64, most, INT_MAX / 2));
+	ws_below(ctx)->ops->set_rcvlowat(sk, min_t(u64, most, INT_MAX / 2));
 	ctx->rx.growing = false;
 	WRITE_ONCE(sk->sk_rcvlowat, 1);
 }
@@ -399,7 +399,7 @@ void ws_lower_fin(struct ws_ctx *ctx)
 		lock_sock(sk);
 	if (sk->sk_state != TCP_CLOSE) {
 		WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | SEND_SHUTDOWN);
-		ctx->slot->lower.prot->shutdown(sk, SEND_SHUTDOWN);
+		ws_below(ctx)->prot->shutdown(sk, SEND_SHUTDOWN);
 		sk->sk_state_change(sk);
 	}
 	if (ctx->tls)
@@ -423,7 +423,7 @@ static void report_later(struct sock *sk)
 void ws_lower_abort(struct ws_ctx *ctx, int err)
 {
 	void (*report)(struct sock *sk) = ctx->sk->sk_error_report;
-	struct proto *prot = ctx->slot->lower.prot;
+	struct proto *prot = ws_below(ctx)->prot;
 	struct tcp_sock *tp = tcp_sk(ctx->sk);
 	u32 copied = tp->copied_seq;
 	struct sk_buff_head unread;

@@ -4,6 +4,17 @@
 
 #include "ws.h"
 
+static int attach(struct sock *sk)
+{
+	return ws_ulp_attach(sk, &ws_config_default);
+}
+
+static struct tcp_ulp_ops ws_ulp_ops __read_mostly = {
+	.name = "ws",
+	.owner = THIS_MODULE,
+	.init = attach,
+};
+
 static int __init ws_init(void)
 {
 	int err;
@@ -13,12 +24,34 @@ static int __init ws_init(void)
 		return err;
 	err = ws_ulp_init();
 	if (err)
-		ws_stats_exit();
+		goto err_exit_stats;
+	err = ws_account_init();
+	if (err)
+		goto err_exit_ulp;
+	err = tcp_register_ulp(&ws_ulp_ops);
+	if (err)
+		goto err_exit_account;
+	err = IS_ENABLED(CONFIG_NETFILTER) ? ws_attach_init() : 0;
+	if (!err)
+		return 0;
+
+	tcp_unregister_ulp(&ws_ulp_ops);
+err_exit_account:
+	ws_account_exit();
+err_exit_ulp:
+	ws_ulp_exit();
+err_exit_stats:
+	ws_stats_exit();
 	return err;
 }
 
 static void __exit ws_exit(void)
 {
+	if (IS_ENABLED(CONFIG_NETFILTER))
+		ws_attach_exit();
+	tcp_unregister_ulp(&ws_ulp_ops);
+	ws_account_exit();
+	ws_tx_exit();
 	ws_ulp_exit();
 	ws_stats_exit();
 }

@@ -72,7 +72,7 @@ __poll_t ws_poll(struct file *file, struct socket *sock,
 	mask = EPOLLOUT | EPOLLWRNORM;
 	ordinary = is_ordinary(ctx);
 	if (unlikely(!ordinary))
-		mask = ctx->slot->lower.ops->poll(file, sock, NULL);
+		mask = ws_below(ctx)->ops->poll(file, sock, NULL);
 
 	/* TCP says so for any byte; its FIN and its errors stay as they are. */
 	readable = ws_rx_readable(ctx) || (ctx->tls && ws_tls_is_late(ctx));

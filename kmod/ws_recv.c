@@ -151,8 +151,7 @@ static int recv_fault(struct ws_ctx *ctx, int flags)
 	struct ws_rx *rx = &ctx->rx;
 
 	if (!(flags & MSG_PEEK)) {
-		ctx->info.state |= WS_STATE_FAILED;
-		ctx->info.rule = rx->rule;
+		rx->state |= WS_STATE_FAILED;
 		WRITE_ONCE(rx->payload, 0);
 		WRITE_ONCE(rx->stop, WS_STOP_OVER);
 		ws_ctrl_fin(ctx);
@@ -209,7 +208,7 @@ static noinline int wait_readable(struct ws_ctx *ctx, long *timeo)
 			return -ENOMEM;
 		if (ws_lower_done(ctx) || (sk->sk_shutdown & RCV_SHUTDOWN)) {
 			if (ws_lower_done(ctx))
-				ctx->info.state |= WS_STATE_EOF;
+				ctx->rx.state |= WS_STATE_EOF;
 			return 0;
 		}
 		if (sk->sk_state == TCP_CLOSE)
@@ -348,11 +347,12 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 
 	if (unlikely(!ctx))
 		return -EBADFD;
-	if (unlikely(flags & (MSG_ERRQUEUE | MSG_OOB)))
-		return !(flags & MSG_ERRQUEUE) ? -EOPNOTSUPP :
-		       ws_compat_recvmsg(ctx->slot->lower.prot, sk, msg, len,
+	if (unlikely(flags & MSG_ERRQUEUE))
+		return ws_compat_recvmsg(ws_below(ctx)->prot, sk, msg, len,
 					 flags, addr_len);
-	if (READ_ONCE(ctx->cfg.flags) & WS_F_RECORDS &&
+	if (unlikely(flags & MSG_OOB))
+		return -EOPNOTSUPP;
+	if (data_race(ctx->cfg.flags & WS_F_RECORDS) &&
 	    (flags & MSG_TRUNC || len < sizeof(struct ws_msg)))
 		return -EINVAL;
 

@@ -64,7 +64,7 @@ void ws_rx_closed(struct ws_ctx *ctx)
 {
 	struct ws_rx *rx = &ctx->rx;
 
-	ctx->info.state |= WS_STATE_CLOSE_RECEIVED;
+	rx->state |= WS_STATE_CLOSE_RECEIVED;
 	WRITE_ONCE(rx->payload, 0);
 	if (ctx->cfg.role == WS_ROLE_SERVER)
 		ws_ctrl_fin(ctx);
@@ -129,7 +129,8 @@ static bool scan_header(struct ws_ctx *ctx, struct ws_run *run, u32 end)
 		ws_rx_fault(ctx, -size);
 		return false;
 	}
-	rule = ws_seq_check(&open, &hdr, ctx->cfg.role, ctx->cfg.rsv,
+	rule = ws_seq_check(&open, &hdr, ctx->cfg.role,
+			    ctx->cfg.rsv1 ? WS_RSV1 : 0,
 			    ctx->cfg.max_message);
 	if (rule) {
 		ws_rx_fault(ctx, rule);

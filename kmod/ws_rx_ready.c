@@ -69,7 +69,7 @@ void ws_rx_want(struct ws_ctx *ctx)
 void ws_rx_wake(struct ws_ctx *ctx)
 {
 	ctx->info.wakeups++;
-	ctx->slot->lower.data_ready(ctx->sk);
+	ws_below(ctx)->data_ready(ctx->sk);
 }
 
 /*
@@ -140,7 +140,7 @@ void ws_rx_data_ready(struct sock *sk)
 	if (unlikely(!ctx))
 		return;
 	if (unlikely(!ctx->rx.started)) {
-		ctx->slot->lower.data_ready(sk);
+		ws_below(ctx)->data_ready(sk);
 		return;
 	}
 	if (unlikely(ctx->rx.growing))

@@ -265,7 +265,7 @@ void ws_send_done(struct ws_ctx *ctx, bool mine, int err, long *timeo)
 int ws_send_opcode(const struct ws_ctx *ctx, u8 open, u8 rsv,
 		   struct ws_request *req)
 {
-	if (req->rsv & ~(open ? rsv : ctx->cfg.rsv))
+	if (req->rsv && !(open ? rsv : ctx->cfg.rsv1))
 		return -EINVAL;
 	if (req->opcode == WS_OP_CONT)
 		req->opcode = open ? open : ctx->cfg.send_opcode;
@@ -438,7 +438,7 @@ int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	}
 	if ((flags & MSG_ZEROCOPY) &&
 	    (n > 1 || ws_op_is_control(req.opcode) ||
-	     READ_ONCE(ctx->cfg.flags) & WS_F_RECORDS))
+	     data_race(ctx->cfg.flags & WS_F_RECORDS)))
 		return -EOPNOTSUPP;
 
 	ws_lock(ctx);

@@ -5,23 +5,13 @@
 #include "ws.h"
 
 /* What a socket has until it is told. */
-void ws_config_default(struct ws_ctx *ctx)
-{
-	ctx->cfg = (struct ws_settings){
-		.role = WS_ROLE_SERVER,
-		.max_message = WS_MAX_MESSAGE_DEFAULT,
-		.send_opcode = WS_OP_BINARY,
-		.close_timeout = WS_CLOSE_TIMEOUT_DEFAULT,
-	};
-}
+const struct ws_config ws_config_default = {
+	.max_message = WS_MAX_MESSAGE_DEFAULT,
+	.send_opcode = WS_OP_BINARY,
+	.close_timeout = WS_CLOSE_TIMEOUT_DEFAULT,
+};
 
-/**
- * ws_config_set() - tell a socket
- * @ctx: the socket
- * @cfg: what ws_config_get() filled in
- *
- * Process context, socket lock.
- */
+/* Tell a socket what ws_config_get() filled in. Socket lock. */
 void ws_config_set(struct ws_ctx *ctx, const struct ws_config *cfg)
 {
 	ctx->cfg = (struct ws_settings){
@@ -33,7 +23,7 @@ void ws_config_set(struct ws_ctx *ctx, const struct ws_config *cfg)
 		.role = cfg->role,
 		.flags = cfg->flags,
 		.send_opcode = cfg->send_opcode,
-		.rsv = cfg->rsv,
+		.rsv1 = cfg->rsv == WS_RSV1,
 	};
 }
 
@@ -46,7 +36,7 @@ static void get_config(const struct ws_ctx *ctx, struct ws_config *cfg)
 		.flags = s->flags,
 		.max_message = s->max_message,
 		.send_opcode = s->send_opcode,
-		.rsv = s->rsv,
+		.rsv = s->rsv1 ? WS_RSV1 : 0,
 		.ping_interval = s->ping_interval,
 		.ping_timeout = s->ping_timeout,
 		.assembly_timeout = s->assembly_timeout,
@@ -203,17 +193,9 @@ static int set_prefix(struct ws_ctx *ctx, sockptr_t optval,
 	return err;
 }
 
-/**
- * ws_setsockopt() - proto.setsockopt of an attached socket
- * @sk: the socket
- * @level: SOL_WS is ours
- * @optname: WS_CONFIG or WS_RX_PREFIX
- * @optval: the value
- * @optlen: its size
- *
- * May sleep; takes the socket lock.
- *
- * Return: 0 or a negated errno; on error nothing has changed.
+/*
+ * proto.setsockopt of an attached socket. May sleep; takes the socket lock. On
+ * error nothing has changed.
  */
 int ws_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 		  unsigned int optlen)
@@ -222,16 +204,12 @@ int ws_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 
 	if (unlikely(!ctx))
 		return -EBADFD;
-	if (level == SOL_WS) {
-		switch (optname) {
-		case WS_CONFIG:
-			return set_config(ctx, optval, optlen);
-		case WS_RX_PREFIX:
-			return set_prefix(ctx, optval, optlen);
-		default:
-			return -ENOPROTOOPT;
-		}
-	}
+	if (level == SOL_WS && optname == WS_CONFIG)
+		return set_config(ctx, optval, optlen);
+	if (level == SOL_WS && optname == WS_RX_PREFIX)
+		return set_prefix(ctx, optval, optlen);
+	if (level == SOL_WS)
+		return -ENOPROTOOPT;
 	/* These would move TCP's sequence numbers under our feet. */
 	if (level == SOL_TCP &&
 	    (optname == TCP_REPAIR || optname == TCP_REPAIR_QUEUE ||
@@ -241,7 +219,7 @@ int ws_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 	if (ctx->tls && level == SOL_TLS &&
 	    (optname == TLS_TX || optname == TLS_RX))
 		return -EBUSY;
-	return ctx->slot->lower.prot->setsockopt(sk, level, optname, optval,
+	return ws_below(ctx)->prot->setsockopt(sk, level, optname, optval,
 						 optlen);
 }
 
@@ -262,9 +240,9 @@ static int get_struct(const void *value, int size, char __user *optval,
 
 static u64 fault_offset(const struct ws_ctx *ctx)
 {
-	switch (ctx->info.rule) {
-	case WS_RULE_NONE:
+	if (!(ctx->rx.state & WS_STATE_FAILED))
 		return 0;
+	switch (ctx->rx.rule) {
 	case WS_RULE_PING_TIMEOUT:
 	case WS_RULE_CLOSE_TIMEOUT:
 		return ws_rx_offset(ctx);
@@ -276,15 +254,16 @@ static u64 fault_offset(const struct ws_ctx *ctx)
 static void get_info(const struct ws_ctx *ctx, struct ws_info *info)
 {
 	const struct ws_count *count = &ctx->info;
+	const struct ws_rx *rx = &ctx->rx;
 
 	*info = (struct ws_info){
 		.role = ctx->cfg.role,
-		.state = count->state,
-		.rule = count->rule,
-		.close_sent = count->state & WS_STATE_CLOSE_SENT ?
+		.state = rx->state,
+		.rule = rx->state & WS_STATE_FAILED ? rx->rule : WS_RULE_NONE,
+		.close_sent = rx->state & WS_STATE_CLOSE_SENT ?
 			ctx->tx.close_code : 0,
-		.close_received = count->state & WS_STATE_CLOSE_RECEIVED ?
-			ctx->rx.close_code : 0,
+		.close_received = rx->state & WS_STATE_CLOSE_RECEIVED ?
+			rx->close_code : 0,
 		.fault_offset = fault_offset(ctx),
 		.rx_messages = count->rx_messages,
 		.rx_bytes = count->rx_bytes,
@@ -300,18 +279,7 @@ static void get_info(const struct ws_ctx *ctx, struct ws_info *info)
 	};
 }
 
-/**
- * ws_getsockopt() - proto.getsockopt of an attached socket
- * @sk: the socket
- * @level: SOL_WS is ours
- * @optname: WS_CONFIG or WS_INFO
- * @optval: filled as far as it goes
- * @optlen: its size, then how much was filled
- *
- * May sleep; takes the socket lock.
- *
- * Return: 0 or a negated errno.
- */
+/* proto.getsockopt of an attached socket. May sleep; takes the socket lock. */
 int ws_getsockopt(struct sock *sk, int level, int optname, char __user *optval,
 		  int __user *optlen)
 {
@@ -328,20 +296,16 @@ int ws_getsockopt(struct sock *sk, int level, int optname, char __user *optval,
 		get_config(ctx, &cfg);
 		get_info(ctx, &info);
 		ws_unlock(ctx);
-		switch (optname) {
-		case WS_CONFIG:
+		if (optname == WS_CONFIG)
 			return get_struct(&cfg, sizeof(cfg), optval, optlen);
-		case WS_INFO:
+		if (optname == WS_INFO)
 			return get_struct(&info, sizeof(info), optval, optlen);
-		default:
-			return -ENOPROTOOPT;
-		}
+		return -ENOPROTOOPT;
 	}
 	/* Would take bytes past us. */
 	if (level == SOL_TCP && optname == TCP_ZEROCOPY_RECEIVE)
 		return -EOPNOTSUPP;
-	err = ctx->slot->lower.prot->getsockopt(sk, level, optname, optval,
-						optlen);
+	err = ws_below(ctx)->prot->getsockopt(sk, level, optname, optval, optlen);
 	/* See ws_tls_hook(); it begins with a struct tls_crypto_info. */
 	if (!err && ctx->tls && level == SOL_TLS &&
 	    (optname == TLS_TX || optname == TLS_RX) &&

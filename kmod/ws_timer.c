@@ -6,19 +6,15 @@
  * bytes come: the timer fires when the earliest limit can have passed, and
  * ws_ctrl_run() then looks at the times that TCP and the scanner noted and arms
  * it for what remains. A socket that asked for no limit has it idle. All of it
- * needs the socket lock; times are tcp_jiffies32.
+ * needs the socket lock, in any context; times are tcp_jiffies32.
  */
 #include <linux/random.h>
 
 #include "ws.h"
 
-/**
- * ws_timer_by() - have ws_ctrl_run() look at a socket later, or sooner
- * @ctx: the socket
- * @delay: jiffies
- *
- * It may look at any time before that. Any context with the socket lock; on
- * kTLS any that keeps the context.
+/*
+ * Have ws_ctrl_run() look at a socket after @delay jiffies, or sooner. On kTLS
+ * any context that keeps the context.
  */
 void ws_timer_by(struct ws_ctx *ctx, u32 delay)
 {
@@ -34,7 +30,7 @@ void ws_timer_by(struct ws_ctx *ctx, u32 delay)
  * Softirq context. The timer has a reference on the socket, but the context can
  * have left it; then its memory is still there, as ws_timer_stop() waits.
  */
-static void fire(struct timer_list *timer)
+void ws_timer_fire(struct timer_list *timer)
 {
 	struct ws_ctx *ctx = container_of(timer, struct ws_ctx, timer);
 	struct sock *sk = ctx->sk;
@@ -49,35 +45,12 @@ static void fire(struct timer_list *timer)
 	sock_put(sk);
 }
 
-/* A new socket. */
-void ws_timer_init(struct ws_ctx *ctx)
-{
-	timer_setup(&ctx->timer, fire, 0);
-}
-
-/**
- * ws_timer_stop() - stop the timer, and wait until its handler has returned
- * @ctx: a socket that has been given back, so that nothing arms it again
- *
- * Process context, without the socket lock.
- */
-void ws_timer_stop(struct ws_ctx *ctx)
-{
-	sk_stop_timer_sync(ctx->sk, &ctx->timer);
-}
-
 static u32 jiffies_of(u32 ms)
 {
 	return max_t(u32, msecs_to_jiffies(ms), 1);
 }
 
-/**
- * ws_timer_left() - how much is left of a time
- * @since: when it began
- * @limit: milliseconds
- *
- * Return: jiffies, 0 when it is over.
- */
+/* What is left of @limit milliseconds from @since on: jiffies, 0 when over. */
 u32 ws_timer_left(u32 since, u32 limit)
 {
 	u32 gone = tcp_jiffies32 - since;
@@ -192,8 +165,8 @@ static u32 assembly(struct ws_ctx *ctx)
 
 static enum ws_rule expired(struct ws_ctx *ctx, enum ws_rule rule)
 {
-	ctx->info.state |= WS_STATE_FAILED;
-	ctx->info.rule = rule;
+	ctx->rx.state |= WS_STATE_FAILED;
+	ctx->rx.rule = rule;
 	ws_stats_inc(ctx, WS_MIB_ERR + rule - 1);
 	return rule;
 }
@@ -263,7 +236,7 @@ enum ws_rule ws_timer_run(struct ws_ctx *ctx, u32 *next)
 
 /*
  * Reading has opened a window that was shut. What the peer owes, it can only
- * send from now on. Process context, socket lock.
+ * send from now on.
  */
 void ws_timer_excuse(struct ws_ctx *ctx)
 {
@@ -272,10 +245,7 @@ void ws_timer_excuse(struct ws_ctx *ctx)
 	ctx->rx.opened = tcp_jiffies32;
 }
 
-/*
- * A message has begun and is not complete. Any context that has the socket
- * lock.
- */
+/* A message has begun and is not complete. */
 void ws_timer_opened(struct ws_ctx *ctx)
 {
 	ctx->rx.open = true;
@@ -284,22 +254,14 @@ void ws_timer_opened(struct ws_ctx *ctx)
 		ws_timer_by(ctx, jiffies_of(ctx->cfg.assembly_timeout));
 }
 
-/**
- * ws_timer_closing() - our Close will be sent, and must be answered
- * @ctx: the socket; the Close is not yet in its queue
- *
- * Process context, socket lock.
- */
+/* Our Close will be sent, and must be answered; it is not yet in the queue. */
 void ws_timer_closing(struct ws_ctx *ctx)
 {
 	ask(ctx);
 	ws_ctrl_now(ctx);
 }
 
-/*
- * Times in WS_CONFIG begin, or begin anew. The caller has ws_ctrl_run() look.
- * Any context that has the socket lock.
- */
+/* Times in WS_CONFIG begin, or begin anew. The caller has ws_ctrl_run() look. */
 void ws_timer_start(struct ws_ctx *ctx)
 {
 	ctx->time.base = tcp_jiffies32;

@@ -6,6 +6,8 @@
 /**
  * struct ws_tls - an attached socket that has kTLS below
  * @ctx: whose it is
+ * @data_ready: ws_lower::data_ready, for the timer: sk_prot may not be ours
+ *	any more when it fires
  * @lock: stands in for the socket lock, and is taken before it: process
  *	context only
  * @ref: one for the context, one for a caller that unlocks @lock after that
@@ -37,6 +39,7 @@
  */
 struct ws_tls {
 	struct ws_ctx *ctx;
+	void (*data_ready)(struct sock *sk);
 	struct mutex lock;	/* see above */
 	refcount_t ref;
 	struct ws_account *account;
@@ -61,6 +64,9 @@ struct ws_tls {
 	bool late;
 };
 
+/* Read ahead at least, before a frame is known to be longer. */
+#define WS_TLS_AHEAD		(64 * 1024)
+
 /* Types of records, RFC 8446 section 5.1. */
 #define WS_TLS_ALERT		21
 #define WS_TLS_HANDSHAKE	22
@@ -80,33 +86,8 @@ enum ws_tls_over {
 
 /* ws_tls.c */
 
-/**
- * struct ws_tls_buf - bytes of the stream
- * @node: in ws_tls::bufs
- * @page: where they are
- * @order: of @page
- * @seq: of the first
- * @len: how many
- */
-struct ws_tls_buf {
-	struct list_head node;
-	struct page *page;
-	unsigned int order;
-	u32 seq;
-	u32 len;
-};
-
-static inline u32 ws_tls_buf_room(const struct ws_tls_buf *buf)
-{
-	return (PAGE_SIZE << buf->order) - buf->len;
-}
-
-static inline u8 *ws_tls_buf_data(const struct ws_tls_buf *buf)
-{
-	return page_address(buf->page);
-}
-
-struct ws_tls *ws_tls_create(struct ws_ctx *ctx, struct sock *sk);
+struct ws_tls *ws_tls_create(struct ws_ctx *ctx, struct sock *sk,
+			     const struct ws_lower *lower);
 struct tls_sw_context_rx *ws_tls_records(const struct ws_ctx *ctx);
 void ws_tls_queue(struct ws_ctx *ctx);
 void ws_tls_look(struct ws_ctx *ctx);
@@ -119,18 +100,14 @@ void ws_tls_lower(const struct sock *sk, struct ws_lower *lower);
 void ws_tls_hook(struct ws_ctx *ctx);
 void ws_tls_unhook(struct ws_ctx *ctx);
 u16 ws_tls_version(const struct ws_ctx *ctx);
-bool ws_tls_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq);
-void ws_tls_consume(struct ws_ctx *ctx, u32 seq);
-void ws_tls_grow(struct ws_ctx *ctx, u64 len);
-struct ws_tls_buf *ws_tls_buf_get(struct ws_ctx *ctx);
-void ws_tls_buf_free(const struct ws_ctx *ctx, struct ws_tls_buf *buf);
-void ws_tls_purge(struct ws_ctx *ctx);
 void ws_tls_sleep(struct ws_ctx *ctx, bool begin);
 bool ws_tls_ready(const struct ws_ctx *ctx);
 bool ws_tls_full(const struct ws_ctx *ctx);
-bool ws_tls_sending(const struct ws_ctx *ctx);
 
 /* ws_tls_rx.c */
+bool ws_tls_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq);
+void ws_tls_consume(struct ws_ctx *ctx, u32 seq);
+void ws_tls_grow(struct ws_ctx *ctx, u64 len);
 void ws_tls_fill(struct ws_ctx *ctx);
 void ws_tls_pull(struct ws_ctx *ctx);
 void ws_tls_tell(struct ws_ctx *ctx);

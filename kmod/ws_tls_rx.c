@@ -6,12 +6,160 @@
  *
  * All of it in process context with the lock of the context.
  */
+#include <linux/memcontrol.h>
+#include <linux/sched/mm.h>
 #include <net/tls.h>
 
 #include "ws.h"
 
+/* Room that a buffer must have; an alert is never cut. */
+#define TLS_ROOM	64
 /* So many calls at a time: empty records would never fill the buffers. */
 #define TLS_CALLS	64
+
+/* Bytes of the stream, in ws_tls::bufs. */
+struct ws_tls_buf {
+	struct list_head node;
+	struct page *page;
+	unsigned int order;	/* of the page */
+	u32 seq;		/* of the first byte */
+	u32 len;		/* how many there are */
+};
+
+static u32 buf_room(const struct ws_tls_buf *buf)
+{
+	return (PAGE_SIZE << buf->order) - buf->len;
+}
+
+static u8 *buf_data(const struct ws_tls_buf *buf)
+{
+	return page_address(buf->page);
+}
+
+static void count_pages(const struct ws_ctx *ctx, long n)
+{
+	atomic_long_add(n, &ctx->tls->account->pages);
+	ws_stats_add(ctx, WS_MIB_CURR_TLS_PAGES, n);
+}
+
+static void free_buf(const struct ws_ctx *ctx, struct ws_tls_buf *buf)
+{
+	list_del(&buf->node);
+	count_pages(ctx, -(1L << buf->order));
+	__free_pages(buf->page, buf->order);
+	kfree(buf);
+}
+
+/* ws_lower_run() for bytes that kTLS gave. Return: false if @seq is not there. */
+bool ws_tls_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq)
+{
+	struct list_head *bufs = &ctx->tls->bufs;
+	const struct ws_tls_buf *buf = run->buf;
+
+	if (buf) {
+		list_for_each_entry_from(buf, bufs, node)
+			if (seq - buf->seq < buf->len)
+				goto found;
+		return false;
+	}
+	/* The reader asks for what came first, the scanner for the last. */
+	buf = list_first_entry_or_null(bufs, struct ws_tls_buf, node);
+	if (buf && seq - buf->seq < buf->len)
+		goto found;
+	list_for_each_entry_reverse(buf, bufs, node)
+		if (seq - buf->seq < buf->len)
+			goto found;
+	return false;
+found:
+	run->buf = buf;
+	run->p = buf_data(buf);
+	run->seq = buf->seq;
+	run->len = buf->len;
+	return true;
+}
+
+/* Free what has been read: all before @seq. */
+void ws_tls_consume(struct ws_ctx *ctx, u32 seq)
+{
+	struct ws_tls_buf *buf, *next;
+
+	list_for_each_entry_safe(buf, next, &ctx->tls->bufs, node) {
+		if (after(buf->seq + buf->len, seq))
+			break;
+		free_buf(ctx, buf);
+	}
+}
+
+/*
+ * Read ahead as much as a frame of @len bytes needs, as far as TCP's receive
+ * buffer would hold it, see ws_lower_grow().
+ */
+void ws_tls_grow(struct ws_ctx *ctx, u64 len)
+{
+	const struct sock *sk = ctx->sk;
+	u32 most = READ_ONCE(sock_net(sk)->ipv4.sysctl_tcp_rmem[2]) / 2;
+
+	if (sk->sk_userlocks & SOCK_RCVBUF_LOCK)
+		most = READ_ONCE(sk->sk_rcvbuf) / 2;
+	if (tcp_under_memory_pressure(sk))
+		most = 0;
+	len = clamp_t(u64, len + WS_TLS_AHEAD / 4, WS_TLS_AHEAD,
+		      max_t(u32, most, WS_TLS_AHEAD));
+	ctx->tls->limit = max_t(u32, ctx->tls->limit, len);
+}
+
+/*
+ * The group is that of who attached, also when the work reads, and its limit
+ * is met by waiting, not by the OOM killer.
+ */
+static struct ws_tls_buf *alloc_buf(const struct ws_tls *tls, bool large)
+{
+	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_COMP;
+	struct mem_cgroup *old = set_active_memcg(tls->memcg);
+	struct ws_tls_buf *buf;
+
+	buf = kzalloc(sizeof(*buf), GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL);
+	if (buf && large) {
+		buf->order = get_order(TLS_MAX_PAYLOAD_SIZE);
+		buf->page = alloc_pages(gfp | __GFP_NORETRY, buf->order);
+	}
+	if (buf && !buf->page) {
+		buf->order = 0;
+		buf->page = alloc_page(gfp | __GFP_RETRY_MAYFAIL);
+	}
+	set_active_memcg(old);
+	if (buf && !buf->page) {
+		kfree(buf);
+		buf = NULL;
+	}
+	return buf;
+}
+
+/*
+ * A place for what comes next; may sleep for memory. Return: the last buffer,
+ * with room for at least an alert, or NULL.
+ */
+static struct ws_tls_buf *get_buf(struct ws_ctx *ctx)
+{
+	struct ws_tls *tls = ctx->tls;
+	struct ws_tls_buf *buf;
+
+	if (!list_empty(&tls->bufs)) {
+		buf = list_last_entry(&tls->bufs, struct ws_tls_buf, node);
+		if (buf_room(buf) >= TLS_ROOM)
+			return buf;
+	}
+	buf = alloc_buf(tls, READ_ONCE(ws_tls_records(ctx)->strp.stm.full_len) >
+			     PAGE_SIZE);
+	if (!buf) {
+		ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
+		return NULL;
+	}
+	count_pages(ctx, 1L << buf->order);
+	buf->seq = tls->end;
+	list_add_tail(&buf->node, &tls->bufs);
+	return buf;
+}
 
 /* TLS has ended: what was read before is delivered, then @err. */
 static void broken(struct ws_ctx *ctx, int err)
@@ -89,7 +237,7 @@ static int read_records(struct ws_ctx *ctx, struct ws_tls_buf *buf, u8 *type)
 		.msg_control = &control,
 		.msg_controllen = sizeof(control),
 	};
-	u32 room = ws_tls_buf_room(buf);
+	u32 room = buf_room(buf);
 	struct bio_vec bv = {
 		.bv_page = buf->page,
 		.bv_offset = buf->len,
@@ -99,7 +247,7 @@ static int read_records(struct ws_ctx *ctx, struct ws_tls_buf *buf, u8 *type)
 
 	/* Pages, not addresses: kTLS can decrypt right into them. */
 	iov_iter_bvec(&msg.msg_iter, READ, &bv, 1, room);
-	n = ws_compat_recvmsg(ctx->slot->lower.prot, ctx->sk, &msg, room,
+	n = ws_compat_recvmsg(ws_below(ctx)->prot, ctx->sk, &msg, room,
 			      MSG_DONTWAIT, &addr_len);
 	*type = msg.msg_controllen == sizeof(control) ? 0 : control.data[0];
 	return n;
@@ -149,7 +297,7 @@ static bool nothing(struct ws_ctx *ctx, int err)
 static bool take(struct ws_ctx *ctx, struct ws_tls_buf *buf, int n, u8 type)
 {
 	struct ws_tls *tls = ctx->tls;
-	const u8 *p = ws_tls_buf_data(buf) + buf->len;
+	const u8 *p = buf_data(buf) + buf->len;
 
 	if (n < 0 || (!n && (!type || type == WS_TLS_DATA)))
 		return nothing(ctx, n);
@@ -186,8 +334,7 @@ static bool worth_reading(const struct ws_ctx *ctx)
 }
 
 /*
- * Read ahead what kTLS has. Process context; may sleep for memory, does not
- * wait for records.
+ * Read ahead what kTLS has. May sleep for memory, does not wait for records.
  */
 void ws_tls_fill(struct ws_ctx *ctx)
 {
@@ -204,7 +351,7 @@ void ws_tls_fill(struct ws_ctx *ctx)
 	WRITE_ONCE(tls->late, false);
 	while (more && calls-- && tls->over == WS_TLS_OPEN && !ws_tls_full(ctx) &&
 	       worth_reading(ctx)) {
-		buf = ws_tls_buf_get(ctx);
+		buf = get_buf(ctx);
 		if (!buf) {
 			ctx->rx.cramped = true;
 			return;
@@ -214,18 +361,15 @@ void ws_tls_fill(struct ws_ctx *ctx)
 		tls->news |= more || tls->over != WS_TLS_OPEN;
 	}
 	if (buf && !buf->len)
-		ws_tls_buf_free(ctx, buf);
+		free_buf(ctx, buf);
 	if (tls->taken) {
 		/* The other reader may be sleeping; it leaves with the record. */
-		ctx->slot->lower.data_ready(ctx->sk);
+		ws_below(ctx)->data_ready(ctx->sk);
 		ws_timer_by(ctx, HZ / 10);
 	}
 }
 
-/*
- * Look at what kTLS has told of. The caller sends what that leads to. Process
- * context, its lock.
- */
+/* Look at what kTLS has told of. The caller sends what that leads to. */
 void ws_tls_pull(struct ws_ctx *ctx)
 {
 	if (!ctx->rx.started || ctx->tls->over != WS_TLS_OPEN ||
@@ -238,7 +382,7 @@ void ws_tls_pull(struct ws_ctx *ctx)
 
 /*
  * A call is over that may have read ahead for itself. What it found and has
- * left is news to the others. Process context, its lock.
+ * left is news to the others.
  */
 void ws_tls_tell(struct ws_ctx *ctx)
 {

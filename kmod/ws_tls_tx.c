@@ -10,7 +10,7 @@
 /* Return: bytes taken, or a negated errno. */
 static int lower_send(struct ws_ctx *ctx, struct msghdr *msg, size_t len)
 {
-	int n = ctx->slot->lower.prot->sendmsg(ctx->sk, msg, len);
+	int n = ws_below(ctx)->prot->sendmsg(ctx->sk, msg, len);
 
 	/* A signal kept it from a lock: the work will go on. */
 	return n == -EINTR || n == -ERESTARTSYS ? -EAGAIN : n;

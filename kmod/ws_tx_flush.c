@@ -89,7 +89,7 @@ void ws_tx_wake(struct ws_ctx *ctx)
 	set_bit(SOCK_NOSPACE, &sock->flags);
 	if (ctx->tls)
 		lock_sock(ctx->sk);
-	ctx->slot->lower.write_space(ctx->sk);
+	ws_below(ctx)->write_space(ctx->sk);
 	if (ctx->tls)
 		release_sock(ctx->sk);
 }
@@ -143,7 +143,8 @@ int ws_tx_flush(struct ws_ctx *ctx)
 void ws_tx_abort(struct ws_ctx *ctx)
 {
 	ws_tx_free(ctx);
-	ws_ctrl_free(ctx);
+	while (ctx->tx.pong)
+		ws_ctrl_pong_done(ctx);
 	if (ctx->tx.close == WS_CLOSE_WANTED)
 		ctx->tx.close = WS_CLOSE_SENT;
 }

@@ -12,7 +12,7 @@
  * when the TCP socket dies, which may be inside ws_ulp_end(); ours, through
  * the owner of proto_ops, is given back by the socket layer after
  * ops->release() has returned. So no system call is in our code without one;
- * and ws_ulp_exit() waits for the works that close what lingers. On top of
+ * and ws_account_exit() waits for the works that close what lingers. On top of
  * kTLS, which is the ULP then, a third stands in for the first.
  */
 #include <linux/module.h>
@@ -76,14 +76,6 @@ static void fill_slot(struct ws_slot *slot, const struct ws_lower *lower)
 	ws_compat_set_sendpage(&slot->prot, &slot->ops);
 }
 
-static bool equal(const struct ws_lower *a, const struct ws_lower *b)
-{
-	return a->prot == b->prot && a->ops == b->ops &&
-	       a->data_ready == b->data_ready &&
-	       a->write_space == b->write_space &&
-	       a->state_change == b->state_change;
-}
-
 static struct ws_lower lower_of(const struct sock *sk)
 {
 	struct ws_lower lower = {
@@ -107,7 +99,7 @@ static const struct ws_slot *get_slot(const struct ws_lower *lower)
 
 	mutex_lock(&slots_mutex);
 	for (i = 0; i < nslots; i++) {
-		if (equal(&slots[i]->lower, lower)) {
+		if (!memcmp(&slots[i]->lower, lower, sizeof(*lower))) {
 			slot = slots[i];
 			goto out;
 		}
@@ -163,61 +155,44 @@ static int check_socket(const struct sock *sk)
 	return 0;
 }
 
-static void init_ctx(struct ws_ctx *ctx, struct sock *sk,
-		     const struct ws_slot *slot, const struct ws_config *cfg)
-{
-	struct ws_rx *rx = &ctx->rx;
-
-	ctx->sk = sk;
-	ctx->slot = slot;
-	ctx->mibs = ws_stats_of(sk);
-	ws_timer_init(ctx);
-	if (cfg)
-		ws_config_set(ctx, cfg);
-	else
-		ws_config_default(ctx);
-
-	rx->base = ctx->tls ? 0 : tcp_sk(sk)->copied_seq;
-	rx->scan.seq = rx->base;
-	rx->head.seq = rx->base;
-}
-
-static struct ws_ctx *create_ctx(struct sock *sk, const struct ws_slot *slot,
+static struct ws_ctx *create_ctx(struct sock *sk, const struct ws_lower *lower,
 				 const struct ws_config *cfg)
 {
 	struct ws_ctx *ctx = kmem_cache_zalloc(ctx_cache, GFP_KERNEL_ACCOUNT);
 
 	if (!ctx)
 		return NULL;
-	if (slot->lower.tls) {
-		ctx->tls = ws_tls_create(ctx, sk);
+	if (lower->tls) {
+		ctx->tls = ws_tls_create(ctx, sk, lower);
 		if (!ctx->tls) {
 			kmem_cache_free(ctx_cache, ctx);
 			return NULL;
 		}
 	}
-	init_ctx(ctx, sk, slot, cfg);
+	ctx->sk = sk;
+	ctx->mibs = ws_stats_of(sk);
+	timer_setup(&ctx->timer, ws_timer_fire, 0);
+	ws_config_set(ctx, cfg);
+	ctx->rx.base = ctx->tls ? 0 : tcp_sk(sk)->copied_seq;
+	ctx->rx.scan.seq = ctx->rx.base;
+	ctx->rx.head.seq = ctx->rx.base;
 	return ctx;
 }
 
 static void free_ctx(struct ws_ctx *ctx)
 {
 	if (ctx->tls) {
-		ws_tls_purge(ctx);
+		ws_tls_consume(ctx, ctx->tls->end);
 		ws_tls_put(ctx->tls);
 	}
 	ws_lower_drop_prefix(ctx);
 	kmem_cache_free(ctx_cache, ctx);
 }
 
-/**
- * ws_ulp_attach() - make a socket one of ours
- * @sk: a TCP socket, plain or with kTLS in both directions
- * @cfg: its settings, checked, or NULL
- *
- * Process context, socket lock.
- *
- * Return: 0 or a negated errno.
+/*
+ * Make a TCP socket, plain or with kTLS in both directions, one of ours, with
+ * settings that were checked. Process context, socket lock. Return: 0 or a
+ * negated errno.
  */
 int ws_ulp_attach(struct sock *sk, const struct ws_config *cfg)
 {
@@ -234,14 +209,14 @@ int ws_ulp_attach(struct sock *sk, const struct ws_config *cfg)
 	slot = get_slot(&lower);
 	if (!slot)
 		return -ENOMEM;
-	ctx = create_ctx(sk, slot, cfg);
+	ctx = create_ctx(sk, &slot->lower, cfg);
 	if (!ctx)
 		return -ENOMEM;
 
 	write_lock_bh(&sk->sk_callback_lock);
 	/* sockmap looks at it, and changes them, under this lock only. */
 	lower = lower_of(sk);
-	if (sk->sk_user_data || !equal(&lower, &slot->lower)) {
+	if (sk->sk_user_data || memcmp(&lower, &slot->lower, sizeof(lower))) {
 		write_unlock_bh(&sk->sk_callback_lock);
 		free_ctx(ctx);
 		return -EBUSY;
@@ -271,11 +246,6 @@ int ws_ulp_attach(struct sock *sk, const struct ws_config *cfg)
 		ws_stats_inc(ctx, WS_MIB_ATTACHED_TLS);
 	ws_stats_inc(ctx, WS_MIB_CURR);
 	return 0;
-}
-
-static int ws_init_sk(struct sock *sk)
-{
-	return ws_ulp_attach(sk, NULL);
 }
 
 static int ws_disconnect(struct sock *sk, int flags)
@@ -353,7 +323,7 @@ static void close_lower(struct sock *sk, const struct ws_lower *lower,
  */
 void ws_ulp_end(struct ws_ctx *ctx, long timeout)
 {
-	const struct ws_slot *slot = ctx->slot;
+	const struct ws_lower *lower = ws_below(ctx);
 	struct sock *sk = ctx->sk;
 	struct ws_tls *tls = ctx->tls;
 	bool drop;
@@ -375,11 +345,10 @@ void ws_ulp_end(struct ws_ctx *ctx, long timeout)
 	if (tls)
 		ws_tls_unhook(ctx);
 	else
-		sk->sk_data_ready = drop ? drop_data_ready :
-					   slot->lower.data_ready;
-	sk->sk_write_space = slot->lower.write_space;
-	sk->sk_state_change = slot->lower.state_change;
-	WRITE_ONCE(sk->sk_prot, slot->lower.prot);
+		sk->sk_data_ready = drop ? drop_data_ready : lower->data_ready;
+	sk->sk_write_space = lower->write_space;
+	sk->sk_state_change = lower->state_change;
+	WRITE_ONCE(sk->sk_prot, lower->prot);
 	rcu_assign_sk_user_data(sk, NULL);
 	write_unlock_bh(&sk->sk_callback_lock);
 	if (tls)
@@ -387,15 +356,15 @@ void ws_ulp_end(struct ws_ctx *ctx, long timeout)
 	ws_unlock(ctx);
 
 	/* All that arms the timer or queues the work is gone, but these two. */
-	ws_timer_stop(ctx);
+	sk_stop_timer_sync(sk, &ctx->timer);
 	if (tls) {
 		cancel_work_sync(&tls->work);
-		ws_timer_stop(ctx);
+		sk_stop_timer_sync(sk, &ctx->timer);
 	}
 	free_ctx(ctx);
-	close_lower(sk, &slot->lower, timeout, drop);
+	close_lower(sk, lower, timeout, drop);
 	/* The owner of our ops is put for us; this one was its predecessor. */
-	module_put(slot->lower.ops->owner);
+	module_put(lower->ops->owner);
 	if (tls)
 		module_put(THIS_MODULE);
 }
@@ -460,46 +429,15 @@ static void ws_close(struct sock *sk, long timeout)
 	ws_ulp_end(ctx, timeout);
 }
 
-static struct tcp_ulp_ops ws_ulp_ops __read_mostly = {
-	.name = "ws",
-	.owner = THIS_MODULE,
-	.init = ws_init_sk,
-};
-
 int __init ws_ulp_init(void)
 {
-	int err;
-
 	ctx_cache = KMEM_CACHE(ws_ctx, SLAB_ACCOUNT);
-	if (!ctx_cache)
-		return -ENOMEM;
-	err = ws_account_init();
-	if (err)
-		goto err_destroy_cache;
-	err = tcp_register_ulp(&ws_ulp_ops);
-	if (err)
-		goto err_exit_account;
-	err = ws_attach_init();
-	if (err)
-		goto err_unregister_ulp;
-	return 0;
-
-err_unregister_ulp:
-	tcp_unregister_ulp(&ws_ulp_ops);
-err_exit_account:
-	ws_account_exit();
-err_destroy_cache:
-	kmem_cache_destroy(ctx_cache);
-	return err;
+	return ctx_cache ? 0 : -ENOMEM;
 }
 
 /* Not __exit: also run when loading fails half-way. */
 void ws_ulp_exit(void)
 {
-	ws_attach_exit();
-	tcp_unregister_ulp(&ws_ulp_ops);
-	ws_account_exit();
-	ws_tx_exit();
 	kmem_cache_destroy(ctx_cache);
 	while (nslots) {
 		const struct ws_slot *slot = slots[--nslots];

@@ -56,14 +56,14 @@ static void zc_state_change(struct sock *sk)
 	if (unlikely(!ctx))
 		return;
 	ws_ctrl_kick(ctx);
-	ctx->slot->lower.state_change(sk);
+	ws_below(ctx)->state_change(sk);
 }
 
 static void watch(struct ws_ctx *ctx)
 {
 	struct sock *sk = ctx->sk;
 
-	if (sk->sk_state_change != ctx->slot->lower.state_change)
+	if (sk->sk_state_change != ws_below(ctx)->state_change)
 		return;
 	write_lock_bh(&sk->sk_callback_lock);
 	sk->sk_state_change = zc_state_change;
