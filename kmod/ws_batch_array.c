@@ -3,64 +3,6 @@
 #include "ws.h"
 #include "ws_gather.h"
 
-/* One more run behind those that are built, of pages of @pfrag. */
-static int add_run(struct ws_tx *tx, struct page_frag *pfrag, u32 len)
-{
-	struct bio_vec *seg = ws_tx_runs(tx);
-	struct bio_vec *last = tx->nseg ? &seg[tx->nseg - 1] : NULL;
-
-	if (last && last->bv_page == pfrag->page &&
-	    last->bv_offset + last->bv_len == pfrag->offset) {
-		last->bv_len += len;
-	} else {
-		/* One is what there is mostly, and that needs no memory. */
-		if (tx->nseg == WS_FRAME_SEGS ||
-		    (tx->nseg == 1 && !tx->large && !ws_tx_enlarge(tx)))
-			return -ENOMEM;
-		seg = ws_tx_runs(tx);
-		get_page(pfrag->page);
-		seg[tx->nseg].bv_page = pfrag->page;
-		seg[tx->nseg].bv_offset = pfrag->offset;
-		seg[tx->nseg].bv_len = len;
-		tx->nseg++;
-	}
-	pfrag->offset += len;
-	return 0;
-}
-
-/* One more frame behind those that are built; -ENOMEM, -EFAULT. */
-static int append(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
-{
-	struct page_frag *pfrag = ws_tx_frag(ctx);
-	struct ws_tx *tx = &ctx->tx;
-	size_t head, want = hdr->len;
-
-	ws_tx_mask(ctx, hdr);
-	head = ws_hdr_size(hdr->len, hdr->masked);
-	do {
-		size_t n;
-		u8 *to;
-
-		if (!skb_page_frag_refill(32, pfrag, ws_tx_gfp(ctx)))
-			return -ENOMEM;
-		n = min_t(size_t, pfrag->size - pfrag->offset - head, want);
-		to = page_address(pfrag->page) + pfrag->offset;
-		if (head)
-			ws_hdr_build(to, hdr);
-		if (copy_from_iter(to + head, n, from) != n)
-			return -EFAULT;
-		if (hdr->key)
-			ws_mask_copy(to + head, to + head, n, hdr->key);
-		hdr->key = ws_key_rotate(hdr->key, n);
-
-		if (add_run(tx, pfrag, head + n))
-			return -ENOMEM;
-		want -= n;
-		head = 0;
-	} while (want);
-	return 0;
-}
-
 /* An array of messages on its way to become a run of frames. */
 struct array {
 	const struct ws_msg *msgs;
@@ -73,25 +15,17 @@ struct array {
 static int append_control(struct ws_ctx *ctx, const struct ws_request *req,
 			  struct iov_iter *from)
 {
-	struct ws_hdr hdr = { .fin = true, .opcode = req->opcode };
 	u8 body[WS_CTRL_MAX];
-	struct kvec kv = { .iov_base = body };
-	struct iov_iter bytes;
-	int len;
+	int len = ws_send_body(req, from, body);
 
-	len = ws_send_body(req, from, body);
-	if (len < 0)
-		return len;
-	hdr.len = len;
-	kv.iov_len = len;
-	iov_iter_kvec(&bytes, WRITE, &kv, 1, len);
-	return append(ctx, &hdr, &bytes);
+	return len < 0 ? len : ws_tx_control(ctx, req->opcode, body, len);
 }
 
 static int append_data(struct ws_ctx *ctx, struct array *a,
 		       struct ws_request *req, struct iov_iter *from)
 {
 	struct ws_hdr hdr = { .len = req->len, .fin = !req->more };
+	ssize_t left;
 	int err;
 
 	err = ws_send_opcode(ctx, a->opcode, a->rsv, req);
@@ -104,7 +38,8 @@ static int append_data(struct ws_ctx *ctx, struct array *a,
 	a->opcode = hdr.fin ? 0 : req->opcode;
 	a->sum.len += req->len;
 	a->sum.messages += hdr.fin;
-	return append(ctx, &hdr, from);
+	left = ws_tx_append(ctx, &hdr, from);
+	return left > 0 ? -ENOMEM : left;
 }
 
 /* As many of the array from @i on as ws_gather_array() takes. */
@@ -131,7 +66,7 @@ static int append_plain(struct ws_ctx *ctx, struct array *a, u32 i,
 	iov_iter_advance(from, g.in);
 	a->sum.len += g.len;
 	a->sum.messages += g.messages;
-	return add_run(&ctx->tx, pfrag, g.out) ?: g.messages;
+	return ws_tx_add_frag(ctx, pfrag, g.out) ?: g.messages;
 }
 
 static int build_array(struct ws_ctx *ctx, struct array *a,
@@ -160,8 +95,6 @@ static int build_array(struct ws_ctx *ctx, struct array *a,
 		else
 			err = append_data(ctx, a, last, from);
 	}
-	if (err == -ENOMEM)
-		ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
 	if (err)
 		ws_tx_free(ctx);
 	return err;

@@ -359,21 +359,15 @@ void ws_send_closing(struct ws_ctx *ctx, const struct ws_request *req)
 int ws_send_control(struct ws_ctx *ctx, struct msghdr *msg,
 		    const struct ws_request *req, bool *mine, long *timeo)
 {
-	struct ws_hdr hdr = { .fin = true, .opcode = req->opcode };
 	u8 body[WS_CTRL_MAX];
-	struct kvec kv = { .iov_base = body };
-	struct iov_iter from;
-	int err;
+	int err, len;
 
-	err = ws_send_body(req, &msg->msg_iter, body);
-	if (err < 0)
-		return err;
-	hdr.len = err;
-	kv.iov_len = hdr.len;
-	iov_iter_kvec(&from, WRITE, &kv, 1, kv.iov_len);
+	len = ws_send_body(req, &msg->msg_iter, body);
+	if (len < 0)
+		return len;
 	err = ws_send_wait(ctx, mine, timeo);
 	if (!err)
-		err = ws_tx_build(ctx, &hdr, &from);
+		err = ws_tx_control(ctx, req->opcode, body, len);
 	if (err)
 		return err;
 	if (req->opcode == WS_OP_CLOSE)

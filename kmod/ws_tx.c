@@ -84,63 +84,22 @@ void ws_tx_free(struct ws_ctx *ctx)
 	WRITE_ONCE(tx->nseg, 0);
 }
 
-/* Bytes of room in the current page fragment; -ENOMEM if there is none. */
-static int frag_room(struct ws_ctx *ctx, struct page_frag *pfrag, size_t want)
+static int no_memory(struct ws_ctx *ctx)
 {
-	if (want > PAGE_SIZE)
-		want = WS_HDR_MAX;
-	if (!skb_page_frag_refill(max_t(size_t, want, 32), pfrag,
-				  ws_tx_gfp(ctx))) {
-		ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
-		return -ENOMEM;
-	}
-	return pfrag->size - pfrag->offset;
+	ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
+	return -ENOMEM;
 }
 
-/* Return: 0, -EFAULT, or -ENOMEM when not even one run could be had. */
-static int fill(struct ws_ctx *ctx, struct bio_vec *seg, int max, size_t want,
-		u32 key, struct iov_iter *from)
+/* Room for @want bytes at @pfrag's offset, or -ENOMEM. */
+static int refill(struct ws_ctx *ctx, struct page_frag *pfrag, size_t want)
 {
-	struct page_frag *pfrag = ws_tx_frag(ctx);
-	struct ws_tx *tx = &ctx->tx;
-	size_t head = WS_HDR_MAX;
-
-	do {
-		int room = frag_room(ctx, pfrag, head + want);
-		u8 *to;
-		size_t n;
-
-		if (room < 0)
-			return tx->nseg ? 0 : room;
-		n = min_t(size_t, room - head, want);
-		to = page_address(pfrag->page) + pfrag->offset + head;
-		if (n && copy_from_iter(to, n, from) != n)
-			return -EFAULT;
-		if (key)
-			ws_mask_copy(to, to, n, key);
-		key = ws_key_rotate(key, n);
-
-		get_page(pfrag->page);
-		seg[tx->nseg].bv_page = pfrag->page;
-		seg[tx->nseg].bv_offset = pfrag->offset;
-		seg[tx->nseg].bv_len = head + n;
-		tx->nseg++;
-		pfrag->offset += head + n;
-		want -= n;
-		head = 0;
-	} while (want && tx->nseg < max);
-	return 0;
+	if (likely(skb_page_frag_refill(want, pfrag, ws_tx_gfp(ctx))))
+		return 0;
+	return no_memory(ctx);
 }
 
-/**
- * ws_tx_enlarge() - let a frame have WS_FRAME_SEGS runs
- * @tx: the sending direction; no frame may be under way, or one of one run
- *
- * May sleep.
- *
- * Return: false if there is no memory.
- */
-bool ws_tx_enlarge(struct ws_tx *tx)
+/* Let a frame of one run at most have WS_FRAME_SEGS. */
+static bool enlarge(struct ws_tx *tx)
 {
 	struct ws_frame *frame = kmalloc(sizeof(*frame), GFP_KERNEL_ACCOUNT);
 
@@ -155,119 +114,155 @@ bool ws_tx_enlarge(struct ws_tx *tx)
 }
 
 /**
- * ws_tx_open() - begin a frame whose payload is pages of others
- * @ctx: the socket; no frame may be under way
+ * ws_tx_add() - one more run behind those that are built
+ * @ctx: the socket
+ * @page: the page, or the head of a compound one
+ * @offset: where in it the run begins
+ * @len: its bytes
  *
- * The first run is the header's, which ws_tx_seal() fills. Up to
- * WS_FRAME_SEGS - 1 runs may follow, each with a reference. May sleep.
+ * The first run needs no memory; a second one sleeps for it.
  *
- * Return: 0 or -ENOMEM, with nothing built.
+ * Return: 1 when the frame has taken over the caller's reference on @page, 0
+ * when it needs none because its last run goes on, or -ENOMEM.
  */
-int ws_tx_open(struct ws_ctx *ctx)
+int ws_tx_add(struct ws_ctx *ctx, struct page *page, u32 offset, u32 len)
 {
 	struct ws_tx *tx = &ctx->tx;
-	struct iov_iter none;
-	int err;
+	struct bio_vec *bv = &ws_tx_runs(tx)[tx->nseg];
 
-	ws_owned_by_me(ctx);
-	if (!ws_tx_enlarge(tx)) {
-		ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
-		return -ENOMEM;
+	if (tx->nseg && bv[-1].bv_page == page &&
+	    bv[-1].bv_offset + bv[-1].bv_len == offset) {
+		bv[-1].bv_len += len;
+		return 0;
 	}
-	iov_iter_kvec(&none, WRITE, NULL, 0, 0);
-	err = fill(ctx, tx->frame->seg, 1, 0, 0, &none);
-	if (err)
-		ws_tx_free(ctx);
-	return err;
+	if (tx->nseg == WS_FRAME_SEGS ||
+	    (tx->nseg && !tx->large && !enlarge(tx)))
+		return no_memory(ctx);
+	ws_tx_runs(tx)[tx->nseg] = (struct bio_vec){
+		.bv_page = page,
+		.bv_offset = offset,
+		.bv_len = len,
+	};
+	WRITE_ONCE(tx->nseg, tx->nseg + 1);
+	return 1;
 }
 
-/* Give a frame its header. */
-void ws_tx_seal(struct ws_ctx *ctx, struct ws_hdr *hdr)
+/* The same for what is at @pfrag's offset, which is moved on. */
+int ws_tx_add_frag(struct ws_ctx *ctx, struct page_frag *pfrag, u32 len)
 {
-	struct ws_tx *tx = &ctx->tx;
-	struct bio_vec *seg = ws_tx_runs(tx);
-	size_t got = 0, size;
-	int i;
+	int added = ws_tx_add(ctx, pfrag->page, pfrag->offset, len);
 
-	for (i = 0; i < tx->nseg; i++)
-		got += seg[i].bv_len;
-	got -= WS_HDR_MAX;
-	if (got < hdr->len)
-		hdr->fin = false;
-	hdr->len = got;
-	/* The header's length is known only now: it ends where data begins. */
-	size = ws_hdr_size(got, hdr->masked);
-	seg->bv_offset += WS_HDR_MAX - size;
-	seg->bv_len -= WS_HDR_MAX - size;
-	ws_hdr_build(page_address(seg->bv_page) + seg->bv_offset, hdr);
+	if (added < 0)
+		return added;
+	if (added)
+		get_page(pfrag->page);
+	pfrag->offset += len;
+	return 0;
 }
 
 /*
- * A frame that fits a page, which is what most are: its length is known before
- * and it is one run. The bounds are those of the page fragment, of which the
- * check in copy_from_iter() knows nothing, at a third of the copy's cost.
- * Return: the frame's length, it is at @pfrag's offset; -EFAULT or -ENOMEM.
+ * Begin a frame whose payload is pages of others: the first run is the header's,
+ * which ws_tx_seal() fills, and up to WS_FRAME_SEGS - 1 may follow. Return: 0 or
+ * -ENOMEM, with nothing built.
+ */
+int ws_tx_open(struct ws_ctx *ctx)
+{
+	struct page_frag *pfrag = ws_tx_frag(ctx);
+
+	ws_owned_by_me(ctx);
+	if (!enlarge(&ctx->tx))
+		return no_memory(ctx);
+	if (!refill(ctx, pfrag, 32))
+		return ws_tx_add_frag(ctx, pfrag, WS_HDR_MAX);
+	ws_tx_free(ctx);
+	return -ENOMEM;
+}
+
+/*
+ * Give a frame its header, in front of the payload that it has: @head bytes were
+ * left for it. If that is less than @hdr says, the message goes on.
+ */
+void ws_tx_seal(struct ws_tx *tx, struct ws_hdr *hdr, size_t head)
+{
+	struct bio_vec *bv = ws_tx_runs(tx);
+	u32 len = ws_tx_left(tx) - head;
+
+	if (len < hdr->len)
+		hdr->fin = false;
+	hdr->len = len;
+	head -= ws_hdr_size(len, hdr->masked);
+	bv->bv_offset += head;
+	bv->bv_len -= head;
+	ws_hdr_build(page_address(bv->bv_page) + bv->bv_offset, hdr);
+}
+
+/* A client's frame has a fresh mask, RFC 6455 sections 5.3 and 10.3. */
+static void choose_mask(const struct ws_ctx *ctx, struct ws_hdr *hdr)
+{
+	hdr->masked = ctx->cfg.role == WS_ROLE_CLIENT;
+	hdr->key = hdr->masked ? get_random_u32() : 0;
+}
+
+/*
+ * Payload into a page fragment. Its bounds are known, unlike to the check in
+ * copy_from_iter(), which takes a third of the copy's time.
+ */
+static bool put_payload(u8 *to, size_t len, u32 key, struct iov_iter *from)
+{
+	if (len && _copy_from_iter(to, len, from) != len)
+		return false;
+	if (key)
+		ws_mask_copy(to, to, len, key);
+	return true;
+}
+
+/*
+ * A frame that fits a page, which is what most are, in one piece at @pfrag's
+ * offset. Return: its length, -EFAULT or -ENOMEM.
  */
 static int build_small(struct ws_ctx *ctx, struct page_frag *pfrag,
 		       struct ws_hdr *hdr, struct iov_iter *from)
 {
-	size_t head = ws_hdr_size(hdr->len, hdr->masked);
-	size_t len = hdr->len;
+	size_t head;
 	u8 *p;
 
-	if (unlikely(!skb_page_frag_refill(head + len, pfrag,
-					   ws_tx_gfp(ctx)))) {
-		ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
+	choose_mask(ctx, hdr);
+	head = ws_hdr_size(hdr->len, hdr->masked);
+	if (unlikely(refill(ctx, pfrag, head + hdr->len)))
 		return -ENOMEM;
-	}
 	p = page_address(pfrag->page) + pfrag->offset;
-	if (len && _copy_from_iter(p + head, len, from) != len)
+	if (!put_payload(p + head, hdr->len, hdr->key, from))
 		return -EFAULT;
 	ws_hdr_build(p, hdr);
-	if (hdr->key)
-		ws_mask_copy(p + head, p + head, len, hdr->key);
-	return head + len;
-}
-
-/* With a reference on the page. */
-static void one_run(struct ws_tx *tx, struct page *page, u32 offset, u32 len)
-{
-	tx->one.bv_page = page;
-	tx->one.bv_offset = offset;
-	tx->one.bv_len = len;
-	WRITE_ONCE(tx->nseg, 1);
+	return head + hdr->len;
 }
 
 /* Where control frames are built in softirq context, with BH disabled. */
 static DEFINE_PER_CPU(struct page_frag, softirq_frag);
 
 /**
- * ws_tx_build_control() - make a control frame ready for ws_tx_push()
- * @ctx: the socket; no frame may be under way
- * @hdr: opcode, and the payload's length
- * @data: the payload
+ * ws_tx_control() - a control frame, behind those that are built
+ * @ctx: the socket
+ * @opcode: what it is
+ * @body: its payload
+ * @len: at most WS_CTRL_MAX
  *
- * Any context that has the socket lock; in softirq context without sleeping.
+ * Any context that has the socket lock; sleeps in process context only.
  *
- * Return: 0 or -ENOMEM, with nothing built.
+ * Return: 0 or -ENOMEM.
  */
-int ws_tx_build_control(struct ws_ctx *ctx, struct ws_hdr *hdr, void *data)
+int ws_tx_control(struct ws_ctx *ctx, u8 opcode, void *body, u8 len)
 {
-	struct kvec kv = { .iov_base = data, .iov_len = hdr->len };
-	struct page_frag *pfrag;
+	struct ws_hdr hdr = { .opcode = opcode, .fin = true, .len = len };
+	struct kvec kv = { .iov_base = body, .iov_len = len };
+	struct page_frag *pfrag = in_softirq() ? this_cpu_ptr(&softirq_frag) :
+						 ws_tx_frag(ctx);
 	struct iov_iter from;
-	int len;
+	int n;
 
-	iov_iter_kvec(&from, WRITE, &kv, 1, hdr->len);
-	ws_tx_mask(ctx, hdr);
-	pfrag = in_softirq() ? this_cpu_ptr(&softirq_frag) : ws_tx_frag(ctx);
-	len = build_small(ctx, pfrag, hdr, &from);
-	if (len < 0)
-		return len;
-	get_page(pfrag->page);
-	one_run(&ctx->tx, pfrag->page, pfrag->offset, len);
-	pfrag->offset += len;
-	return 0;
+	iov_iter_kvec(&from, WRITE, &kv, 1, len);
+	n = build_small(ctx, pfrag, &hdr, &from);
+	return n < 0 ? n : ws_tx_add_frag(ctx, pfrag, n);
 }
 
 /* When there is no socket any more. */
@@ -284,46 +279,67 @@ void ws_tx_exit(void)
 }
 
 /**
- * ws_tx_build() - make a frame ready for ws_tx_push()
- * @ctx: the socket; no frame may be under way
- * @hdr: opcode, rsv, fin, and the payload wanted in len, WS_FRAME_MAX at most; on
- *	return len is what the frame has. It is less, and fin then cleared,
- *	when memory is short; never for a control frame.
+ * ws_tx_append() - a data frame of any length, behind those that are built
+ * @ctx: the socket
+ * @hdr: opcode, rsv, fin and len
  * @from: where the payload comes from; left after what was taken
  *
- * In the client role the frame is masked with a fresh key from the kernel's
- * random number generator (RFC 6455 sections 5.3 and 10.3). May sleep.
+ * May sleep.
+ *
+ * Return: 0, how many payload bytes there was no memory for, or when the frame
+ * is of no use -EFAULT or -ENOMEM.
+ */
+ssize_t ws_tx_append(struct ws_ctx *ctx, struct ws_hdr *hdr,
+		     struct iov_iter *from)
+{
+	struct page_frag *pfrag = ws_tx_frag(ctx);
+	size_t head, want = hdr->len;
+	u32 key;
+
+	ws_owned_by_me(ctx);
+	choose_mask(ctx, hdr);
+	head = ws_hdr_size(want, hdr->masked);
+	key = hdr->key;
+	do {
+		size_t n;
+		u8 *to;
+
+		if (refill(ctx, pfrag, 32))
+			break;
+		n = min_t(size_t, pfrag->size - pfrag->offset - head, want);
+		to = page_address(pfrag->page) + pfrag->offset;
+		if (ws_tx_add_frag(ctx, pfrag, head + n))
+			break;
+		if (!put_payload(to + head, n, key, from))
+			return -EFAULT;
+		if (head)
+			ws_hdr_build(to, hdr);
+		key = ws_key_rotate(key, n);
+		want -= n;
+		head = 0;
+	} while (want);
+	return head ? -ENOMEM : want;
+}
+
+/**
+ * ws_tx_build() - make a frame ready for ws_tx_push()
+ * @ctx: the socket; no frame may be under way
+ * @hdr: as for ws_tx_append(); on return len is what the frame has, which is
+ *	less, and fin then cleared, when memory is short
+ * @from: as for ws_tx_append()
  *
  * Return: 0, -EFAULT or -ENOMEM, with nothing built.
  */
 int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
 {
-	struct page_frag *pfrag = ws_tx_frag(ctx);
-	struct ws_tx *tx = &ctx->tx;
-	int err;
+	ssize_t left = ws_tx_append(ctx, hdr, from);
 
-	ws_owned_by_me(ctx);
-	ws_tx_mask(ctx, hdr);
-	if (likely(hdr->len <= WS_TX_SMALL)) {
-		int len = build_small(ctx, pfrag, hdr, from);
-
-		if (len < 0)
-			return len;
-		get_page(pfrag->page);
-		one_run(tx, pfrag->page, pfrag->offset, len);
-		pfrag->offset += len;
+	if (left > 0)
+		ws_tx_seal(&ctx->tx, hdr, ws_hdr_size(hdr->len, hdr->masked));
+	if (left >= 0)
 		return 0;
-	}
-
-	ws_tx_enlarge(tx);
-	err = fill(ctx, ws_tx_runs(tx), tx->large ? WS_FRAME_SEGS : 1, hdr->len,
-		   hdr->key, from);
-	if (err) {
-		ws_tx_free(ctx);
-		return err;
-	}
-	ws_tx_seal(ctx, hdr);
-	return 0;
+	ws_tx_free(ctx);
+	return left;
 }
 
 /* Is it to be tried again? */
@@ -351,16 +367,6 @@ static int send_runs(struct ws_ctx *ctx, bool more)
 		return ws_compat_tcp_send_zc(ctx->sk, bv, n, len, more,
 					     uarg);
 	return ws_compat_tcp_send_pages(ctx->sk, bv, n, len, more, tx->shared);
-}
-
-static int push_runs(struct ws_ctx *ctx, bool more)
-{
-	int n;
-
-	ctx->tx.sending = true;
-	n = send_runs(ctx, more);
-	ctx->tx.sending = false;
-	return n;
 }
 
 static void runs_taken(struct ws_tx *tx, size_t len)
@@ -404,8 +410,11 @@ int ws_tx_push(struct ws_ctx *ctx, bool more)
 		return -EPIPE;
 	}
 	while (ws_tx_pending(tx)) {
-		int n = push_runs(ctx, more);
+		int n;
 
+		tx->sending = true;
+		n = send_runs(ctx, more);
+		tx->sending = false;
 		if (is_full(n)) {
 			charge(ctx);
 			return -EAGAIN;
@@ -442,28 +451,23 @@ int ws_tx_send_run(struct ws_ctx *ctx, struct page_frag *pfrag, u32 len,
 		.bv_offset = pfrag->offset,
 		.bv_len = len,
 	};
-	int n;
+	int n = 0;
 
 	ws_owned_by_me(ctx);
 	/* TCP may use, and use up, the same page fragment. */
 	get_page(bv.bv_page);
 	pfrag->offset += len;
-	if (unlikely(ctx->tls)) {
-		one_run(&ctx->tx, bv.bv_page, bv.bv_offset, len);
-		return ws_tx_push(ctx, more);
-	}
-	n = -EPIPE;
-	if (ws_tx_takes_bytes(ctx->sk)) {
+	if (likely(!ctx->tls && ws_tx_takes_bytes(ctx->sk))) {
 		ctx->tx.sending = true;
 		n = ws_compat_tcp_send_pages(ctx->sk, &bv, 1, len, more, false);
 		ctx->tx.sending = false;
+		if (likely(n == len) || (n < 0 && !is_full(n))) {
+			put_page(bv.bv_page);
+			return min(n, 0);
+		}
+		n = max(n, 0);
 	}
-	if (likely(n == len) || (n < 0 && !is_full(n))) {
-		put_page(bv.bv_page);
-		return min(n, 0);
-	}
-	n = max(n, 0);
-	one_run(&ctx->tx, bv.bv_page, bv.bv_offset + n, len - n);
+	ws_tx_add(ctx, bv.bv_page, bv.bv_offset + n, len - n);
 	ctx->tx.cut = n > 0;
 	return ws_tx_push(ctx, more);
 }
@@ -481,10 +485,8 @@ int ws_tx_send_small(struct ws_ctx *ctx, struct ws_hdr *hdr,
 		     struct iov_iter *from, bool more)
 {
 	struct page_frag *pfrag = ws_tx_frag(ctx);
-	int len;
+	int len = build_small(ctx, pfrag, hdr, from);
 
-	ws_tx_mask(ctx, hdr);
-	len = build_small(ctx, pfrag, hdr, from);
 	return len < 0 ? len : ws_tx_send_run(ctx, pfrag, len, more);
 }
 
