@@ -7,8 +7,7 @@
 struct array {
 	const struct ws_msg *msgs;
 	u32 n;
-	u8 opcode;		/* as ws_tx::opcode */
-	u8 rsv;			/* as ws_tx::rsv */
+	u8 open;	/* as ws_tx::open */
 	struct ws_gathered sum;
 };
 
@@ -28,14 +27,12 @@ static int append_data(struct ws_ctx *ctx, struct array *a,
 	ssize_t left;
 	int err;
 
-	err = ws_send_opcode(ctx, a->opcode, a->rsv, req);
+	err = ws_send_opcode(ctx, a->open, req);
 	if (err)
 		return err;
-	hdr.opcode = a->opcode ? WS_OP_CONT : req->opcode;
-	hdr.rsv = a->opcode ? 0 : req->rsv;
-	if (!a->opcode)
-		a->rsv = req->rsv;
-	a->opcode = hdr.fin ? 0 : req->opcode;
+	hdr.opcode = a->open ? WS_OP_CONT : req->opcode;
+	hdr.rsv = a->open ? 0 : req->rsv;
+	a->open = hdr.fin ? 0 : a->open ?: req->opcode | req->rsv;
 	a->sum.len += req->len;
 	a->sum.messages += hdr.fin;
 	left = ws_tx_append(ctx, &hdr, from);
@@ -52,7 +49,7 @@ static int append_plain(struct ws_ctx *ctx, struct array *a, u32 i,
 	const u8 __user *user;
 	u8 *to;
 
-	if (!WS_PLAIN || ctx->cfg.role != WS_ROLE_SERVER || a->opcode)
+	if (!WS_PLAIN || ctx->cfg.role != WS_ROLE_SERVER || a->open)
 		return 0;
 	user = ws_compat_iter_user(from, &in);
 	if (!user || !skb_page_frag_refill(128 + 2 * WS_HDR_MAX, pfrag,
@@ -76,6 +73,8 @@ static int build_array(struct ws_ctx *ctx, struct array *a,
 	u32 i;
 
 	for (i = 0; !err && i < a->n; i++) {
+		const struct ws_msg *m;
+
 		err = append_plain(ctx, a, i, from);
 		if (err < 0)
 			break;
@@ -85,7 +84,10 @@ static int build_array(struct ws_ctx *ctx, struct array *a,
 			err = 0;
 			break;
 		}
-		err = ws_batch_check(&a->msgs[i], last);
+		m = &a->msgs[i];
+		last->len = m->len;
+		last->more = !(m->flags & WS_MSG_END);
+		err = ws_request_set(last, m);
 		if (err)
 			break;
 		if (last->opcode == WS_OP_CLOSE && i + 1 < a->n)
@@ -112,18 +114,10 @@ static int check_array(const struct array *a, size_t len)
 	return len > WS_FRAME_MIN ? -EMSGSIZE : 0;
 }
 
-/**
- * ws_batch_send_array() - sendmsg() with WS_F_BATCH
- * @ctx: the socket
- * @msg: the payloads, one behind the other
- * @msgs: what they are
- * @n: how many, 2 to WS_BATCH_MAX
- * @timeo: how long it may take; what is left of that on return
- *
- * All or nothing. Process context, socket lock, which is given up while it
- * waits.
- *
- * Return: all payload bytes, or a negated errno.
+/*
+ * sendmsg() of 2 to WS_BATCH_MAX messages, whose payloads @msg has one behind
+ * the other; all or nothing. Context and @timeo are as in ws_send.c. Return: all
+ * payload bytes, or a negated errno.
  */
 ssize_t ws_batch_send_array(struct ws_ctx *ctx, struct msghdr *msg,
 			    const struct ws_msg *msgs, u32 n, long *timeo)
@@ -140,13 +134,11 @@ ssize_t ws_batch_send_array(struct ws_ctx *ctx, struct msghdr *msg,
 		return err;
 	err = ws_send_wait(ctx, &mine, timeo);
 	if (!err) {
-		a.opcode = tx->opcode;
-		a.rsv = tx->rsv;
+		a.open = tx->open;
 		err = build_array(ctx, &a, &msg->msg_iter, &last);
 	}
 	if (!err) {
-		tx->opcode = a.opcode;
-		tx->rsv = a.rsv;
+		tx->open = a.open;
 		ws_gathered_count(ctx, &a.sum);
 		if (last.opcode == WS_OP_CLOSE)
 			ws_send_closing(ctx, &last);

@@ -1,15 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Frames on their way out. A frame is built whole, header and payload, masked
- * where the role asks for it, in page fragments of our own; only then is it
- * handed to TCP, which takes the pages by reference. So a bad pointer leaves
- * nothing on the wire, the payload is copied once, and what TCP does not take
- * at once can wait here and go before anything else.
- *
- * All of it with the socket lock; data frames are built in process context.
+ * Frames on their way out. Each is handed to TCP when it is complete, as
+ * references to its pages; what TCP does not take at once waits here, and goes
+ * before anything else. All of it with the socket lock.
  */
-#include <linux/percpu.h>
-
 #include "ws.h"
 
 /*
@@ -79,267 +73,8 @@ void ws_tx_free(struct ws_ctx *ctx)
 		tx->large = false;
 	}
 	tx->cur = 0;
-	tx->shared = false;
 	tx->cut = false;
 	WRITE_ONCE(tx->nseg, 0);
-}
-
-static int no_memory(struct ws_ctx *ctx)
-{
-	ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
-	return -ENOMEM;
-}
-
-/* Room for @want bytes at @pfrag's offset, or -ENOMEM. */
-static int refill(struct ws_ctx *ctx, struct page_frag *pfrag, size_t want)
-{
-	if (likely(skb_page_frag_refill(want, pfrag, ws_tx_gfp(ctx))))
-		return 0;
-	return no_memory(ctx);
-}
-
-/* Let a frame of one run at most have WS_FRAME_SEGS. */
-static bool enlarge(struct ws_tx *tx)
-{
-	struct ws_frame *frame = kmalloc(sizeof(*frame), GFP_KERNEL_ACCOUNT);
-
-	if (!frame)
-		return false;
-	frame->uarg = NULL;
-	if (tx->nseg)
-		frame->seg[0] = tx->one;
-	tx->frame = frame;
-	tx->large = true;
-	return true;
-}
-
-/**
- * ws_tx_add() - one more run behind those that are built
- * @ctx: the socket
- * @page: the page, or the head of a compound one
- * @offset: where in it the run begins
- * @len: its bytes
- *
- * The first run needs no memory; a second one sleeps for it.
- *
- * Return: 1 when the frame has taken over the caller's reference on @page, 0
- * when it needs none because its last run goes on, or -ENOMEM.
- */
-int ws_tx_add(struct ws_ctx *ctx, struct page *page, u32 offset, u32 len)
-{
-	struct ws_tx *tx = &ctx->tx;
-	struct bio_vec *bv = &ws_tx_runs(tx)[tx->nseg];
-
-	if (tx->nseg && bv[-1].bv_page == page &&
-	    bv[-1].bv_offset + bv[-1].bv_len == offset) {
-		bv[-1].bv_len += len;
-		return 0;
-	}
-	if (tx->nseg == WS_FRAME_SEGS ||
-	    (tx->nseg && !tx->large && !enlarge(tx)))
-		return no_memory(ctx);
-	ws_tx_runs(tx)[tx->nseg] = (struct bio_vec){
-		.bv_page = page,
-		.bv_offset = offset,
-		.bv_len = len,
-	};
-	WRITE_ONCE(tx->nseg, tx->nseg + 1);
-	return 1;
-}
-
-/* The same for what is at @pfrag's offset, which is moved on. */
-int ws_tx_add_frag(struct ws_ctx *ctx, struct page_frag *pfrag, u32 len)
-{
-	int added = ws_tx_add(ctx, pfrag->page, pfrag->offset, len);
-
-	if (added < 0)
-		return added;
-	if (added)
-		get_page(pfrag->page);
-	pfrag->offset += len;
-	return 0;
-}
-
-/*
- * Begin a frame whose payload is pages of others: the first run is the header's,
- * which ws_tx_seal() fills, and up to WS_FRAME_SEGS - 1 may follow. Return: 0 or
- * -ENOMEM, with nothing built.
- */
-int ws_tx_open(struct ws_ctx *ctx)
-{
-	struct page_frag *pfrag = ws_tx_frag(ctx);
-
-	ws_owned_by_me(ctx);
-	if (!enlarge(&ctx->tx))
-		return no_memory(ctx);
-	if (!refill(ctx, pfrag, 32))
-		return ws_tx_add_frag(ctx, pfrag, WS_HDR_MAX);
-	ws_tx_free(ctx);
-	return -ENOMEM;
-}
-
-/*
- * Give a frame its header, in front of the payload that it has: @head bytes were
- * left for it. If that is less than @hdr says, the message goes on.
- */
-void ws_tx_seal(struct ws_tx *tx, struct ws_hdr *hdr, size_t head)
-{
-	struct bio_vec *bv = ws_tx_runs(tx);
-	u32 len = ws_tx_left(tx) - head;
-
-	if (len < hdr->len)
-		hdr->fin = false;
-	hdr->len = len;
-	head -= ws_hdr_size(len, hdr->masked);
-	bv->bv_offset += head;
-	bv->bv_len -= head;
-	ws_hdr_build(page_address(bv->bv_page) + bv->bv_offset, hdr);
-}
-
-/* A client's frame has a fresh mask, RFC 6455 sections 5.3 and 10.3. */
-static void choose_mask(const struct ws_ctx *ctx, struct ws_hdr *hdr)
-{
-	hdr->masked = ctx->cfg.role == WS_ROLE_CLIENT;
-	hdr->key = hdr->masked ? get_random_u32() : 0;
-}
-
-/*
- * Payload into a page fragment. Its bounds are known, unlike to the check in
- * copy_from_iter(), which takes a third of the copy's time.
- */
-static bool put_payload(u8 *to, size_t len, u32 key, struct iov_iter *from)
-{
-	if (len && _copy_from_iter(to, len, from) != len)
-		return false;
-	if (key)
-		ws_mask_copy(to, to, len, key);
-	return true;
-}
-
-/*
- * A frame that fits a page, which is what most are, in one piece at @pfrag's
- * offset. Return: its length, -EFAULT or -ENOMEM.
- */
-static int build_small(struct ws_ctx *ctx, struct page_frag *pfrag,
-		       struct ws_hdr *hdr, struct iov_iter *from)
-{
-	size_t head;
-	u8 *p;
-
-	choose_mask(ctx, hdr);
-	head = ws_hdr_size(hdr->len, hdr->masked);
-	if (unlikely(refill(ctx, pfrag, head + hdr->len)))
-		return -ENOMEM;
-	p = page_address(pfrag->page) + pfrag->offset;
-	if (!put_payload(p + head, hdr->len, hdr->key, from))
-		return -EFAULT;
-	ws_hdr_build(p, hdr);
-	return head + hdr->len;
-}
-
-/* Where control frames are built in softirq context, with BH disabled. */
-static DEFINE_PER_CPU(struct page_frag, softirq_frag);
-
-/**
- * ws_tx_control() - a control frame, behind those that are built
- * @ctx: the socket
- * @opcode: what it is
- * @body: its payload
- * @len: at most WS_CTRL_MAX
- *
- * Any context that has the socket lock; sleeps in process context only.
- *
- * Return: 0 or -ENOMEM.
- */
-int ws_tx_control(struct ws_ctx *ctx, u8 opcode, void *body, u8 len)
-{
-	struct ws_hdr hdr = { .opcode = opcode, .fin = true, .len = len };
-	struct kvec kv = { .iov_base = body, .iov_len = len };
-	struct page_frag *pfrag = in_softirq() ? this_cpu_ptr(&softirq_frag) :
-						 ws_tx_frag(ctx);
-	struct iov_iter from;
-	int n;
-
-	iov_iter_kvec(&from, WRITE, &kv, 1, len);
-	n = build_small(ctx, pfrag, &hdr, &from);
-	return n < 0 ? n : ws_tx_add_frag(ctx, pfrag, n);
-}
-
-/* When there is no socket any more. */
-void ws_tx_exit(void)
-{
-	int cpu;
-
-	for_each_possible_cpu(cpu) {
-		struct page_frag *pfrag = per_cpu_ptr(&softirq_frag, cpu);
-
-		if (pfrag->page)
-			put_page(pfrag->page);
-	}
-}
-
-/**
- * ws_tx_append() - a data frame of any length, behind those that are built
- * @ctx: the socket
- * @hdr: opcode, rsv, fin and len
- * @from: where the payload comes from; left after what was taken
- *
- * May sleep.
- *
- * Return: 0, how many payload bytes there was no memory for, or when the frame
- * is of no use -EFAULT or -ENOMEM.
- */
-ssize_t ws_tx_append(struct ws_ctx *ctx, struct ws_hdr *hdr,
-		     struct iov_iter *from)
-{
-	struct page_frag *pfrag = ws_tx_frag(ctx);
-	size_t head, want = hdr->len;
-	u32 key;
-
-	ws_owned_by_me(ctx);
-	choose_mask(ctx, hdr);
-	head = ws_hdr_size(want, hdr->masked);
-	key = hdr->key;
-	do {
-		size_t n;
-		u8 *to;
-
-		if (refill(ctx, pfrag, 32))
-			break;
-		n = min_t(size_t, pfrag->size - pfrag->offset - head, want);
-		to = page_address(pfrag->page) + pfrag->offset;
-		if (ws_tx_add_frag(ctx, pfrag, head + n))
-			break;
-		if (!put_payload(to + head, n, key, from))
-			return -EFAULT;
-		if (head)
-			ws_hdr_build(to, hdr);
-		key = ws_key_rotate(key, n);
-		want -= n;
-		head = 0;
-	} while (want);
-	return head ? -ENOMEM : want;
-}
-
-/**
- * ws_tx_build() - make a frame ready for ws_tx_push()
- * @ctx: the socket; no frame may be under way
- * @hdr: as for ws_tx_append(); on return len is what the frame has, which is
- *	less, and fin then cleared, when memory is short
- * @from: as for ws_tx_append()
- *
- * Return: 0, -EFAULT or -ENOMEM, with nothing built.
- */
-int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
-{
-	ssize_t left = ws_tx_append(ctx, hdr, from);
-
-	if (left > 0)
-		ws_tx_seal(&ctx->tx, hdr, ws_hdr_size(hdr->len, hdr->masked));
-	if (left >= 0)
-		return 0;
-	ws_tx_free(ctx);
-	return left;
 }
 
 /* Is it to be tried again? */
@@ -366,7 +101,8 @@ static int send_runs(struct ws_ctx *ctx, bool more)
 	if (unlikely(uarg))
 		return ws_compat_tcp_send_zc(ctx->sk, bv, n, len, more,
 					     uarg);
-	return ws_compat_tcp_send_pages(ctx->sk, bv, n, len, more, tx->shared);
+	return ws_compat_tcp_send_pages(ctx->sk, bv, n, len, more,
+					tx->large && tx->frame->shared);
 }
 
 static void runs_taken(struct ws_tx *tx, size_t len)
@@ -457,7 +193,8 @@ int ws_tx_send_run(struct ws_ctx *ctx, struct page_frag *pfrag, u32 len,
 	/* TCP may use, and use up, the same page fragment. */
 	get_page(bv.bv_page);
 	pfrag->offset += len;
-	if (likely(!ctx->tls && ws_tx_takes_bytes(ctx->sk))) {
+	/* TCP takes bytes: ws_send_wait() found so, with the same lock. */
+	if (likely(!ctx->tls)) {
 		ctx->tx.sending = true;
 		n = ws_compat_tcp_send_pages(ctx->sk, &bv, 1, len, more, false);
 		ctx->tx.sending = false;
@@ -472,29 +209,9 @@ int ws_tx_send_run(struct ws_ctx *ctx, struct page_frag *pfrag, u32 len,
 	return ws_tx_push(ctx, more);
 }
 
-/**
- * ws_tx_send_small() - build a frame and send it
- * @ctx: the socket; no frame may be under way
- * @hdr: as for ws_tx_build(), and at most WS_TX_SMALL in len
- * @from: where the payload comes from; left after what was taken
- * @more: another frame follows at once
- *
- * Return: as ws_tx_push(), or -EFAULT or -ENOMEM with nothing built.
- */
-int ws_tx_send_small(struct ws_ctx *ctx, struct ws_hdr *hdr,
-		     struct iov_iter *from, bool more)
-{
-	struct page_frag *pfrag = ws_tx_frag(ctx);
-	int len = build_small(ctx, pfrag, hdr, from);
-
-	return len < 0 ? len : ws_tx_send_run(ctx, pfrag, len, more);
-}
-
-/**
- * ws_tx_end() - where the frame under way will end in TCP's stream
- * @ctx: the socket; &ws_ctx.time takes what is returned
- *
- * Return: the sequence number of the byte behind it.
+/*
+ * The sequence number behind the frame under way, in TCP's stream, for
+ * &ws_time.end.
  */
 u32 ws_tx_end(struct ws_ctx *ctx)
 {

@@ -160,7 +160,7 @@ static void hold(struct ws_ctx *ctx, const struct ws_hdr *hdr)
 	struct ws_tx *tx = &ctx->tx;
 
 	tx->gather = tx->nseg;
-	tx->gather_op = hdr->opcode;
+	tx->frame->opcode = hdr->opcode;
 	WRITE_ONCE(tx->nseg, 0);
 	/* To poll() it may have looked as if the frame were under way. */
 	ws_tx_wake(ctx);
@@ -175,7 +175,7 @@ static void hold(struct ws_ctx *ctx, const struct ws_hdr *hdr)
 void ws_zc_seal(struct ws_ctx *ctx, bool fin)
 {
 	struct ws_tx *tx = &ctx->tx;
-	struct ws_hdr hdr = { .opcode = tx->gather_op, .fin = fin };
+	struct ws_hdr hdr = { .opcode = tx->frame->opcode, .fin = fin };
 
 	WRITE_ONCE(tx->nseg, tx->gather);
 	tx->gather = 0;
@@ -195,7 +195,7 @@ static int build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from,
 	if (err)
 		return err;
 	ws_stats_add(ctx, WS_MIB_TX_REFERENCED, left - iov_iter_count(from));
-	tx->shared = true;
+	tx->frame->shared = true;
 	if (zc->hold && !hdr->rsv && iov_iter_count(from) == 0)
 		hold(ctx, hdr);
 	else
@@ -277,7 +277,7 @@ static void grow(struct ws_ctx *ctx, struct page *page, int offset,
 
 	ws_zc_seal(ctx, !more);
 	if (!more) {
-		tx->opcode = 0;
+		tx->open = 0;
 		ctx->info.tx_messages++;
 		ws_stats_inc(ctx, WS_MIB_TX_MESSAGES);
 	}
