@@ -3,108 +3,40 @@
 #include "ws.h"
 #include "ws_gather.h"
 
-/* One more run behind those that are built, of pages of @pfrag. */
-static int add_run(struct ws_tx *tx, struct page_frag *pfrag, u32 len)
-{
-	struct bio_vec *seg = ws_tx_runs(tx);
-	struct bio_vec *last = tx->nseg ? &seg[tx->nseg - 1] : NULL;
-
-	if (last && last->bv_page == pfrag->page &&
-	    last->bv_offset + last->bv_len == pfrag->offset) {
-		last->bv_len += len;
-	} else {
-		/* One is what there is mostly, and that needs no memory. */
-		if (tx->nseg == WS_FRAME_SEGS ||
-		    (tx->nseg == 1 && !tx->large && !ws_tx_enlarge(tx)))
-			return -ENOMEM;
-		seg = ws_tx_runs(tx);
-		get_page(pfrag->page);
-		seg[tx->nseg].bv_page = pfrag->page;
-		seg[tx->nseg].bv_offset = pfrag->offset;
-		seg[tx->nseg].bv_len = len;
-		tx->nseg++;
-	}
-	pfrag->offset += len;
-	return 0;
-}
-
-/* One more frame behind those that are built; -ENOMEM, -EFAULT. */
-static int append(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
-{
-	struct page_frag *pfrag = ws_tx_frag(ctx);
-	struct ws_tx *tx = &ctx->tx;
-	size_t head, want = hdr->len;
-
-	ws_tx_mask(ctx, hdr);
-	head = ws_hdr_size(hdr->len, hdr->masked);
-	do {
-		size_t n;
-		u8 *to;
-
-		if (!skb_page_frag_refill(32, pfrag, ws_tx_gfp(ctx)))
-			return -ENOMEM;
-		n = min_t(size_t, pfrag->size - pfrag->offset - head, want);
-		to = page_address(pfrag->page) + pfrag->offset;
-		if (head)
-			ws_hdr_build(to, hdr);
-		if (copy_from_iter(to + head, n, from) != n)
-			return -EFAULT;
-		if (hdr->key)
-			ws_mask_copy(to + head, to + head, n, hdr->key);
-		hdr->key = ws_key_rotate(hdr->key, n);
-
-		if (add_run(tx, pfrag, head + n))
-			return -ENOMEM;
-		want -= n;
-		head = 0;
-	} while (want);
-	return 0;
-}
-
 /* An array of messages on its way to become a run of frames. */
 struct array {
 	const struct ws_msg *msgs;
 	u32 n;
-	u8 opcode;		/* as ws_tx::opcode */
-	u8 rsv;			/* as ws_tx::rsv */
+	u8 open;	/* as ws_tx::open */
 	struct ws_gathered sum;
 };
 
 static int append_control(struct ws_ctx *ctx, const struct ws_request *req,
 			  struct iov_iter *from)
 {
-	struct ws_hdr hdr = { .fin = true, .opcode = req->opcode };
 	u8 body[WS_CTRL_MAX];
-	struct kvec kv = { .iov_base = body };
-	struct iov_iter bytes;
-	int len;
+	int len = ws_send_body(req, from, body);
 
-	len = ws_send_body(req, from, body);
-	if (len < 0)
-		return len;
-	hdr.len = len;
-	kv.iov_len = len;
-	iov_iter_kvec(&bytes, WRITE, &kv, 1, len);
-	return append(ctx, &hdr, &bytes);
+	return len < 0 ? len : ws_tx_control(ctx, req->opcode, body, len);
 }
 
 static int append_data(struct ws_ctx *ctx, struct array *a,
 		       struct ws_request *req, struct iov_iter *from)
 {
 	struct ws_hdr hdr = { .len = req->len, .fin = !req->more };
+	ssize_t left;
 	int err;
 
-	err = ws_send_opcode(ctx, a->opcode, a->rsv, req);
+	err = ws_send_opcode(ctx, a->open, req);
 	if (err)
 		return err;
-	hdr.opcode = a->opcode ? WS_OP_CONT : req->opcode;
-	hdr.rsv = a->opcode ? 0 : req->rsv;
-	if (!a->opcode)
-		a->rsv = req->rsv;
-	a->opcode = hdr.fin ? 0 : req->opcode;
+	hdr.opcode = a->open ? WS_OP_CONT : req->opcode;
+	hdr.rsv = a->open ? 0 : req->rsv;
+	a->open = hdr.fin ? 0 : a->open ?: req->opcode | req->rsv;
 	a->sum.len += req->len;
 	a->sum.messages += hdr.fin;
-	return append(ctx, &hdr, from);
+	left = ws_tx_append(ctx, &hdr, from);
+	return left > 0 ? -ENOMEM : left;
 }
 
 /* As many of the array from @i on as ws_gather_array() takes. */
@@ -117,7 +49,7 @@ static int append_plain(struct ws_ctx *ctx, struct array *a, u32 i,
 	const u8 __user *user;
 	u8 *to;
 
-	if (!WS_PLAIN || ctx->cfg.role != WS_ROLE_SERVER || a->opcode)
+	if (!WS_PLAIN || ctx->cfg.role != WS_ROLE_SERVER || a->open)
 		return 0;
 	user = ws_compat_iter_user(from, &in);
 	if (!user || !skb_page_frag_refill(128 + 2 * WS_HDR_MAX, pfrag,
@@ -131,7 +63,7 @@ static int append_plain(struct ws_ctx *ctx, struct array *a, u32 i,
 	iov_iter_advance(from, g.in);
 	a->sum.len += g.len;
 	a->sum.messages += g.messages;
-	return add_run(&ctx->tx, pfrag, g.out) ?: g.messages;
+	return ws_tx_add_frag(ctx, pfrag, g.out) ?: g.messages;
 }
 
 static int build_array(struct ws_ctx *ctx, struct array *a,
@@ -141,6 +73,8 @@ static int build_array(struct ws_ctx *ctx, struct array *a,
 	u32 i;
 
 	for (i = 0; !err && i < a->n; i++) {
+		const struct ws_msg *m;
+
 		err = append_plain(ctx, a, i, from);
 		if (err < 0)
 			break;
@@ -150,7 +84,10 @@ static int build_array(struct ws_ctx *ctx, struct array *a,
 			err = 0;
 			break;
 		}
-		err = ws_batch_check(&a->msgs[i], last);
+		m = &a->msgs[i];
+		last->len = m->len;
+		last->more = !(m->flags & WS_MSG_END);
+		err = ws_request_set(last, m);
 		if (err)
 			break;
 		if (last->opcode == WS_OP_CLOSE && i + 1 < a->n)
@@ -160,8 +97,6 @@ static int build_array(struct ws_ctx *ctx, struct array *a,
 		else
 			err = append_data(ctx, a, last, from);
 	}
-	if (err == -ENOMEM)
-		ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
 	if (err)
 		ws_tx_free(ctx);
 	return err;
@@ -179,18 +114,10 @@ static int check_array(const struct array *a, size_t len)
 	return len > WS_FRAME_MIN ? -EMSGSIZE : 0;
 }
 
-/**
- * ws_batch_send_array() - sendmsg() with WS_F_BATCH
- * @ctx: the socket
- * @msg: the payloads, one behind the other
- * @msgs: what they are
- * @n: how many, 2 to WS_BATCH_MAX
- * @timeo: how long it may take; what is left of that on return
- *
- * All or nothing. Process context, socket lock, which is given up while it
- * waits.
- *
- * Return: all payload bytes, or a negated errno.
+/*
+ * sendmsg() of 2 to WS_BATCH_MAX messages, whose payloads @msg has one behind
+ * the other; all or nothing. Context and @timeo are as in ws_send.c. Return: all
+ * payload bytes, or a negated errno.
  */
 ssize_t ws_batch_send_array(struct ws_ctx *ctx, struct msghdr *msg,
 			    const struct ws_msg *msgs, u32 n, long *timeo)
@@ -207,13 +134,11 @@ ssize_t ws_batch_send_array(struct ws_ctx *ctx, struct msghdr *msg,
 		return err;
 	err = ws_send_wait(ctx, &mine, timeo);
 	if (!err) {
-		a.opcode = tx->opcode;
-		a.rsv = tx->rsv;
+		a.open = tx->open;
 		err = build_array(ctx, &a, &msg->msg_iter, &last);
 	}
 	if (!err) {
-		tx->opcode = a.opcode;
-		tx->rsv = a.rsv;
+		tx->open = a.open;
 		ws_gathered_count(ctx, &a.sum);
 		if (last.opcode == WS_OP_CLOSE)
 			ws_send_closing(ctx, &last);

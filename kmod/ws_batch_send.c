@@ -2,7 +2,8 @@
 /*
  * Many messages in one sendmsg(): WS_F_RECORDS, and what WS_F_BATCH has in
  * common with it. Frames are built one behind the other in page fragments of
- * our own and go to TCP in one piece, as if they were one frame (ws_tx.c).
+ * our own and go to TCP in one piece, as if they were one frame (ws_writer.c).
+ * Contexts, @mine and @timeo are as in ws_send.c.
  */
 #include "ws.h"
 #include "ws_gather.h"
@@ -22,7 +23,7 @@ static int send_plain(struct ws_ctx *ctx, struct iov_iter *from, long timeo,
 	int err;
 	u8 *to;
 
-	if (!WS_PLAIN || ctx->cfg.role != WS_ROLE_SERVER || tx->opcode)
+	if (!WS_PLAIN || ctx->cfg.role != WS_ROLE_SERVER || tx->open)
 		return 0;
 	user = ws_compat_iter_user(from, &in);
 	if (!user || in < sizeof(struct ws_msg))
@@ -46,25 +47,6 @@ static int send_plain(struct ws_ctx *ctx, struct iov_iter *from, long timeo,
 		return err;
 	iov_iter_advance(from, g->in);
 	return 0;
-}
-
-/**
- * ws_batch_check() - may anybody ask for this?
- * @m: one of many messages
- * @req: filled
- *
- * Return: as ws_request_check().
- */
-int ws_batch_check(const struct ws_msg *m, struct ws_request *req)
-{
-	*req = (struct ws_request){
-		.len = m->len,
-		.code = m->code,
-		.opcode = m->opcode,
-		.rsv = m->flags & WS_MSG_RSV1 ? WS_RSV1 : 0,
-		.more = !(m->flags & WS_MSG_END),
-	};
-	return m->flags & ~WS_MSG_KNOWN ? -EINVAL : ws_request_check(req);
 }
 
 static void skip_pad(struct ws_tx *tx, struct iov_iter *from)
@@ -116,7 +98,7 @@ static int send_record(struct ws_ctx *ctx, struct msghdr *msg, bool *mine,
 {
 	struct iov_iter *from = &msg->msg_iter;
 	struct ws_tx *tx = &ctx->tx;
-	struct ws_request req;
+	struct ws_request req = {};
 	struct ws_msg m;
 	int err;
 
@@ -124,13 +106,15 @@ static int send_record(struct ws_ctx *ctx, struct msghdr *msg, bool *mine,
 		return -EINVAL;
 	if (copy_from_iter(&m, sizeof(m), from) != sizeof(m))
 		return -EFAULT;
-	err = ws_batch_check(&m, &req);
+	req.len = m.len;
+	req.more = !(m.flags & WS_MSG_END);
+	err = ws_request_set(&req, &m);
 	if (err)
 		return err;
 	if (ws_op_is_control(m.opcode))
 		return send_control_record(ctx, msg, &req, mine, timeo);
 
-	err = ws_send_opcode(ctx, tx->opcode, tx->rsv, &req);
+	err = ws_send_opcode(ctx, tx->open, &req);
 	if (err)
 		return err;
 	tx->rec_left = m.len;
@@ -161,15 +145,9 @@ static int send_slowly(struct ws_ctx *ctx, struct msghdr *msg, bool *mine,
 	return err;
 }
 
-/**
- * ws_batch_send_records() - sendmsg() with WS_F_RECORDS
- * @ctx: the socket
- * @msg: a stretch of the stream of records
- * @timeo: how long it may take; what is left of that on return
- *
- * Process context, socket lock, which is given up while it waits.
- *
- * Return: bytes taken, or if there are none a negated errno.
+/*
+ * sendmsg() of a stretch of the stream of records. Return: bytes taken, or if
+ * there are none a negated errno.
  */
 ssize_t ws_batch_send_records(struct ws_ctx *ctx, struct msghdr *msg,
 			      long *timeo)

@@ -141,10 +141,14 @@ static inline u32 ws_rx_copied(const struct ws_rx *rx)
 /**
  * struct ws_frame - a frame of several page runs, on its way into TCP
  * @uarg: who is told when the payload's pages are not needed any more, or NULL
+ * @shared: the payload's pages may change, as their owner likes
+ * @opcode: of a frame that is still to grow, see &ws_tx.gather
  * @seg: the runs
  */
 struct ws_frame {
 	struct ubuf_info *uarg;
+	bool shared;
+	u8 opcode;
 	struct bio_vec seg[WS_FRAME_SEGS];
 };
 
@@ -154,31 +158,31 @@ struct ws_pong;
  * struct ws_tx - the sending direction
  * @one: the page run of the frame on its way into TCP, when it needs only one
  * @frame: more about it, when it is @large
- * @nseg: how many runs, 0 when no frame is under way
- * @cur: the run that TCP takes next; its offset and length are what is left
- * @opcode: of the message that MSG_MORE left open, or 0
- * @rsv: WS_RSV1 or 0, of that message
+ * @pong: the last PONG to be sent, or NULL; the first is next to it
  * @rec_left: payload bytes to come of the record that was written in part
- * @rec_pad: bytes to come behind them
- * @rec_end: it ends its message
+ * @due: 0 when nothing waits to be sent, see ws_ctrl_quiet()
+ * @nseg: how many runs, 0 when no frame is under way
  * @npong: how many PONGs are to be sent
- * @pong: the last of them, or NULL; the first is next to it
- * @close_code: of the Close to send
  * @close: WS_CLOSE_*
  * @fin: WS_FIN_*
+ * @close_code: of the Close to send
+ * @rec_end: the record that was written in part ends its message
  * @busy: a sendmsg() sleeps that must be the next to send: it waits for room,
  *	or is between two frames of its message
- * @large: see @frame
- * @shared: the payload's pages may change, as their owner likes
- * @gather: how many runs a frame has that is still to grow, see
- *	ws_zc_sendpage(); it has no header yet, and is not under way
- * @gather_op: its opcode
- * @cut: TCP has some of the frame under way, but not all
  * @sending: a call into TCP's sendmsg() is in progress, which may process the
  *	backlog and then calls ws_ctrl_release_cb()
  * @polled: poll() found @nseg or @busy set while the socket was owned, and
  *	needs a wake-up if neither is set when the owner releases the lock
+ * @open: opcode and WS_RSV1 of the message that MSG_MORE left open, or 0
+ * @cur: the run that TCP takes next; its offset and length are what is left
+ * @large: see @frame
+ * @cut: TCP has some of the frame under way, but not all
  * @charged: what is left of the frame under way is charged to the socket
+ * @gather: how many runs a frame has that is still to grow, see
+ *	ws_zc_sendpage(); it has no header yet, and is not under way
+ * @rec_pad: bytes to come behind those of @rec_left
+ *
+ * What is read or written without the lock has bytes of its own.
  */
 struct ws_tx {
 	union {
@@ -187,25 +191,27 @@ struct ws_tx {
 	};
 	struct ws_pong *pong;
 	u32 rec_left;
-	u16 close_code;
-	u8 nseg;
-	u8 cur;
-	u8 opcode;
-	u8 rsv;
-	u8 rec_pad:3;
-	u8 rec_end:1;
-	u8 large:1;
-	u8 shared:1;
-	u8 charged:1;
-	u8 cut:1;
-	u8 npong;
-	u8 close;
-	u8 fin;
-	u8 gather;
-	u8 gather_op;
+	union {
+		u32 due;
+		struct {
+			u8 nseg;
+			u8 npong;
+			u8 close;
+			u8 fin;
+		};
+	};
+	u16 close_code:15;
+	u16 rec_end:1;
 	bool busy;
 	bool sending;
 	bool polled;
+	u8 open;
+	u8 cur:5;
+	u8 large:1;
+	u8 cut:1;
+	u8 charged:1;
+	u8 gather:5;
+	u8 rec_pad:3;
 };
 
 /* The page runs of the frame on its way into TCP. */

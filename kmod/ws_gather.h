@@ -43,7 +43,4 @@ void ws_gather_array(u8 opcode, const struct ws_msg *msgs, u32 count,
 		     const u8 __user *from, size_t in, u8 *to, size_t room,
 		     struct ws_gathered *sum);
 
-/* ws_batch_send.c */
-int ws_batch_check(const struct ws_msg *m, struct ws_request *req);
-
 #endif /* _WS_GATHER_H */

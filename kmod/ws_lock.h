@@ -31,10 +31,7 @@ static inline void ws_unlock(struct ws_ctx *ctx)
  */
 static inline bool ws_ctrl_quiet(const struct ws_ctx *ctx)
 {
-	const struct ws_tx *tx = &ctx->tx;
-
-	return likely(!(tx->nseg | tx->npong | tx->close | tx->fin |
-			ctx->time.ping | ctx->rx.cramped));
+	return likely(!(ctx->tx.due | ctx->time.ping | ctx->rx.cramped));
 }
 
 static inline void ws_owned_by_me(const struct ws_ctx *ctx)

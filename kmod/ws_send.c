@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* sendmsg(): one call, one message; many of them are ws_batch_send.c's. */
+/*
+ * sendmsg(): one call, one message; many of them are ws_batch_send.c's.
+ *
+ * Process context, socket lock. Whoever has a @timeo gives the lock up while it
+ * waits, for so long at most; on return @timeo is what is left of that. @mine is
+ * whether the caller has set @ctx->tx.busy, because it slept for room: then it is
+ * the next to send.
+ */
 #include "ws.h"
 
 /* Return: how many entries the control message has, @msgs being the first. */
@@ -25,7 +32,7 @@ static int parse_cmsg(struct msghdr *msg, const struct ws_msg **msgs)
 
 static int check_control(const struct ws_request *req)
 {
-	if (req->more || req->rsv)
+	if (req->opcode > WS_OP_PONG || req->more || req->rsv)
 		return -EINVAL;
 	if (req->opcode != WS_OP_CLOSE)
 		return req->len > WS_CTRL_MAX ? -EMSGSIZE : 0;
@@ -37,44 +44,20 @@ static int check_control(const struct ws_request *req)
 	return ws_close_code_ok(req->code) ? 0 : -EINVAL;
 }
 
-/**
- * ws_request_check() - may anybody ask for this?
- * @req: what the caller asks for
- *
+/*
+ * May anybody ask for @m? @req has its len and more, the rest of it is filled.
  * Any context. Return: 0, -EINVAL or -EMSGSIZE.
  */
-int ws_request_check(const struct ws_request *req)
+int ws_request_set(struct ws_request *req, const struct ws_msg *m)
 {
-	switch (req->opcode) {
-	case WS_OP_CONT:
-	case WS_OP_TEXT:
-	case WS_OP_BINARY:
-		return 0;
-	case WS_OP_CLOSE:
-	case WS_OP_PING:
-	case WS_OP_PONG:
-		return check_control(req);
-	default:
-		return -EINVAL;
-	}
-}
-
-/* One message: its length and end are those of the call. */
-static int parse_request(const struct msghdr *msg, size_t len,
-			 const struct ws_msg *m, struct ws_request *req)
-{
-	*req = (struct ws_request){
-		.len = len,
-		.more = msg->msg_flags & (MSG_MORE | WS_COMPAT_MSG_NOTLAST),
-	};
-	if (!m)
-		return 0;
 	if (m->flags & ~WS_MSG_KNOWN)
 		return -EINVAL;
 	req->opcode = m->opcode;
 	req->code = m->code;
 	req->rsv = m->flags & WS_MSG_RSV1 ? WS_RSV1 : 0;
-	return ws_request_check(req);
+	if (ws_op_is_control(req->opcode))
+		return check_control(req);
+	return req->opcode > WS_OP_BINARY ? -EINVAL : 0;
 }
 
 static int tx_state(const struct ws_ctx *ctx)
@@ -116,16 +99,9 @@ static int tx_sleep(struct ws_ctx *ctx, bool mine, long *timeo)
 	return 0;
 }
 
-/**
- * ws_send_wait() - for our turn, and for room in the send buffer
- * @ctx: the socket
- * @mine: whether the caller has set @ctx->tx.busy; set when this did so,
- *	because whoever sleeps for room is next
- * @timeo: how long it may take; what is left of that on return
- *
- * Process context, socket lock, which is given up while it waits.
- *
- * Return: 0 when nothing is under way and there is room, or a negated errno.
+/*
+ * Wait for our turn, and for room in the send buffer. Return: 0 when nothing is
+ * under way and there is room, or a negated errno.
  */
 int ws_send_wait(struct ws_ctx *ctx, bool *mine, long *timeo)
 {
@@ -175,7 +151,7 @@ static void not_busy(struct ws_ctx *ctx)
  * @timeo: 0 when the caller does not wait
  *
  * The opcode of the first frame names the message, the others continue it
- * (RFC 6455 section 5.4). Process context, socket lock.
+ * (RFC 6455 section 5.4).
  *
  * Return: payload bytes that are now ours to send, or a negated errno.
  */
@@ -186,8 +162,8 @@ ssize_t ws_send_frame(struct ws_ctx *ctx, struct msghdr *msg, size_t left,
 	bool small, more;
 	struct ws_hdr hdr = {
 		.len = ws_send_room(ctx, left, timeo),
-		.opcode = tx->opcode ? WS_OP_CONT : req->opcode,
-		.rsv = tx->opcode ? 0 : req->rsv,
+		.opcode = tx->open ? WS_OP_CONT : req->opcode,
+		.rsv = tx->open ? 0 : req->rsv,
 	};
 	int err;
 
@@ -203,12 +179,10 @@ ssize_t ws_send_frame(struct ws_ctx *ctx, struct msghdr *msg, size_t left,
 	if (err && !(small && err == -EAGAIN))
 		return err;
 
-	if (!tx->opcode) {
-		tx->opcode = req->opcode;
-		tx->rsv = req->rsv;
-	}
+	if (!tx->open)
+		tx->open = req->opcode | req->rsv;
 	if (hdr.fin) {
-		tx->opcode = 0;
+		tx->open = 0;
 		ctx->info.tx_messages++;
 		ws_stats_inc(ctx, WS_MIB_TX_MESSAGES);
 	}
@@ -232,13 +206,7 @@ static void wait_sent(struct ws_ctx *ctx, long *timeo)
 		ws_tx_flush(ctx);
 }
 
-/**
- * ws_send_done() - the end of a call that sends
- * @ctx: the socket
- * @mine: as for ws_send_wait()
- * @err: how it ended
- * @timeo: how long the caller may still wait for what TCP has not taken
- */
+/* The end of a call that sends, with @err; may wait for TCP to take the rest. */
 void ws_send_done(struct ws_ctx *ctx, bool mine, int err, long *timeo)
 {
 	if (mine)
@@ -250,26 +218,20 @@ void ws_send_done(struct ws_ctx *ctx, bool mine, int err, long *timeo)
 	ws_ctrl_kick(ctx);
 }
 
-/**
- * ws_send_opcode() - may this data message come now, and what is it?
- * @ctx: the socket
- * @open: as ws_tx::opcode
- * @rsv: as ws_tx::rsv
- * @req: what the caller asks for; on return its opcode is never 0
- *
- * An open message is continued, not replaced; only its first frame says that
- * it is compressed.
- *
- * Return: 0 or -EINVAL.
+/*
+ * May this data message come now? @open is as ws_tx::open: an open message is
+ * continued, not replaced; only its first frame says that it is compressed. On
+ * return the opcode is never 0. Return: 0 or -EINVAL.
  */
-int ws_send_opcode(const struct ws_ctx *ctx, u8 open, u8 rsv,
-		   struct ws_request *req)
+int ws_send_opcode(const struct ws_ctx *ctx, u8 open, struct ws_request *req)
 {
-	if (req->rsv && !(open ? rsv : ctx->cfg.rsv1))
+	u8 opcode = open & ~WS_RSV1;
+
+	if (req->rsv && !(open ? open & WS_RSV1 : ctx->cfg.rsv1))
 		return -EINVAL;
 	if (req->opcode == WS_OP_CONT)
-		req->opcode = open ? open : ctx->cfg.send_opcode;
-	else if (open && req->opcode != open)
+		req->opcode = opcode ?: ctx->cfg.send_opcode;
+	else if (open && req->opcode != opcode)
 		return -EINVAL;
 	return 0;
 }
@@ -285,7 +247,7 @@ static ssize_t send_data(struct ws_ctx *ctx, struct msghdr *msg,
 	do {
 		n = ws_send_wait(ctx, &mine, timeo);
 		if (!n && !done)
-			n = ws_send_opcode(ctx, tx->opcode, tx->rsv, req);
+			n = ws_send_opcode(ctx, tx->open, req);
 		if (n)
 			break;
 		n = ws_send_frame(ctx, msg, req->len - done, req, *timeo);
@@ -302,15 +264,10 @@ static ssize_t send_data(struct ws_ctx *ctx, struct msghdr *msg,
 	return done || n >= 0 ? done : n;
 }
 
-/**
- * ws_send_body() - the body of a control frame
- * @req: what the caller asks for; ws_request_check() said yes
- * @from: its payload
- * @body: room for WS_CTRL_MAX bytes
- *
- * A Close has its status code before the reason, RFC 6455 section 5.5.1.
- *
- * Return: bytes, -EFAULT, or -EILSEQ for a reason that is not UTF-8.
+/*
+ * The body of a control frame, for which @body has WS_CTRL_MAX bytes. A Close
+ * has its status code before the reason, RFC 6455 section 5.5.1. Return: bytes,
+ * -EFAULT, or -EILSEQ for a reason that is not UTF-8.
  */
 int ws_send_body(const struct ws_request *req, struct iov_iter *from, u8 *body)
 {
@@ -328,13 +285,7 @@ int ws_send_body(const struct ws_request *req, struct iov_iter *from, u8 *body)
 	return req->len + code;
 }
 
-/**
- * ws_send_closing() - the frame under way is our Close, or ends with it
- * @ctx: the socket
- * @req: what the caller asked for
- *
- * Process context, socket lock.
- */
+/* The frame under way is the Close that @req asked for, or ends with it. */
 void ws_send_closing(struct ws_ctx *ctx, const struct ws_request *req)
 {
 	ws_timer_closing(ctx);
@@ -344,36 +295,22 @@ void ws_send_closing(struct ws_ctx *ctx, const struct ws_request *req)
 	ws_stats_inc(ctx, WS_MIB_TX_CLOSE);
 }
 
-/**
- * ws_send_control() - a control frame that the application asks for
- * @ctx: the socket
- * @msg: where its payload comes from
- * @req: what it is; ws_request_check() said yes
- * @mine: as for ws_send_wait()
- * @timeo: how long it may take; what is left of that on return
- *
- * Process context, socket lock, which is given up while it waits.
- *
- * Return: payload bytes, all of them, or a negated errno.
+/*
+ * A control frame that the application asks for. Return: payload bytes, all of
+ * them, or a negated errno.
  */
 int ws_send_control(struct ws_ctx *ctx, struct msghdr *msg,
 		    const struct ws_request *req, bool *mine, long *timeo)
 {
-	struct ws_hdr hdr = { .fin = true, .opcode = req->opcode };
 	u8 body[WS_CTRL_MAX];
-	struct kvec kv = { .iov_base = body };
-	struct iov_iter from;
-	int err;
+	int err, len;
 
-	err = ws_send_body(req, &msg->msg_iter, body);
-	if (err < 0)
-		return err;
-	hdr.len = err;
-	kv.iov_len = hdr.len;
-	iov_iter_kvec(&from, WRITE, &kv, 1, kv.iov_len);
+	len = ws_send_body(req, &msg->msg_iter, body);
+	if (len < 0)
+		return len;
 	err = ws_send_wait(ctx, mine, timeo);
 	if (!err)
-		err = ws_tx_build(ctx, &hdr, &from);
+		err = ws_tx_control(ctx, req->opcode, body, len);
 	if (err)
 		return err;
 	if (req->opcode == WS_OP_CLOSE)
@@ -401,7 +338,7 @@ static ssize_t send_one(struct ws_ctx *ctx, struct msghdr *msg,
  * @msg: one message, or with MSG_MORE a part of one; or many
  * @len: its length
  *
- * See ws(7). May sleep; takes the socket lock. Frames never interleave, and
+ * See ws(7). Takes the socket lock. Frames never interleave, and
  * messages that are each sent by one call do not either.
  *
  * Return: payload bytes taken, fewer than @len when a non-blocking, timed out
@@ -412,11 +349,14 @@ int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	struct ws_ctx *ctx = ws_ctx_get(sk);
 	const struct ws_msg *msgs = NULL;
 	int flags = msg->msg_flags;
-	struct ws_request req = {};
+	struct ws_request req = {
+		.len = len,
+		.more = flags & (MSG_MORE | WS_COMPAT_MSG_NOTLAST),
+	};
+	ssize_t ret = 0;
 	struct ws_zc zc;
 	int n = 0;
 	long timeo;
-	ssize_t ret;
 
 	if (unlikely(!ctx))
 		return -EBADFD;
@@ -426,16 +366,16 @@ int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 		ret = ws_tls_alert(ctx, msg, len);
 		if (ret != -ENOMSG)
 			return ret;
+		ret = 0;
 	}
 	if (msg->msg_controllen)
 		n = parse_cmsg(msg, &msgs);
 	if (n < 0)
 		return n;
-	if (n < 2) {
-		ret = parse_request(msg, len, msgs, &req);
-		if (ret)
-			return ret;
-	}
+	if (n == 1)
+		ret = ws_request_set(&req, msgs);
+	if (ret)
+		return ret;
 	if ((flags & MSG_ZEROCOPY) &&
 	    (n > 1 || ws_op_is_control(req.opcode) ||
 	     data_race(ctx->cfg.flags & WS_F_RECORDS)))
@@ -482,7 +422,7 @@ void ws_splice_eof(struct socket *sock)
 	struct ws_ctx *ctx = ws_ctx_get(sock->sk);
 	struct kvec none = {};
 
-	if (!ctx || !READ_ONCE(ctx->tx.opcode))
+	if (!ctx || !READ_ONCE(ctx->tx.open))
 		return;
 	iov_iter_kvec(&msg.msg_iter, WRITE, &none, 1, 0);
 	ws_sendmsg(sock->sk, &msg, 0);

@@ -99,7 +99,7 @@ static int check_config(struct ws_config *cfg)
 /* Has a part of a message been read or written, but not all of it? */
 static bool in_message(const struct ws_ctx *ctx)
 {
-	return ctx->rx.head.opcode || ctx->rx.head.frame || ctx->tx.opcode ||
+	return ctx->rx.head.opcode || ctx->rx.head.frame || ctx->tx.open ||
 	       ctx->tx.rec_left || ctx->tx.rec_pad || ctx->tx.busy;
 }
 

@@ -19,13 +19,6 @@ static inline gfp_t ws_tx_gfp(const struct ws_ctx *ctx)
 	return ctx->tls ? GFP_KERNEL : ctx->sk->sk_allocation;
 }
 
-/* A client's frame has a fresh mask, RFC 6455 section 5.3. */
-static inline void ws_tx_mask(const struct ws_ctx *ctx, struct ws_hdr *hdr)
-{
-	hdr->masked = ctx->cfg.role == WS_ROLE_CLIENT;
-	hdr->key = hdr->masked ? get_random_u32() : 0;
-}
-
 /* Payload of a frame that fits a page. */
 #define WS_TX_SMALL	(PAGE_SIZE - WS_HDR_MAX)
 
@@ -58,19 +51,24 @@ static inline bool ws_tx_takes_bytes(const struct sock *sk)
 	return likely(!sk->sk_err && ws_tx_is_open(sk));
 }
 
-bool ws_tx_enlarge(struct ws_tx *tx);
-int ws_tx_open(struct ws_ctx *ctx);
-void ws_tx_seal(struct ws_ctx *ctx, struct ws_hdr *hdr);
 void ws_tx_free(struct ws_ctx *ctx);
-int ws_tx_build_control(struct ws_ctx *ctx, struct ws_hdr *hdr, void *data);
-void ws_tx_exit(void);
-int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from);
+int ws_tx_push(struct ws_ctx *ctx, bool more);
 int ws_tx_send_run(struct ws_ctx *ctx, struct page_frag *pfrag, u32 len,
 		   bool more);
+u32 ws_tx_end(struct ws_ctx *ctx);
+
+/* ws_writer.c */
+int ws_tx_add(struct ws_ctx *ctx, struct page *page, u32 offset, u32 len);
+int ws_tx_add_frag(struct ws_ctx *ctx, struct page_frag *pfrag, u32 len);
+int ws_tx_open(struct ws_ctx *ctx);
+void ws_tx_seal(struct ws_tx *tx, struct ws_hdr *hdr, size_t head);
+int ws_tx_control(struct ws_ctx *ctx, u8 opcode, void *body, u8 len);
+void ws_tx_exit(void);
+ssize_t ws_tx_append(struct ws_ctx *ctx, struct ws_hdr *hdr,
+		     struct iov_iter *from);
+int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from);
 int ws_tx_send_small(struct ws_ctx *ctx, struct ws_hdr *hdr,
 		     struct iov_iter *from, bool more);
-int ws_tx_push(struct ws_ctx *ctx, bool more);
-u32 ws_tx_end(struct ws_ctx *ctx);
 
 /* ws_tx_flush.c */
 int ws_tx_flush(struct ws_ctx *ctx);
@@ -129,7 +127,7 @@ struct ws_request {
 	bool more;
 };
 
-int ws_request_check(const struct ws_request *req);
+int ws_request_set(struct ws_request *req, const struct ws_msg *m);
 int ws_send_wait(struct ws_ctx *ctx, bool *mine, long *timeo);
 
 /**
@@ -155,8 +153,7 @@ static inline size_t ws_send_room(const struct ws_ctx *ctx, size_t want,
 ssize_t ws_send_frame(struct ws_ctx *ctx, struct msghdr *msg, size_t left,
 		      const struct ws_request *req, long timeo);
 void ws_send_done(struct ws_ctx *ctx, bool mine, int err, long *timeo);
-int ws_send_opcode(const struct ws_ctx *ctx, u8 open, u8 rsv,
-		   struct ws_request *req);
+int ws_send_opcode(const struct ws_ctx *ctx, u8 open, struct ws_request *req);
 int ws_send_body(const struct ws_request *req, struct iov_iter *from, u8 *body);
 void ws_send_closing(struct ws_ctx *ctx, const struct ws_request *req);
 int ws_send_control(struct ws_ctx *ctx, struct msghdr *msg,

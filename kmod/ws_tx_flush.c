@@ -8,60 +8,43 @@
  */
 #include "ws.h"
 
-static int push_control(struct ws_ctx *ctx, u8 opcode, void *data, u8 len)
-{
-	struct ws_hdr hdr = { .opcode = opcode, .fin = true, .len = len };
-	int err;
-
-	err = ws_tx_build_control(ctx, &hdr, data);
-	if (err)
-		return err;
-	if (opcode != WS_OP_PONG)
-		ctx->time.end = ws_tx_end(ctx);
-	/* Of many PONGs only the last is worth a segment of its own. */
-	return ws_tx_push(ctx, opcode == WS_OP_PONG && ctx->tx.npong > 1);
-}
-
-static int push_pong(struct ws_ctx *ctx)
+/*
+ * Build the next control frame, if one waits. Return: 1, 0 when none does, or
+ * -EAGAIN when there is no memory.
+ */
+static int build_next(struct ws_ctx *ctx)
 {
 	struct ws_tx *tx = &ctx->tx;
-	struct ws_pong *pong = tx->pong->next;
-	int err;
 
-	err = push_control(ctx, WS_OP_PONG, pong->data, pong->len);
-	if (err == -ENOMEM)
-		return -EAGAIN;
-	ws_ctrl_pong_done(ctx);
-	ctx->info.tx_pongs++;
-	ws_stats_inc(ctx, WS_MIB_TX_PONG);
-	return err;
-}
+	if (tx->npong) {
+		struct ws_pong *pong = tx->pong->next;
 
-static int push_ping(struct ws_ctx *ctx)
-{
-	int err = push_control(ctx, WS_OP_PING, NULL, 0);
+		if (ws_tx_control(ctx, WS_OP_PONG, pong->data, pong->len))
+			return -EAGAIN;
+		ws_ctrl_pong_done(ctx);
+		ctx->info.tx_pongs++;
+		ws_stats_inc(ctx, WS_MIB_TX_PONG);
+		return 1;
+	}
+	if (ctx->time.ping == WS_PING_WANTED) {
+		if (ws_tx_control(ctx, WS_OP_PING, NULL, 0))
+			return -EAGAIN;
+		ctx->time.ping = WS_PING_SENT;
+		ctx->info.tx_pings++;
+		ws_stats_inc(ctx, WS_MIB_TX_PING);
+	} else if (tx->close == WS_CLOSE_WANTED) {
+		u8 body[2] = { tx->close_code >> 8, tx->close_code };
 
-	if (err == -ENOMEM)
-		return -EAGAIN;
-	ctx->time.ping = WS_PING_SENT;
-	ctx->info.tx_pings++;
-	ws_stats_inc(ctx, WS_MIB_TX_PING);
-	return err;
-}
-
-static int push_close(struct ws_ctx *ctx)
-{
-	struct ws_tx *tx = &ctx->tx;
-	u8 body[2] = { tx->close_code >> 8, tx->close_code };
-	int err;
-
-	err = push_control(ctx, WS_OP_CLOSE, body,
-			   tx->close_code == 1005 ? 0 : sizeof(body));
-	if (err == -ENOMEM)
-		return -EAGAIN;
-	tx->close = WS_CLOSE_SENT;
-	ws_stats_inc(ctx, WS_MIB_TX_CLOSE);
-	return err;
+		if (ws_tx_control(ctx, WS_OP_CLOSE, body,
+				  tx->close_code == 1005 ? 0 : sizeof(body)))
+			return -EAGAIN;
+		tx->close = WS_CLOSE_SENT;
+		ws_stats_inc(ctx, WS_MIB_TX_CLOSE);
+	} else {
+		return 0;
+	}
+	ctx->time.end = ws_tx_end(ctx);
+	return 1;
 }
 
 /*
@@ -103,25 +86,15 @@ void ws_tx_wake(struct ws_ctx *ctx)
 int ws_tx_flush(struct ws_ctx *ctx)
 {
 	struct ws_tx *tx = &ctx->tx;
-	bool held = ws_tx_pending(tx);
+	bool held = ws_tx_pending(tx), more = false;
 	int err;
 
 	ws_owned_by_me(ctx);
-	for (;;) {
-		err = ws_tx_push(ctx, false);
-		if (err)
-			break;
-		if (tx->npong)
-			err = push_pong(ctx);
-		else if (ctx->time.ping == WS_PING_WANTED)
-			err = push_ping(ctx);
-		else if (tx->close == WS_CLOSE_WANTED)
-			err = push_close(ctx);
-		else
-			break;
-		if (err)
-			break;
-	}
+	do {
+		err = ws_tx_push(ctx, more) ?: build_next(ctx);
+		/* Of many PONGs only the last is worth a segment of its own. */
+		more = tx->npong;
+	} while (err > 0);
 	if (err && err != -EAGAIN)
 		ws_tx_abort(ctx);
 	if (tx->fin == WS_FIN_WANTED && tx->close == WS_CLOSE_SENT &&

@@ -116,31 +116,19 @@ void ws_zc_end(struct ws_zc *zc)
 	net_zcopy_put(zc->uarg);
 }
 
-/*
- * Another page behind @n runs, with a reference that is now the frame's.
- * Return: how many runs there are then.
- */
-static int add_page(struct bio_vec *seg, int n, struct page *page, size_t off,
-		    size_t len)
+/* Another page behind the runs that there are; there must be place for it. */
+static void add_page(struct ws_ctx *ctx, struct page *page, size_t off, u32 len)
 {
-	struct bio_vec *last = &seg[n - 1];
 	struct page *head = compound_head(page);
 
 	off += (page_to_pfn(page) - page_to_pfn(head)) << PAGE_SHIFT;
-	if (n > 1 && last->bv_page == head &&
-	    last->bv_offset + last->bv_len == off) {
-		last->bv_len += len;
+	if (!ws_tx_add(ctx, head, off, len))
 		put_page(page);
-		return n;
-	}
-	seg[n].bv_page = head;
-	seg[n].bv_offset = off;
-	seg[n].bv_len = len;
-	return n + 1;
 }
 
-static int take_pages(struct ws_tx *tx, struct iov_iter *from, size_t want)
+static int take_pages(struct ws_ctx *ctx, struct iov_iter *from, size_t want)
 {
+	struct ws_tx *tx = &ctx->tx;
 	struct page *pages[WS_ZC_BATCH];
 
 	while (want && tx->nseg < WS_FRAME_SEGS) {
@@ -155,8 +143,7 @@ static int take_pages(struct ws_tx *tx, struct iov_iter *from, size_t want)
 		for (i = 0; n; i++) {
 			size_t len = min_t(size_t, n, PAGE_SIZE - off);
 
-			tx->nseg = add_page(tx->frame->seg, tx->nseg, pages[i], off,
-					    len);
+			add_page(ctx, pages[i], off, len);
 			n -= len;
 			off = 0;
 		}
@@ -173,7 +160,7 @@ static void hold(struct ws_ctx *ctx, const struct ws_hdr *hdr)
 	struct ws_tx *tx = &ctx->tx;
 
 	tx->gather = tx->nseg;
-	tx->gather_op = hdr->opcode;
+	tx->frame->opcode = hdr->opcode;
 	WRITE_ONCE(tx->nseg, 0);
 	/* To poll() it may have looked as if the frame were under way. */
 	ws_tx_wake(ctx);
@@ -188,11 +175,11 @@ static void hold(struct ws_ctx *ctx, const struct ws_hdr *hdr)
 void ws_zc_seal(struct ws_ctx *ctx, bool fin)
 {
 	struct ws_tx *tx = &ctx->tx;
-	struct ws_hdr hdr = { .opcode = tx->gather_op, .fin = fin };
+	struct ws_hdr hdr = { .opcode = tx->frame->opcode, .fin = fin };
 
 	WRITE_ONCE(tx->nseg, tx->gather);
 	tx->gather = 0;
-	ws_tx_seal(ctx, &hdr);
+	ws_tx_seal(tx, &hdr, WS_HDR_MAX);
 }
 
 static int build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from,
@@ -204,15 +191,15 @@ static int build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from,
 
 	err = ws_tx_open(ctx);
 	if (!err)
-		err = take_pages(tx, from, hdr->len);
+		err = take_pages(ctx, from, hdr->len);
 	if (err)
 		return err;
 	ws_stats_add(ctx, WS_MIB_TX_REFERENCED, left - iov_iter_count(from));
-	tx->shared = true;
+	tx->frame->shared = true;
 	if (zc->hold && !hdr->rsv && iov_iter_count(from) == 0)
 		hold(ctx, hdr);
 	else
-		ws_tx_seal(ctx, hdr);
+		ws_tx_seal(tx, hdr, WS_HDR_MAX);
 	return 0;
 }
 
@@ -278,7 +265,10 @@ static void grow(struct ws_ctx *ctx, struct page *page, int offset,
 	struct ws_tx *tx = &ctx->tx;
 
 	get_page(page);
-	tx->gather = add_page(tx->frame->seg, tx->gather, page, offset, size);
+	WRITE_ONCE(tx->nseg, tx->gather);
+	add_page(ctx, page, offset, size);
+	tx->gather = tx->nseg;
+	WRITE_ONCE(tx->nseg, 0);
 	ctx->info.tx_bytes += size;
 	ws_stats_add(ctx, WS_MIB_TX_BYTES, size);
 	ws_stats_add(ctx, WS_MIB_TX_REFERENCED, size);
@@ -287,7 +277,7 @@ static void grow(struct ws_ctx *ctx, struct page *page, int offset,
 
 	ws_zc_seal(ctx, !more);
 	if (!more) {
-		tx->opcode = 0;
+		tx->open = 0;
 		ctx->info.tx_messages++;
 		ws_stats_inc(ctx, WS_MIB_TX_MESSAGES);
 	}
