@@ -300,17 +300,20 @@ struct ws_mibs {
 	unsigned long v[WS_MIB_MAX];
 };
 
-/* WS_CONFIG; the bits that no time needs have the rest. */
+/*
+ * WS_CONFIG; the bits that no time needs have the rest. What each message looks
+ * at has a byte of its own, which costs no shift.
+ */
 struct ws_settings {
 	u64 max_message;
-	u32 ping_interval:27;
-	u32 role:1;
-	u32 send_opcode:2;
-	u32 rsv1:1;		/* rsv is WS_RSV1, not 0 */
-	u32 ping_timeout:27;
-	u32 flags:3;
-	u32 assembly_timeout:27;
-	u32 close_timeout:27;
+	u64 ping_interval:27;
+	u64 ping_timeout:27;
+	u64 send_opcode:2;
+	u64 flags:8;
+	u64 assembly_timeout:27;
+	u64 close_timeout:27;
+	u64 rsv1:2;		/* rsv is WS_RSV1, not 0 */
+	u64 role:8;
 };
 
 static_assert(WS_TIME_MAX < 1 << 27);
