@@ -15,15 +15,6 @@
 
 #include "ws_wire.h"
 
-/* Of the harness: the test that is waited for, in its own process only. */
-struct __test_metadata;
-extern struct __test_metadata *__active_test __attribute__((weak));
-
-pid_t __real_fork(void);
-pid_t __wrap_fork(void);
-pid_t __real_waitpid(pid_t pid, int *status, int options);
-pid_t __wrap_waitpid(pid_t pid, int *status, int options);
-
 #define SLAB		"/sys/kernel/slab/ws_ctx/"
 
 enum {

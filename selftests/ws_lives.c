@@ -22,11 +22,18 @@
 #define PAGES_KIB	32
 #define FILE_LENGTH	(256 << 10)
 
-FIXTURE(lives)
-{
+struct lives {
 	struct pair p[LIVES];
 	int file;
 	char *map;	/* the file, and a page behind it that is not there */
+	__u32 role;
+	bool (*begin)(struct pair *p, int file, char *map);
+	void (*end)(struct pair *p);
+};
+
+FIXTURE(lives)
+{
+	struct lives l;
 };
 
 FIXTURE_VARIANT(lives)
@@ -109,41 +116,38 @@ static bool begin_zerocopy(struct pair *p, int file, char *map)
 			  MSG_NOSIGNAL | MSG_MORE));
 }
 
-#define LIVES_VARIANT(name) \
-	FIXTURE_VARIANT_ADD(lives, name##_server) \
-	{ \
-		.role = WS_ROLE_SERVER, \
-		.begin = begin_##name, \
-	}; \
-	FIXTURE_VARIANT_ADD(lives, name##_client) \
-	{ \
-		.role = WS_ROLE_CLIENT, \
-		.begin = begin_##name, \
-	}
-
-LIVES_VARIANT(copy);
-LIVES_VARIANT(gather);
-LIVES_VARIANT(fault);
-LIVES_VARIANT(pongs);
-LIVES_VARIANT(file);
-LIVES_VARIANT(zerocopy);
+FIXTURE_VARIANT_ADD(lives, copy_server) { WS_ROLE_SERVER, begin_copy };
+FIXTURE_VARIANT_ADD(lives, copy_client) { WS_ROLE_CLIENT, begin_copy };
+FIXTURE_VARIANT_ADD(lives, gather_server) { WS_ROLE_SERVER, begin_gather };
+FIXTURE_VARIANT_ADD(lives, gather_client) { WS_ROLE_CLIENT, begin_gather };
+FIXTURE_VARIANT_ADD(lives, fault_server) { WS_ROLE_SERVER, begin_fault };
+FIXTURE_VARIANT_ADD(lives, fault_client) { WS_ROLE_CLIENT, begin_fault };
+FIXTURE_VARIANT_ADD(lives, pongs_server) { WS_ROLE_SERVER, begin_pongs };
+FIXTURE_VARIANT_ADD(lives, pongs_client) { WS_ROLE_CLIENT, begin_pongs };
+FIXTURE_VARIANT_ADD(lives, file_server) { WS_ROLE_SERVER, begin_file };
+FIXTURE_VARIANT_ADD(lives, file_client) { WS_ROLE_CLIENT, begin_file };
+FIXTURE_VARIANT_ADD(lives, zerocopy_server) { WS_ROLE_SERVER, begin_zerocopy };
+FIXTURE_VARIANT_ADD(lives, zerocopy_client) { WS_ROLE_CLIENT, begin_zerocopy };
 
 FIXTURE_SETUP(lives)
 {
+	struct lives *l = &self->l;
 	int page = getpagesize();
 
-	self->file = memfd_create("lives", MFD_ALLOW_SEALING);
-	ASSERT_LE(0, self->file);
-	ASSERT_EQ(0, ftruncate(self->file, FILE_LENGTH));
-	ASSERT_EQ(FILE_LENGTH, pwrite(self->file, pattern(0, FILE_LENGTH), FILE_LENGTH, 0));
-	self->map = mmap(NULL, FILE_LENGTH + page, PROT_READ, MAP_SHARED, self->file, 0);
-	ASSERT_NE(MAP_FAILED, self->map);
-	ASSERT_EQ(0, munmap(self->map + FILE_LENGTH, page));
+	l->role = variant->role;
+	l->begin = variant->begin;
+	l->file = memfd_create("lives", MFD_ALLOW_SEALING);
+	ASSERT_LE(0, l->file);
+	ASSERT_EQ(0, ftruncate(l->file, FILE_LENGTH));
+	ASSERT_EQ(FILE_LENGTH, pwrite(l->file, pattern(0, FILE_LENGTH), FILE_LENGTH, 0));
+	l->map = mmap(NULL, FILE_LENGTH + page, PROT_READ, MAP_SHARED, l->file, 0);
+	ASSERT_NE(MAP_FAILED, l->map);
+	ASSERT_EQ(0, munmap(l->map + FILE_LENGTH, page));
 }
 
 FIXTURE_TEARDOWN(lives)
 {
-	close(self->file);
+	close(self->l.file);
 }
 
 static void close_fd(int *fd)
@@ -198,28 +202,30 @@ static void end_limit(struct pair *p)
 	close_fd(&p->ws);
 }
 
-static bool live(FIXTURE_DATA(lives) *self, const FIXTURE_VARIANT(lives) *variant,
-		 void (*end)(struct pair *p))
+static bool all_gone(void)
+{
+	return stat_becomes("WsCurrSockets", 0) && stat_becomes("WsCurrLingering", 0);
+}
+
+static bool live(struct lives *l)
 {
 	int i, small = SNDBUF;
 
 	for (i = 0; i < LIVES; i++) {
-		struct pair *p = &self->p[i];
+		struct pair *p = &l->p[i];
 
-		if (!pair_open_rcvbuf(p, AF_INET, variant->role, 0, RCVBUF, 0) ||
+		if (!pair_open_rcvbuf(p, AF_INET, l->role, 0, RCVBUF, 0) ||
 		    setsockopt(p->ws, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)) ||
-		    !variant->begin(p, self->file, self->map))
+		    !l->begin(p, l->file, l->map))
 			return false;
 	}
 	for (i = 0; i < LIVES; i++)
-		end(&self->p[i]);
-	if (end == end_limit && !stat_becomes("WsCurrSockets", 0))
-		return false;
-	if (end == end_limit && !stat_becomes("WsCurrLingering", 0))
+		l->end(&l->p[i]);
+	if (l->end == end_limit && !all_gone())
 		return false;
 	for (i = 0; i < LIVES; i++)
-		pair_close(&self->p[i]);
-	return stat_becomes("WsCurrSockets", 0) && stat_becomes("WsCurrLingering", 0);
+		pair_close(&l->p[i]);
+	return all_gone();
 }
 
 static long available_kib(void)
@@ -253,53 +259,53 @@ static bool memory_is_back(long before, int lives)
 	return complain("%ld KiB are missing after %d lives", missing, lives);
 }
 
-static bool sealed(FIXTURE_DATA(lives) *self)
+static bool sealed(struct lives *l)
 {
-	munmap(self->map, FILE_LENGTH);
-	return wait_until(!fcntl(self->file, F_ADD_SEALS, F_SEAL_WRITE)) ||
+	munmap(l->map, FILE_LENGTH);
+	return wait_until(!fcntl(l->file, F_ADD_SEALS, F_SEAL_WRITE)) ||
 	       complain("a page of the file has another reference: %s",
 			strerror(errno));
 }
 
-static bool all_lives(FIXTURE_DATA(lives) *self, const FIXTURE_VARIANT(lives) *variant,
-		      void (*end)(struct pair *p))
+static bool all_lives(struct lives *l, void (*end)(struct pair *p))
 {
 	int i, times = debug_kernel() ? 1 : TIMES;
 	long before;
 
+	l->end = end;
 	/* What is allocated once. */
-	if (!live(self, variant, end))
+	if (!live(l))
 		return false;
 	before = available_kib();
 	for (i = 0; i < times; i++)
-		if (!live(self, variant, end))
+		if (!live(l))
 			return false;
-	return memory_is_back(before, times * LIVES) && sealed(self);
+	return memory_is_back(before, times * LIVES) && sealed(l);
 }
 
 TEST_F_TIMEOUT(lives, read, 240)
 {
-	EXPECT_TRUE(all_lives(self, variant, end_read));
+	EXPECT_TRUE(all_lives(&self->l, end_read));
 }
 
 TEST_F_TIMEOUT(lives, reset_by_the_peer, 240)
 {
-	EXPECT_TRUE(all_lives(self, variant, end_reset));
+	EXPECT_TRUE(all_lives(&self->l, end_reset));
 }
 
 TEST_F_TIMEOUT(lives, aborted, 240)
 {
-	EXPECT_TRUE(all_lives(self, variant, end_abort));
+	EXPECT_TRUE(all_lives(&self->l, end_abort));
 }
 
 TEST_F_TIMEOUT(lives, closed_with_bytes_unsent, 240)
 {
-	EXPECT_TRUE(all_lives(self, variant, end_unread));
+	EXPECT_TRUE(all_lives(&self->l, end_unread));
 }
 
 TEST_F_TIMEOUT(lives, ended_by_the_limit, 240)
 {
-	EXPECT_TRUE(all_lives(self, variant, end_limit));
+	EXPECT_TRUE(all_lives(&self->l, end_limit));
 }
 
 TEST_HARNESS_MAIN

@@ -146,10 +146,10 @@ static bool check_key(struct wire *w)
 	static const unsigned char zero[4];
 
 	if (!memcmp(h->key, zero, 4) && ++w->zero_keys > 1)
-		return breach(w, "the %uth mask of zeros in %u frames",
+		return breach(w, "mask of zeros number %u in %u frames",
 			      w->zero_keys, w->frames + 1);
 	if (w->frames && !memcmp(h->key, w->last_key, 4) && ++w->same_keys > 1)
-		return breach(w, "a mask like the last one, the %uth in %u frames",
+		return breach(w, "mask like the last one, number %u in %u frames",
 			      w->same_keys, w->frames + 1);
 	memcpy(w->last_key, h->key, 4);
 	w->frames++;

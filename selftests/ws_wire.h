@@ -62,4 +62,41 @@ bool wire_after_test(void);
 /* A test starts a process, which has the same descriptors. */
 void wire_fork(void);
 
+/* Of the harness: the test that is waited for, in its own process only. */
+struct __test_metadata;
+extern struct __test_metadata *__active_test __attribute__((__weak__));
+
+/* The C library's functions, and those in their place. */
+ssize_t __real_recv(int fd, void *buf, size_t len, int flags);
+ssize_t __real_recvmsg(int fd, struct msghdr *msg, int flags);
+ssize_t __real_read(int fd, void *buf, size_t len);
+ssize_t __real_send(int fd, const void *buf, size_t len, int flags);
+ssize_t __real_sendmsg(int fd, const struct msghdr *msg, int flags);
+ssize_t __real_write(int fd, const void *buf, size_t len);
+ssize_t __real_sendfile(int out, int in, off_t *at, size_t len);
+ssize_t __real_splice(int in, off_t *at_in, int out, off_t *at_out, size_t len,
+		      unsigned int flags);
+int __real_setsockopt(int fd, int level, int opt, const void *val, socklen_t len);
+int __real_dup(int fd);
+int __real_dup2(int fd, int other);
+int __real_close(int fd);
+
+ssize_t __wrap_recv(int fd, void *buf, size_t len, int flags);
+ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags);
+ssize_t __wrap_read(int fd, void *buf, size_t len);
+ssize_t __wrap_send(int fd, const void *buf, size_t len, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags);
+ssize_t __wrap_write(int fd, const void *buf, size_t len);
+ssize_t __wrap_sendfile(int out, int in, off_t *at, size_t len);
+ssize_t __wrap_splice(int in, off_t *at_in, int out, off_t *at_out, size_t len,
+		      unsigned int flags);
+int __wrap_setsockopt(int fd, int level, int opt, const void *val, socklen_t len);
+int __wrap_dup(int fd);
+int __wrap_dup2(int fd, int other);
+int __wrap_close(int fd);
+pid_t __real_fork(void);
+pid_t __wrap_fork(void);
+pid_t __real_waitpid(pid_t pid, int *status, int options);
+pid_t __wrap_waitpid(pid_t pid, int *status, int options);
+
 #endif /* _WS_WIRE_H */
