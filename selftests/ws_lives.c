@@ -49,13 +49,18 @@ static bool began(ssize_t n)
 	       complain("send: %s", strerror(errno));
 }
 
-/* A frame that is cut. */
+/*
+ * A frame that is cut: without MSG_DONTWAIT, which makes frames for which there
+ * is room.
+ */
 static bool begin_copy(struct pair *p, int file, char *map)
 {
+	struct timeval tv = { .tv_usec = 1000 };
+
 	(void)file;
 	(void)map;
-	return began(send(p->ws, pattern(0, LENGTH), LENGTH,
-			  MSG_DONTWAIT | MSG_NOSIGNAL));
+	setsockopt(p->ws, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+	return began(send(p->ws, pattern(0, LENGTH), LENGTH, MSG_NOSIGNAL));
 }
 
 /* A message that goes on, and the frame that gathers for it. */
