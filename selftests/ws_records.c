@@ -405,6 +405,7 @@ TEST_F(records, send_control)
 	struct ws_msg m = { .len = 3, .opcode = WS_OP_CLOSE, .flags = END,
 			    .code = 4001 };
 
+	wire_own_pongs(p, "in a record");
 	n = put_record(self->buf, WS_OP_TEXT, 0, "ab", 2);
 	n += put_record(self->buf + n, WS_OP_PING, END, "ping", 4);
 	n += put_record(self->buf + n, WS_OP_TEXT, 0, "", 0);

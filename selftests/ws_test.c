@@ -181,6 +181,7 @@ static bool connect_rcvbuf(struct pair *p, int family, __u32 role, int rcvbuf,
 	close(listener);
 	p->ws = server_role ? server : client;
 	p->raw = server_role ? client : server;
+	wire_watch(p);
 	return !test_tls() || pair_secure(p, test_tls());
 }
 

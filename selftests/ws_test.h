@@ -104,6 +104,19 @@ bool pair_open_rcvbuf(struct pair *p, int family, __u32 role, int rcvbuf,
 void pair_close(struct pair *p);
 
 /*
+ * What the attached end sends is checked on its way to the peer, see ws_wire.c;
+ * pair_connect() says so for its pairs.
+ */
+void wire_watch(const struct pair *p);
+/*
+ * For a test that lets the attached end break a rule on purpose, or reads as no
+ * checker can follow. @why is for the reader.
+ */
+void wire_off(const struct pair *p, const char *why);
+/* The program sends PONGs by itself. */
+void wire_own_pongs(const struct pair *p, const char *why);
+
+/*
  * With WS_TEST_TLS in the environment, "1.2" or "1.3", or these and another
  * cipher, "1.3-aes256" or "1.3-chacha20", every pair has that kTLS below on both
  * ends, from pair_connect() on; NULL without.

@@ -90,6 +90,7 @@ TEST(forged)
 	unsetenv("WS_TEST_TLS");
 	for (i = 0; i < 3; i++) {
 		ASSERT_TRUE(pair_connect(&p, AF_INET, WS_ROLE_SERVER));
+		wire_off(&p, "the peer has no keys");
 		ASSERT_EQ(0, tls_start(p.ws, "1.2", true, TLS_BOTH));
 		ASSERT_EQ(0, ws_attach_config(p.ws, NULL));
 		EXPECT_EQ(0, poll_now(p.ws, POLLIN));
@@ -135,6 +136,7 @@ TEST(nothing_in_clear)
 	ASSERT_EQ(6000, write(file, text, 6000));
 	unsetenv("WS_TEST_TLS");
 	ASSERT_TRUE(pair_connect(&p, AF_INET, WS_ROLE_SERVER));
+	wire_off(&p, "the peer has no keys");
 	ASSERT_EQ(0, tls_start(p.ws, "1.3", true, TLS_BOTH));
 	ASSERT_EQ(0, ws_attach_config(p.ws, NULL));
 	setsockopt(p.ws, SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one));
