@@ -74,6 +74,9 @@ TEST_F(unanswered, time_is_over)
 	uint64_t begin;
 
 	ASSERT_EQ(0, set_close_timeout(p->ws, 300));
+	/* The connection is older than the limit. */
+	ASSERT_EQ(0, poll_now(p->ws, POLLIN));
+	usleep(400000);
 	begin = now_ms();
 	ASSERT_EQ(0, close_by(p, variant->way, 0));
 	EXPECT_TRUE(expect_close_by(p, variant->way));
@@ -81,6 +84,19 @@ TEST_F(unanswered, time_is_over)
 	EXPECT_LE(290, now_ms() - begin);
 	EXPECT_EQ(self->limits + 1, ws_stat("WsErrCloseTimeout"));
 	EXPECT_TRUE(expect_reset(p));
+}
+
+/* The program does not look at the socket any more: a timer ends it. */
+TEST_F(unanswered, nobody_looks)
+{
+	struct pair *p = &self->p;
+
+	ASSERT_EQ(0, set_close_timeout(p->ws, 300));
+	ASSERT_EQ(0, close_by(p, variant->way, 0));
+	EXPECT_TRUE(expect_close_by(p, variant->way));
+	EXPECT_TRUE(expect_reset(p));
+	EXPECT_EQ(self->limits + 1, ws_stat("WsErrCloseTimeout"));
+	EXPECT_TRUE(is_over(p, way_code(variant->way)));
 }
 
 /* The same, although the peer sends and sends, PINGs among it. */
