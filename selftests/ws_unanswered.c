@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A peer that never answers our Close: whichever way it was sent, the time limit
+ * starts then, once, and when it is over the connection is reset.
+ */
+#include "kselftest_harness.h"
+#include "ws_ways.h"
+
+FIXTURE(unanswered)
+{
+	struct pair p;
+	long long limits;
+};
+
+FIXTURE_VARIANT(unanswered)
+{
+	__u32 role;
+	enum way way;
+};
+
+FIXTURE_VARIANT_ADD(unanswered, message) { WS_ROLE_SERVER, BY_MESSAGE };
+FIXTURE_VARIANT_ADD(unanswered, message_client) { WS_ROLE_CLIENT, BY_MESSAGE };
+FIXTURE_VARIANT_ADD(unanswered, record) { WS_ROLE_CLIENT, BY_RECORD };
+FIXTURE_VARIANT_ADD(unanswered, array) { WS_ROLE_SERVER, BY_ARRAY };
+FIXTURE_VARIANT_ADD(unanswered, shutdown) { WS_ROLE_SERVER, BY_SHUTDOWN };
+
+FIXTURE_SETUP(unanswered)
+{
+	struct pair *p = &self->p;
+
+	ASSERT_TRUE(pair_open(p, AF_INET, variant->role));
+	ASSERT_EQ(0, set_flags(p->ws, way_flags(variant->way)));
+	self->limits = ws_stat("WsErrCloseTimeout");
+}
+
+FIXTURE_TEARDOWN(unanswered)
+{
+	pair_close(&self->p);
+}
+
+/* The peer finds the connection reset, behind the Close that it has read. */
+static bool expect_reset(struct pair *p)
+{
+	char byte;
+	ssize_t n = recv(p->raw, &byte, 1, 0);
+
+	return (n < 0 && errno == ECONNRESET) ||
+	       complain("peer expects RST: %zd (%s)", n, strerror(errno));
+}
+
+/* What the program sees when the time is over. */
+static bool is_over(struct pair *p, int code)
+{
+	struct ws_info info;
+
+	if (!(poll_for(p->ws, POLLRDHUP, WS_TEST_MS) & POLLERR))
+		return complain("no error");
+	if (!expect_error(p->ws, ETIMEDOUT) || !expect_eof(p->ws))
+		return false;
+	info = ws_get_info(p->ws);
+	if (info.rule != WS_RULE_CLOSE_TIMEOUT ||
+	    info.state != (WS_STATE_CLOSE_SENT | WS_STATE_FAILED) ||
+	    info.close_sent != code || info.close_received)
+		return complain("rule %u state %x codes %u and %u", info.rule,
+				info.state, info.close_sent,
+				info.close_received);
+	return (send(p->ws, "12345678", 8, MSG_NOSIGNAL) < 0 &&
+		errno == EPIPE) || complain("it can be sent to");
+}
+
+TEST_F(unanswered, time_is_over)
+{
+	struct pair *p = &self->p;
+	uint64_t begin;
+
+	ASSERT_EQ(0, set_close_timeout(p->ws, 300));
+	/* The connection is older than the limit. */
+	ASSERT_EQ(0, poll_now(p->ws, POLLIN));
+	usleep(400000);
+	begin = now_ms();
+	ASSERT_EQ(0, close_by(p, variant->way, 0));
+	EXPECT_TRUE(expect_close_by(p, variant->way));
+	EXPECT_TRUE(is_over(p, way_code(variant->way)));
+	EXPECT_LE(290, now_ms() - begin);
+	EXPECT_EQ(self->limits + 1, ws_stat("WsErrCloseTimeout"));
+	EXPECT_TRUE(expect_reset(p));
+}
+
+/* The program does not look at the socket any more: a timer ends it. */
+TEST_F(unanswered, nobody_looks)
+{
+	struct pair *p = &self->p;
+
+	ASSERT_EQ(0, set_close_timeout(p->ws, 300));
+	ASSERT_EQ(0, close_by(p, variant->way, 0));
+	EXPECT_TRUE(expect_close_by(p, variant->way));
+	EXPECT_TRUE(expect_reset(p));
+	EXPECT_EQ(self->limits + 1, ws_stat("WsErrCloseTimeout"));
+	EXPECT_TRUE(is_over(p, way_code(variant->way)));
+}
+
+/* The same, although the peer sends and sends, PINGs among it. */
+TEST_F(unanswered, by_a_talker)
+{
+	uint64_t end = now_ms() + WS_TEST_MS;
+	struct pair *p = &self->p;
+	char buf[64];
+	struct got got;
+
+	ASSERT_EQ(0, set_close_timeout(p->ws, 300));
+	ASSERT_EQ(0, close_by(p, variant->way, 0));
+	EXPECT_TRUE(expect_close_by(p, variant->way));
+	do {
+		if (raw_frame(p, PING, "?", 1))
+			raw_frame(p, TEXT, "more", 4);
+		got = ws_recv(p->ws, buf, sizeof(buf), MSG_DONTWAIT);
+		usleep(10000);
+	} while ((got.n > 0 || got.n == -EAGAIN) && now_ms() < end);
+	EXPECT_EQ(-ETIMEDOUT, got.n);
+	EXPECT_EQ(WS_RULE_CLOSE_TIMEOUT, ws_get_info(p->ws).rule);
+	EXPECT_EQ(0, ws_get_info(p->ws).tx_pongs);
+}
+
+/* The time starts with the first Close; asking again does not prolong it. */
+TEST_F(unanswered, asked_again)
+{
+	uint64_t end = now_ms() + WS_TEST_MS;
+	struct pair *p = &self->p;
+
+	ASSERT_EQ(0, set_close_timeout(p->ws, 600));
+	ASSERT_EQ(0, close_by(p, variant->way, 0));
+	while (!(poll_for(p->ws, POLLRDHUP, 50) & POLLERR) && now_ms() < end) {
+		shutdown(p->ws, SHUT_WR);
+		ws_send_close(p->ws, 1000, "");
+	}
+	EXPECT_TRUE(expect_close_by(p, variant->way));
+	EXPECT_TRUE(is_over(p, way_code(variant->way)));
+}
+
+/* An answer in time ends the limit, also when nobody has read it. */
+TEST_F(unanswered, but_for_an_answer)
+{
+	struct pair *p = &self->p;
+	struct bytes b = { 0 };
+
+	ASSERT_EQ(0, set_close_timeout(p->ws, test_patience(300)));
+	ASSERT_EQ(0, close_by(p, variant->way, 0));
+	EXPECT_TRUE(expect_close_by(p, variant->way));
+	bytes_close(&b, p, 3333, "");
+	ASSERT_TRUE(raw_send_bytes(p, &b));
+	usleep(test_patience(600000));
+	EXPECT_EQ(0, poll_now(p->ws, POLLIN) & POLLERR);
+	EXPECT_EQ(0, ws_get_info(p->ws).rule);
+	EXPECT_EQ(self->limits, ws_stat("WsErrCloseTimeout"));
+	if (variant->way != BY_RECORD)
+		EXPECT_TRUE(expect_received_close(p->ws, 3333, ""));
+}
+
+/*
+ * While the peer takes what was sent before the Close, the time to answer it
+ * has not begun; it does when the Close is there.
+ */
+TEST_F_TIMEOUT(unanswered, behind_data, 60)
+{
+	uint64_t begin = now_ms();
+	struct pair p;
+	struct frame f;
+	int n, i;
+
+	ASSERT_TRUE(pair_open_small(&p, AF_INET, variant->role));
+	ASSERT_EQ(0, set_close_timeout(p.ws, test_patience(500)));
+	n = fill(p.ws);
+	ASSERT_EQ(0, shutdown(p.ws, SHUT_WR));
+	/* For much longer than the limit, but never long without a read. */
+	for (i = 0; i < n; i++) {
+		ASSERT_TRUE(read_frame(&p, &f));
+		ASSERT_EQ(FILL, (int)f.len);
+		free(f.data);
+		if (now_ms() - begin < test_patience(1500))
+			usleep(test_patience(100000));
+	}
+	EXPECT_TRUE(expect_close(&p, 1000, ""));
+	EXPECT_EQ(0, ws_get_info(p.ws).rule);
+	EXPECT_TRUE(is_over(&p, 1000));
+	pair_close(&p);
+}
+
+FIXTURE(closed)
+{
+	struct pair p;
+};
+
+FIXTURE_VARIANT(closed)
+{
+	__u32 role;
+	enum way way;
+};
+
+FIXTURE_VARIANT_ADD(closed, close) { WS_ROLE_SERVER, BY_CLOSE };
+FIXTURE_VARIANT_ADD(closed, close_client) { WS_ROLE_CLIENT, BY_CLOSE };
+FIXTURE_VARIANT_ADD(closed, message) { WS_ROLE_SERVER, BY_MESSAGE };
+FIXTURE_VARIANT_ADD(closed, record) { WS_ROLE_SERVER, BY_RECORD };
+FIXTURE_VARIANT_ADD(closed, array) { WS_ROLE_CLIENT, BY_ARRAY };
+FIXTURE_VARIANT_ADD(closed, shutdown) { WS_ROLE_CLIENT, BY_SHUTDOWN };
+FIXTURE_VARIANT_ADD(closed, shutdown_both) { WS_ROLE_CLIENT, BY_SHUTDOWN_BOTH };
+
+FIXTURE_SETUP(closed)
+{
+	struct pair *p = &self->p;
+
+	ASSERT_TRUE(pair_open(p, AF_INET6, variant->role));
+	ASSERT_EQ(0, set_flags(p->ws, way_flags(variant->way)));
+}
+
+FIXTURE_TEARDOWN(closed)
+{
+	pair_close(&self->p);
+}
+
+/*
+ * close() starts the limit anew, also when the Close has been sent before, and
+ * after it TCP is ended, not reset; the socket is gone.
+ */
+TEST_F(closed, time_is_over)
+{
+	long long limits = ws_stat("WsErrCloseTimeout");
+	long long lingering = ws_stat("WsCurrLingering");
+	struct pair *p = &self->p;
+	uint64_t begin;
+
+	ASSERT_EQ(0, set_close_timeout(p->ws, test_patience(600)));
+	ASSERT_EQ(0, close_by(p, variant->way, 0));
+	if (variant->way != BY_CLOSE)
+		usleep(200000);
+	begin = now_ms();
+	EXPECT_EQ(0, p->ws < 0 ? 0 : close(p->ws));
+	p->ws = -1;
+	EXPECT_EQ(lingering + 1, ws_stat("WsCurrLingering"));
+	EXPECT_TRUE(expect_close_by(p, variant->way));
+	EXPECT_TRUE(expect_fin(p));
+	if (variant->way != BY_SHUTDOWN_BOTH)
+		EXPECT_LE(test_patience(600) - 10, now_ms() - begin);
+	EXPECT_TRUE(stat_becomes("WsCurrLingering", lingering));
+	EXPECT_EQ(limits + 1, ws_stat("WsErrCloseTimeout"));
+}
+
+TEST_HARNESS_MAIN
