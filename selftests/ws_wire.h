@@ -3,9 +3,9 @@
  * What every test gets without asking: its traffic is checked against RFC 6455,
  * and after it nothing of the module is left.
  *
- * ws_wire.c has the rules, ws_wire_calls.c puts them behind the calls by which
- * a test sends and receives, ws_left.c counts what is there before and after.
- * All three work by the linker, see the Makefile.
+ * ws_wire.c has the rules, ws_wire_streams.c the connections, ws_wire_calls.c the
+ * calls by which a test sends and receives; ws_left.c counts what is there before
+ * and after. The linker puts them in, see the Makefile.
  */
 #ifndef _WS_WIRE_H
 #define _WS_WIRE_H
