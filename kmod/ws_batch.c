@@ -190,8 +190,6 @@ static int take_any(struct ws_batch *b, struct iov_iter *to)
 		return 1;
 	if (records)
 		room = ws_record_room(to, all.len);
-	else if (all.len && !room)
-		return 1;
 	if (room < 0)
 		return room;
 
@@ -203,6 +201,11 @@ static int take_any(struct ws_batch *b, struct iov_iter *to)
 			 (all.rsv ? WS_MSG_RSV1 : 0) |
 			 ws_batch_more(ctx, b->left - end),
 	};
+	/* Without room nothing is taken, but the caller learns what waits. */
+	if (!records && all.len && !room) {
+		b->desc[b->n++] = m;
+		return 1;
+	}
 	err = copy_piece(b, to, &m, &pc);
 	if (err) {
 		/* A pipe would show what is not told of. */
