@@ -416,7 +416,8 @@ int ws_recv_len(struct ws_ctx *ctx)
 	ws_rx_scan(ctx);
 	ws_rx_scan_all(ctx);
 	if (!ctx->rx.complete && ctx->rx.stop == WS_STOP_CLOSE && records)
-		return WS_RECORD_SIZE(ctx->rx.close_len);
+		return WS_RECORD_SIZE(ctx->rx.head.opcode == WS_OP_CLOSE ?
+				      ctx->rx.head.left : ctx->rx.close_len);
 	if (!ctx->rx.complete &&
 	    (ctx->rx.stop != WS_STOP_NONE || !ws_rx_readable(ctx)))
 		return 0;
