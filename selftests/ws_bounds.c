@@ -47,18 +47,17 @@ enum shape {
 	SHAPES
 };
 
-/* A frame that may end in the middle of the sequence, so each is sent alone. */
-static bool send_in_shape(struct pair *p, enum shape shape, int op, size_t len)
+static bool send_in_shape(struct pair *p, enum shape how, int op, size_t len)
 {
 	size_t third = len / 3;
 	struct bytes b = { 0 };
 	bool ok = true;
 
-	switch (shape) {
-	case BEHIND:
-		bytes_frame(&b, p, BINARY, "first", 5);
-		/* fallthrough */
+	switch (how) {
 	case ALONE:
+	case BEHIND:
+		if (how == BEHIND)
+			bytes_frame(&b, p, BINARY, "first", 5);
 		bytes_frame(&b, p, FIN | op, pattern(0, len), len);
 		break;
 	case IN_TWO:
@@ -71,10 +70,10 @@ static bool send_in_shape(struct pair *p, enum shape shape, int op, size_t len)
 	case FRAGMENTS_ALONE:
 		bytes_frame(&b, p, op, pattern(0, third), third);
 		bytes_frame(&b, p, PONG, "", 0);
-		if (shape == FRAGMENTS_ALONE)
+		if (how == FRAGMENTS_ALONE)
 			ok = raw_send_bytes(p, &b) && settle(p);
 		bytes_frame(&b, p, F_CONT, pattern(third, third), third);
-		if (shape == FRAGMENTS_ALONE)
+		if (how == FRAGMENTS_ALONE)
 			ok = ok && raw_send_bytes(p, &b) && settle(p);
 		bytes_frame(&b, p, CONT, pattern(2 * third, len - 2 * third),
 			    len - 2 * third);

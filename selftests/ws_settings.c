@@ -323,11 +323,8 @@ TEST_F_TIMEOUT(settings, refused_in_a_sent_message, 60)
 		EXPECT_EQ(0, change(p, old));
 	}
 	record[5] = WS_MSG_END;
-	if (records) {
-		ASSERT_EQ(16, write(p->ws, record, 16));
-	} else {
-		ASSERT_EQ(4, send(p->ws, "part", 4, 0));
-	}
+	ASSERT_EQ(records ? 16 : 4,
+		  records ? write(p->ws, record, 16) : write(p->ws, "part", 4));
 	/* In however many fragments. */
 	for (at = 0; at < 8;) {
 		struct frame f;
@@ -345,30 +342,34 @@ TEST_F_TIMEOUT(settings, refused_in_a_sent_message, 60)
 /* EINVAL, E2BIG, EFAULT: one member is wrong, all others are new. */
 TEST_F_TIMEOUT(settings, refused_values, 60)
 {
+	static const struct {
+		size_t at;
+		__u32 value;
+	} bad[] = {
+		{ offsetof(struct ws_config, role), 2 },
+		{ offsetof(struct ws_config, flags), 8 },
+		{ offsetof(struct ws_config, flags), WS_F_RECORDS | WS_F_BATCH },
+		{ offsetof(struct ws_config, send_opcode), 3 },
+		{ offsetof(struct ws_config, rsv), 0x20 },
+		{ offsetof(struct ws_config, rsv), WS_RSV1 | 0x80 },
+		{ offsetof(struct ws_config, ping_interval), WS_TIME_MIN - 1 },
+		{ offsetof(struct ws_config, ping_timeout), WS_TIME_MIN - 1 },
+		{ offsetof(struct ws_config, assembly_timeout), WS_TIME_MIN - 1 },
+		{ offsetof(struct ws_config, close_timeout), WS_TIME_MIN - 1 },
+		{ offsetof(struct ws_config, close_timeout), WS_TIME_MAX + 1 },
+		{ offsetof(struct ws_config, ping_timeout), WS_TIME_MAX + 1 },
+	};
 	struct ws_config old = ws_get_config(self->p.ws), cfg;
 	struct pair *p = &self->p;
 	char big[sizeof(cfg) + 1];
-	int i;
+	size_t i;
 
-	for (i = 0; i < 12; i++) {
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		cfg = all_new(p, variant->by);
 		cfg.flags = old.flags;
-		switch (i) {
-		case 0: cfg.role = 2; break;
-		case 1: cfg.flags = 8; break;
-		case 2: cfg.flags = WS_F_RECORDS | WS_F_BATCH; break;
-		case 3: cfg.send_opcode = 3; break;
-		case 4: cfg.rsv = 0x20; break;
-		case 5: cfg.rsv = WS_RSV1 | 0x80; break;
-		case 6: cfg.ping_interval = WS_TIME_MIN - 1; break;
-		case 7: cfg.ping_timeout = WS_TIME_MIN - 1; break;
-		case 8: cfg.assembly_timeout = WS_TIME_MIN - 1; break;
-		case 9: cfg.close_timeout = WS_TIME_MIN - 1; break;
-		case 10: cfg.close_timeout = WS_TIME_MAX + 1; break;
-		case 11: cfg.ping_timeout = WS_TIME_MAX + 1; break;
-		}
+		memcpy((char *)&cfg + bad[i].at, &bad[i].value, sizeof(__u32));
 		EXPECT_EQ(-EINVAL, change(p, cfg)) {
-			TH_LOG("case %d", i);
+			TH_LOG("case %zu", i);
 		}
 		EXPECT_TRUE(unchanged(p, &old));
 	}
