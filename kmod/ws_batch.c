@@ -176,8 +176,6 @@ static int take_any(struct ws_batch *b, struct iov_iter *to)
 		return 1;
 	if (records)
 		room = ws_record_room(to, all.len);
-	else if (all.len && !room)
-		return 1;
 	if (room < 0)
 		return room;
 
@@ -189,6 +187,11 @@ static int take_any(struct ws_batch *b, struct iov_iter *to)
 			 (all.rsv ? WS_MSG_RSV1 : 0) |
 			 what_follows(ctx, b->left - end),
 	};
+	/* Without room nothing is taken, but the caller learns what waits. */
+	if (!records && all.len && !room) {
+		b->desc[b->n++] = m;
+		return 1;
+	}
 	err = records ? ws_record_put(ctx, to, &m, &pc) :
 			ws_piece_walk(ctx, to, false, &pc);
 	if (!err && (pc.len != m.len || pc.end != end))

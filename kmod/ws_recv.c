@@ -325,6 +325,13 @@ static bool recv_one(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 	return true;
 }
 
+/* A buffer of length 0 takes nothing of a message that has bytes. */
+static bool gave_data(const struct ws_got *got)
+{
+	return !ws_op_is_control(got->msg.opcode) &&
+	       (got->len || got->msg.flags & WS_MSG_END);
+}
+
 /**
  * ws_recvmsg() - proto.recvmsg of an attached socket
  * @sk: the socket
@@ -365,7 +372,7 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 				  sock_rcvtimeo(sk, flags & MSG_DONTWAIT),
 				  &got);
 	if (ret > 0) {
-		if (!(flags & MSG_PEEK) && !ws_op_is_control(got.msg.opcode))
+		if (!(flags & MSG_PEEK) && gave_data(&got))
 			ctx->info.rx_calls++;
 		put_msg(msg, &got);
 		ret = got.len;
