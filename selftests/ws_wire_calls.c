@@ -29,7 +29,7 @@ ssize_t __wrap_recv(int fd, void *buf, size_t len, int flags)
 		wire_blind(s);
 	n = __real_recv(fd, buf, len, flags);
 	if (s)
-		wire_has_read(s, buf, n);
+		wire_has_read(fd, s, buf, n);
 	return n;
 }
 
@@ -41,7 +41,7 @@ ssize_t __wrap_read(int fd, void *buf, size_t len)
 	wire_reading(s);
 	n = __real_read(fd, buf, len);
 	if (s)
-		wire_has_read(s, buf, n);
+		wire_has_read(fd, s, buf, n);
 	return n;
 }
 
@@ -66,8 +66,8 @@ ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
 		wire_blind(s);
 	n = __real_recvmsg(fd, msg, flags);
 	if (s)
-		wire_has_read(s, msg->msg_iovlen ? msg->msg_iov->iov_base : NULL,
-			 n < 0 || !is_data(msg) ? -1 : n);
+		wire_has_read(fd, s, msg->msg_iovlen ? msg->msg_iov->iov_base : NULL,
+			      n < 0 || !is_data(msg) ? -1 : n);
 	return n;
 }
 

@@ -5,6 +5,7 @@
  * connection is each one's own.
  */
 #define _GNU_SOURCE
+#include <netinet/tcp.h>
 #include <sys/mman.h>
 
 #include "ws_wire_streams.h"
@@ -138,15 +139,26 @@ static void report(bool good)
 		__atomic_add_fetch(&all->breaches, 1, __ATOMIC_RELAXED);
 }
 
+/* Then a call has taken the error, and recv() returns 0 as it does for FIN. */
+static bool was_reset(int fd)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	return getsockopt(fd, SOL_TCP, TCP_INFO, &info, &len) ||
+	       info.tcpi_state == TCP_CLOSE;
+}
+
 /* @len bytes for the peer, or 0 for the end. Locked. */
-static void check(struct stream *s, struct wire *w, const void *data, size_t len)
+static void check(int fd, struct stream *s, struct wire *w, const void *data,
+		  size_t len)
 {
 	size_t old = len < s->skip ? len : s->skip;
 
 	s->skip -= old;
 	if (s->blind || !s->attached)
 		return;
-	if (!len)
+	if (!len && !was_reset(fd))
 		report(wire_ended(w));
 	report(wire_received(w, (const char *)data + old, len - old));
 }
@@ -162,14 +174,14 @@ void wire_reading(struct stream *s)
 }
 
 /* With @n < 0 nothing has come. */
-void wire_has_read(struct stream *s, const void *data, ssize_t n)
+void wire_has_read(int fd, struct stream *s, const void *data, ssize_t n)
 {
 	int err = errno;
 
 	wire_take(s);
 	s->readers--;
 	if (n >= 0)
-		check(s, &s->w, data, n);
+		check(fd, s, &s->w, data, n);
 	wire_put(s);
 	errno = err;
 }
@@ -235,7 +247,7 @@ static void check_unread(int fd, struct stream *s)
 	*w = s->w;
 	skip = s->skip;
 	if (n > 0)
-		check(s, w, buf, n);
+		check(fd, s, w, buf, n);
 	s->skip = skip;
 	s->w.broken = w->broken;
 	wire_put(s);

@@ -44,7 +44,7 @@ void wire_blind(struct stream *s);
 void wire_any_pong(struct stream *s);
 /* Around the peer's reading; with @n < 0 nothing has come. */
 void wire_reading(struct stream *s);
-void wire_has_read(struct stream *s, const void *data, ssize_t n);
+void wire_has_read(int fd, struct stream *s, const void *data, ssize_t n);
 /* Around the peer's sending. */
 void wire_sending(struct stream *s, const void *data, size_t len,
 		  struct wire_undo *undo);
