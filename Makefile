@@ -16,7 +16,7 @@ endif
 
 .PHONY: modules modules_install clean distclean userspace selftests check \
 	check-more check-all check-debug check-quick bench bench-native bench-core \
-	conformance coverage style fuzz soak vm vm-shell setup help
+	conformance coverage mutants style fuzz soak vm vm-shell setup help
 
 modules:
 	@test -e $(KDIR)/Makefile || { \
@@ -85,6 +85,9 @@ fuzz:
 coverage:
 	@selftests/coverage/run
 
+mutants:
+	@KERNEL=$(if $(filter uml%,$(KERNEL)),$(KERNEL),uml) selftests/mutants/run
+
 soak:
 	@selftests/soak/run $(MINUTES)
 
@@ -119,6 +122,8 @@ help:
 	@echo '  make conformance      every public case, each role; the table and a page'
 	@echo '  make fuzz SECONDS=60  the fuzz targets, each for so long'
 	@echo '  make coverage         lines of the module that the kselftests reach'
+	@echo '  make mutants          small mistakes in the module, and whether the tests'
+	@echo '                        notice: N=20 SEED=1 FILES="ws_rx.c ws_recv.c"'
 	@echo '  make soak MINUTES=2   mixed load; fails when memory grows; a picture'
 	@echo '  make vm-shell         a shell in the machine, module loaded'
 	@echo '  make vm               the module for its kernel only'

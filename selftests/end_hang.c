@@ -3,7 +3,8 @@
  * end_hang SECONDS PROGRAM: runs a test program and passes on what it writes.
  * The program is killed when it has not written anything for so long, or as
  * many times longer as this machine is slower than an idle one: a test that
- * hangs in the kernel must not keep the programs behind it from running.
+ * hangs in the kernel must not keep the programs behind it from running. Without
+ * arguments it prints what WS_TEST_SLOWNESS stands for.
  */
 #include <signal.h>
 #include <sys/wait.h>
@@ -65,6 +66,8 @@ int main(int argc, char **argv)
 	int output = -1, status = 0;
 	pid_t pid;
 
+	if (argc == 1)
+		return printf("%u\n", test_slowness()) < 0;
 	if (argc < 3)
 		return 2;
 	pid = start(argv + 2, &output);

@@ -223,6 +223,8 @@ TEST_F(splice, through_a_pipe)
 			EXPECT_TRUE(d.ok);
 		}
 	}
+	/* SPLICE_F_NONBLOCK is about the pipe: recvmsg() would wait. */
+	ASSERT_EQ(0, fcntl(p->ws, F_SETFL, O_NONBLOCK));
 	EXPECT_EQ(-1, splice(p->ws, NULL, fd[1], NULL, 1, SPLICE_F_NONBLOCK));
 	EXPECT_EQ(EAGAIN, errno);
 	close(fd[0]);

@@ -8,12 +8,16 @@
  *
  *	file PATH VERSION STAMP CHECKSUM
  *	fn IDENT LINES_CHECKSUM CFG_CHECKSUM COUNT...
+ *
+ * A function that has not run has no line. Whatever is written to the file sets
+ * all counts to 0.
  */
 #include <linux/list.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "ws_cov.h"
@@ -74,6 +78,16 @@ void ws_cov_begin(struct module *mod, const void * const *from,
 }
 EXPORT_SYMBOL_GPL(ws_cov_begin);
 
+static bool has_run(const struct cov_fn *fn)
+{
+	unsigned int k;
+
+	for (k = 0; k < fn->counts[0].n; k++)
+		if (fn->counts[0].v[k])
+			return true;
+	return false;
+}
+
 static size_t print_all(char *buf, size_t size)
 {
 	const void * const *at;
@@ -91,7 +105,7 @@ static size_t print_all(char *buf, size_t size)
 		for (i = 0; i < info->nfn; i++) {
 			const struct cov_fn *fn = info->fn[i];
 
-			if (!fn || fn->key != info)
+			if (!fn || fn->key != info || !has_run(fn))
 				continue;
 			n += scnprintf(buf + n, size - n, "fn %u %u %u",
 				       fn->ident, fn->lines_checksum,
@@ -105,10 +119,33 @@ static size_t print_all(char *buf, size_t size)
 	return n;
 }
 
+static void reset_all(void)
+{
+	const void * const *at;
+	unsigned int i;
+
+	kvfree(kept);
+	kept = NULL;
+	kept_size = 0;
+	for (at = first; at < last; at++) {
+		const struct cov_info *info = *at;
+
+		for (i = 0; info && i < info->nfn; i++) {
+			const struct cov_fn *fn = info->fn[i];
+
+			if (fn && fn->key == info)
+				memset(fn->counts[0].v, 0,
+				       fn->counts[0].n * sizeof(s64));
+		}
+	}
+}
+
+#define PRINTED		SZ_1M
+
 /* What was counted so far, also when ws.ko is loaded a second time. */
 static void keep(void)
 {
-	const size_t size = 1 << 20;
+	const size_t size = PRINTED;
 	char *buf;
 
 	buf = kvmalloc(kept_size + size, GFP_KERNEL);
@@ -144,18 +181,48 @@ static int on_module(struct notifier_block *nb, unsigned long event,
 
 static struct notifier_block notifier = { .notifier_call = on_module };
 
-static int show(struct seq_file *seq, void *unused)
+/* Of a module that is loaded, what it has counted until now. */
+static int cov_show(struct seq_file *seq, void *unused)
 {
+	char *buf = kvmalloc(PRINTED, GFP_KERNEL);
+
+	if (!buf)
+		return -ENOMEM;
 	mutex_lock(&lock);
 	if (kept)
 		seq_write(seq, kept, kept_size);
+	if (owner)
+		seq_write(seq, buf, print_all(buf, PRINTED));
 	mutex_unlock(&lock);
+	kvfree(buf);
 	return 0;
 }
 
+static int cov_open(struct inode *inode, struct file *file)
+{
+	return single_open_size(file, cov_show, NULL, PRINTED);
+}
+
+static ssize_t cov_write(struct file *file, const char __user *from, size_t len,
+			 loff_t *pos)
+{
+	mutex_lock(&lock);
+	reset_all();
+	mutex_unlock(&lock);
+	return len;
+}
+
+static const struct proc_ops cov_ops = {
+	.proc_open = cov_open,
+	.proc_read = seq_read,
+	.proc_write = cov_write,
+	.proc_lseek = seq_lseek,
+	.proc_release = single_release,
+};
+
 static int __init cov_init(void)
 {
-	if (!proc_create_single("ws_cov", 0444, NULL, show))
+	if (!proc_create("ws_cov", 0644, NULL, &cov_ops))
 		return -ENOMEM;
 	return register_module_notifier(&notifier);
 }

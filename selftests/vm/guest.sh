@@ -33,7 +33,7 @@ pack_guest()
 	} >"$tmp/files/vm.conf"
 	base_initramfs "$kernel" >"$tmp/base"
 	pack_folder "$tmp/files" "$tmp/files.cpio"
-	cat "$(cat "$tmp/base")" "$tmp/files.cpio" >"$tmp/initramfs"
+	cat "$(cat "$tmp/base")" "${cpios[@]}" "$tmp/files.cpio" >"$tmp/initramfs"
 	rm -rf "$tmp/files" "$tmp/files.cpio"
 }
 
