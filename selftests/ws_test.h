@@ -110,7 +110,8 @@ void pair_close(struct pair *p);
 void wire_watch(const struct pair *p);
 /*
  * For a test that lets the attached end break a rule on purpose, or reads as no
- * checker can follow. @why is for the reader.
+ * checker can follow. NULL for all pairs that are still to come: a test that
+ * passes bad pointers must not have them looked at. @why is for the reader.
  */
 void wire_off(const struct pair *p, const char *why);
 /* The program sends PONGs by itself. */

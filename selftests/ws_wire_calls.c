@@ -62,7 +62,7 @@ ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
 	ssize_t n;
 
 	wire_reading(s);
-	if (msg->msg_iovlen != 1)
+	if (s && msg->msg_iovlen != 1)
 		wire_blind(s);
 	n = __real_recvmsg(fd, msg, flags);
 	if (s)

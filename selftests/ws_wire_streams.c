@@ -23,6 +23,8 @@ static struct all_streams {
 static int16_t of_fd[WIRE_DESCRIPTORS];
 /* All behind it are unknown. */
 static int end_of_fds;
+/* By wire_off(), of this test. */
+static bool off;
 
 static void lock_init(pthread_mutex_t *lock)
 {
@@ -100,7 +102,10 @@ void wire_any_pong(struct stream *s)
 void wire_off(const struct pair *p, const char *why)
 {
 	(void)why;
-	wire_blind(wire_peer(p->raw));
+	if (p)
+		wire_blind(wire_peer(p->raw));
+	else
+		off = true;
 }
 
 void wire_own_pongs(const struct pair *p, const char *why)
@@ -115,7 +120,7 @@ void wire_watch(const struct pair *p)
 	struct stream *s;
 	int n;
 
-	if (!all || p->ws >= WIRE_DESCRIPTORS || p->raw >= WIRE_DESCRIPTORS)
+	if (!all || off || p->ws >= WIRE_DESCRIPTORS || p->raw >= WIRE_DESCRIPTORS)
 		return;
 	lock_take(&all->lock);
 	for (n = 0; n < STREAMS && all->s[n].used; n++)
