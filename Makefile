@@ -16,7 +16,7 @@ endif
 
 .PHONY: modules modules_install clean distclean userspace selftests check \
 	check-more check-all check-debug check-quick bench bench-native bench-core \
-	conformance coverage mutants style fuzz soak vm vm-shell setup help
+	bench-python conformance coverage mutants style fuzz soak vm vm-shell setup help
 
 modules:
 	@test -e $(KDIR)/Makefile || { \
@@ -72,6 +72,9 @@ bench-native:
 bench-core:
 	@selftests/bench/core/run
 
+bench-python:
+	@selftests/python/bench
+
 conformance:
 	@selftests/conformance/run $(if $(MESSAGES),--messages $(MESSAGES))
 
@@ -119,6 +122,7 @@ help:
 	@echo '  make bench            the comparison; writes build/bench.json'
 	@echo '  make bench-native     its rows of many bytes, in real time'
 	@echo '  make bench-core       masking and text checks alone, no machine, 1 min'
+	@echo '  make bench-python     servers in Python: the package kws, and websockets'
 	@echo '  make conformance      every public case, each role; the table and a page'
 	@echo '  make fuzz SECONDS=60  the fuzz targets, each for so long'
 	@echo '  make coverage         lines of the module that the kselftests reach'
