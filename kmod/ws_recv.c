@@ -359,6 +359,7 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 					 flags, addr_len);
 	if (unlikely(flags & MSG_OOB))
 		return -EOPNOTSUPP;
+	/* data_race(): settings that change meanwhile count as old or new. */
 	if (data_race(ctx->cfg.flags & WS_F_RECORDS) &&
 	    (flags & MSG_TRUNC || len < sizeof(struct ws_msg)))
 		return -EINVAL;

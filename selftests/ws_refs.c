@@ -336,9 +336,9 @@ TEST_F(refs, spliced)
 	ASSERT_EQ(0, pipe(fd));
 	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(8000, splice(self->file, &off, fd[1], NULL, 8000,
-					0));
+				       0));
 		ASSERT_EQ(8000, splice(fd[0], NULL, p->ws, NULL, 8000,
-					i < 2 ? SPLICE_F_MORE : 0));
+				       i < 2 ? SPLICE_F_MORE : 0));
 	}
 	close(fd[0]);
 	close(fd[1]);

@@ -231,20 +231,20 @@ TEST_F(refuse, bad_memory)
 	static const size_t good[] = { 0, 1, 8, 9, 64, 125, 4096 };
 	static const size_t beyond[] = { 1, 7, 100, 3000 };
 	struct pair *p = &self->p;
-	size_t i, j;
+	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(good); i++)
-	for (j = 0; j < ARRAY_SIZE(beyond); j++) {
-		char *at = self->map + self->page - good[i];
-		size_t len = good[i] + beyond[j];
+	for (i = 0; i < ARRAY_SIZE(good) * ARRAY_SIZE(beyond); i++) {
+		size_t n = good[i / ARRAY_SIZE(beyond)];
+		size_t len = n + beyond[i % ARRAY_SIZE(beyond)];
+		char *at = self->map + self->page - n;
 		struct ws_msg m[2] = { { .flags = END }, { .flags = END } };
 
-		m[0].len = good[i] / 2;
+		m[0].len = n / 2;
 		m[1].len = len - m[0].len;
 		if (variant->flags & WS_F_RECORDS) {
 			struct ws_msg r = { .len = len, .flags = END };
 
-			if (good[i] < 8)
+			if (n < 8)
 				len = 16;
 			else
 				memcpy(at, &r, sizeof(r));

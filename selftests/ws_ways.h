@@ -102,7 +102,7 @@ static inline int way_code(enum way way)
 }
 
 /* 0 or a negated errno. An array has a message "last" before its Close. */
-static inline int close_by(struct pair *p, enum way way, int flags)
+static inline int close_by(struct pair *p, enum way by, int flags)
 {
 	struct ws_msg m[] = {
 		{ .len = 4, .opcode = WS_OP_TEXT, .flags = END },
@@ -111,7 +111,7 @@ static inline int close_by(struct pair *p, enum way way, int flags)
 	int fd = p->ws;
 	ssize_t n;
 
-	switch (way) {
+	switch (by) {
 	case BY_MESSAGE:
 		return ws_send_close(fd, 3333, "");
 	case BY_RECORD:
