@@ -217,10 +217,8 @@ void ws_ctrl_kick(struct ws_ctx *ctx)
 		act_now(ctx, send_waiting);
 }
 
-static noinline void run_due(struct sock *sk)
+static noinline void run_due(struct ws_ctx *ctx)
 {
-	struct ws_ctx *ctx = ws_ctx_get(sk);
-
 	if (!ctx->tx.sending) {
 		WRITE_ONCE(ctx->rx.due, false);
 		do_atomic(ctx, ws_ctrl_run);
@@ -234,10 +232,10 @@ static noinline void run_due(struct sock *sk)
  */
 void ws_ctrl_release_cb(struct sock *sk)
 {
-	const struct ws_ctx *ctx = ws_ctx_get(sk);
+	struct ws_ctx *ctx = ws_ctx_get(sk);
 
 	if (likely(ctx) && unlikely(READ_ONCE(ctx->rx.due)))
-		run_due(sk);
+		run_due(ctx);
 	ws_slot_get(sk)->lower.prot->release_cb(sk);
 }
 

@@ -320,7 +320,7 @@ static __always_inline void give_back(struct ws_ctx *ctx, u32 from, u32 seq)
 	}
 	tcp_read_done(ctx->sk, seq - from);
 	rx->fin_read = tp->copied_seq != seq;
-	/* Nobody else takes note that an urgent byte has been read. */
+	/* TCP itself does this in tcp_recvmsg(), which never runs here. */
 	if (unlikely(tp->urg_data) && after(tp->copied_seq, tp->urg_seq)) {
 		WRITE_ONCE(tp->urg_data, 0);
 		tcp_fast_path_check(ctx->sk);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Short messages, for those who look at many of them. Included by ws.h only. */
+/* Short messages of one frame: their headers. Included by ws.h only. */
 #ifndef _WS_PLAIN_H
 #define _WS_PLAIN_H
 

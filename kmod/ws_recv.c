@@ -379,7 +379,7 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 		ret = got.len;
 	}
 	if (ctx->tls) {
-		/* It tells of a record once: nobody else would look at these. */
+		/* kTLS reports a record once; those left here have no other report. */
 		if (!ctx->rx.complete && ws_lower_more(ctx))
 			ws_tls_pull(ctx);
 		ws_tls_tell(ctx);

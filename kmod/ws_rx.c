@@ -346,11 +346,11 @@ static void scan_end(struct ws_ctx *ctx, u32 end)
 }
 
 /*
- * Look at what has arrived; with @first only as far as the first message, when
- * nobody must need to know what is behind it: no limit in time, no end of the
- * stream. Cost: one look at each header and at each byte of text, and a
- * subtraction for the rest; with WS_SCAN_BUDGET as its limit. What is left sets
- * @rx.lazy: it is for the reader, the next arrival, or ws_ctrl_run() soon.
+ * Look at what has arrived; with @first only as far as the first message, which
+ * is allowed when no time limit is set and the stream has not ended. Cost: one
+ * look at each header and at each byte of text, and a subtraction for the rest;
+ * with WS_SCAN_BUDGET as its limit. What is left sets @rx.lazy: it is for the
+ * reader, the next arrival, or ws_ctrl_run() soon.
  */
 void ws_rx_look(struct ws_ctx *ctx, bool first)
 {
@@ -370,7 +370,7 @@ void ws_rx_look(struct ws_ctx *ctx, bool first)
 	} else {
 		rx->lazy = true;
 		rx->fresh = true;
-		/* A PING must be answered though nobody reads. */
+		/* A PING behind it must be answered even if the program does not read. */
 		ws_timer_by(ctx, HZ / 10);
 	}
 }

@@ -21,7 +21,7 @@ void ws_rx_trim(struct ws_ctx *ctx)
 }
 
 /*
- * Throw away all that has come, for a socket that nobody will read any more.
+ * Throw away all that has come: the socket will not be read any more.
  * Process context; sleeps.
  */
 void ws_rx_end(struct ws_ctx *ctx)

@@ -220,7 +220,7 @@ int ws_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 	    (optname == TLS_TX || optname == TLS_RX))
 		return -EBUSY;
 	return ws_below(ctx)->prot->setsockopt(sk, level, optname, optval,
-						 optlen);
+					       optlen);
 }
 
 static int get_struct(const void *value, int size, char __user *optval,

@@ -42,8 +42,9 @@ static bool try_lock(struct ws_ctx *ctx)
 	if (!mutex_trylock(&ctx->tls->lock))
 		return false;
 	/*
-	 * data_race(): a hint, as kTLS takes the lock itself afterwards. In its
-	 * sendmsg() can be somebody who began before the attach.
+	 * data_race(): a hint, as kTLS takes the lock itself afterwards. A call
+	 * of kTLS's sendmsg() that began before the attach may still hold its
+	 * tx_lock.
 	 */
 	if (!data_race(sock_owned_by_user_nocheck(ctx->sk)) &&
 	    !mutex_is_locked(&tls_get_ctx(ctx->sk)->tx_lock))
