@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Many messages in one call with an array in the control message: WS_F_BATCH. */
 #include "kselftest_harness.h"
-#include "ws_test.h"
+#include "ws_ways.h"
 
 #include <sys/mman.h>
 
@@ -77,28 +77,6 @@ static ssize_t recv_array(int fd, struct batch *b, int room, void *buf,
 		memcpy(b->m, CMSG_DATA(cmsg), b->n * sizeof(*b->m));
 	}
 	return n < 0 ? -errno : n;
-}
-
-static ssize_t send_array(int fd, const struct ws_msg *m, int n,
-			  const void *buf, size_t len, int flags)
-{
-	char control[CMSG_SPACE((WS_BATCH_MAX + 1) * sizeof(*m))] = { 0 };
-	struct iovec iov = { (void *)buf, len };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = CMSG_SPACE(n * sizeof(*m)),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-	ssize_t ret;
-
-	cmsg->cmsg_level = SOL_WS;
-	cmsg->cmsg_type = WS_MSG;
-	cmsg->cmsg_len = CMSG_LEN(n * sizeof(*m));
-	memcpy(CMSG_DATA(cmsg), m, n * sizeof(*m));
-	ret = sendmsg(fd, &msg, flags | MSG_NOSIGNAL);
-	return ret < 0 ? -errno : ret;
 }
 
 static bool is(const struct ws_msg *m, int opcode, int flags, size_t len)

@@ -5,6 +5,7 @@
  */
 #include "kselftest.h"
 #include "ws_fault.h"
+#include "ws_ways.h"
 
 #define MANY		3
 /* A call may give or take less than all of it. */
@@ -152,40 +153,20 @@ static bool records_out(struct life *l)
 	return true;
 }
 
-static ssize_t send_array(struct life *l, const struct ws_msg *m, size_t count,
-			  const void *data)
-{
-	char control[CMSG_SPACE(MANY * sizeof(*m))] = "";
-	struct iovec iov = { .iov_base = (void *)data };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = CMSG_SPACE(count * sizeof(*m)),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-	size_t i;
-
-	c->cmsg_level = SOL_WS;
-	c->cmsg_type = WS_MSG;
-	c->cmsg_len = CMSG_LEN(count * sizeof(*m));
-	memcpy(CMSG_DATA(c), m, count * sizeof(*m));
-	for (i = 0; i < count; i++)
-		iov.iov_len += m[i].len;
-	return sendmsg(l->p.ws, &msg, MSG_NOSIGNAL);
-}
-
 static bool array_out(struct life *l)
 {
 	uint64_t from = l->from_ws;
 	struct ws_msg m[MANY];
-	size_t i = 0, left;
+	size_t i = 0, j, left;
 	ssize_t n;
 
 	announce(l, m);
 	do {
-		n = send_array(l, m + i, MANY - i, pattern(from, ROOM * 4));
-		if (n < 0 && !fault_allows(l, errno))
+		for (left = 0, j = i; j < MANY; j++)
+			left += m[j].len;
+		n = send_array(l->p.ws, m + i, MANY - i, pattern(from, ROOM * 4),
+			       left, 0);
+		if (n < 0 && !fault_allows(l, -n))
 			return complain("send of an array, from %zu", i);
 		if (n < 0)
 			continue;

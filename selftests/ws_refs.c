@@ -157,6 +157,26 @@ static bool hangs_up(int fd)
 	return wait_until(poll_now(fd, POLLHUP) & POLLHUP);
 }
 
+/*
+ * A limit has passed: the pages are given back at once, although the socket is
+ * still open, and the module when it is closed.
+ */
+static bool ended_by_limit(struct pair *p, enum ws_rule rule, int file, char *map,
+			   int held)
+{
+	if (!hangs_up(p->ws) || ws_get_info(p->ws).rule != rule)
+		return complain("rule %d, not %d", ws_get_info(p->ws).rule, rule);
+	close(p->raw);
+	p->raw = -1;
+	munmap(map, SIZE);
+	if (!wait_until(!fcntl(file, F_ADD_SEALS, F_SEAL_WRITE)))
+		return complain("pages are held: %s", strerror(errno));
+	pair_close(p);
+	return wait_until(module_refs() <= held) ||
+	       complain("the module is used %d times, not %d", module_refs(),
+			held);
+}
+
 #define NOTHING_IS_LEFT() \
 	EXPECT_TRUE(nothing_is_left(self->file, self->map, self->held))
 
@@ -261,14 +281,8 @@ TEST_F(refs, close_timeout)
 	ASSERT_EQ(0, set_close_timeout(p->ws, 300));
 	ASSERT_LT(0, SEND_FULL());
 	ASSERT_EQ(0, shutdown(p->ws, SHUT_WR));
-	EXPECT_TRUE(hangs_up(p->ws));
-	EXPECT_EQ(WS_RULE_CLOSE_TIMEOUT, ws_get_info(p->ws).rule);
-	close(p->raw);
-	p->raw = -1;
-	munmap(self->map, SIZE);
-	EXPECT_TRUE(wait_until(!fcntl(self->file, F_ADD_SEALS, F_SEAL_WRITE)));
-	pair_close(p);
-	EXPECT_TRUE(wait_until(module_refs() <= self->held));
+	EXPECT_TRUE(ended_by_limit(p, WS_RULE_CLOSE_TIMEOUT, self->file, self->map,
+				   self->held));
 }
 
 /* The same for the answer to a PING. */
@@ -280,14 +294,8 @@ TEST_F(refs, ping_timeout)
 
 	ASSERT_LT(0, SEND_FULL());
 	ASSERT_EQ(0, ws_set(p->ws, WS_CONFIG, &cfg, sizeof(cfg)));
-	EXPECT_TRUE(hangs_up(p->ws));
-	EXPECT_EQ(WS_RULE_PING_TIMEOUT, ws_get_info(p->ws).rule);
-	close(p->raw);
-	p->raw = -1;
-	munmap(self->map, SIZE);
-	EXPECT_TRUE(wait_until(!fcntl(self->file, F_ADD_SEALS, F_SEAL_WRITE)));
-	pair_close(p);
-	EXPECT_TRUE(wait_until(module_refs() <= self->held));
+	EXPECT_TRUE(ended_by_limit(p, WS_RULE_PING_TIMEOUT, self->file, self->map,
+				   self->held));
 }
 
 /* Calls that are refused keep no page: what was found of them is given back. */
