@@ -6,7 +6,9 @@
  * hangs in the kernel must not keep the programs behind it from running. Without
  * arguments it prints what WS_TEST_SLOWNESS stands for.
  */
+#include <dirent.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "ws_test.h"
@@ -61,6 +63,58 @@ static bool pass_on(int output, int seconds)
 	}
 }
 
+/* The parent of process @pid, or 0. */
+static pid_t parent_of(pid_t pid)
+{
+	char path[32], line[256] = "", *end;
+	int parent = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "r");
+	if (!file)
+		return 0;
+	/* The name before it may have any characters in it. */
+	end = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
+	fclose(file);
+	if (end)
+		sscanf(end, ") %*c %d", &parent);
+	return parent;
+}
+
+/* Return: true if this process had children, which are killed. */
+static bool kill_children(void)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	bool any = false;
+
+	while (proc && (entry = readdir(proc))) {
+		pid_t pid = atoi(entry->d_name);
+
+		if (pid > 0 && parent_of(pid) == getpid()) {
+			kill(pid, SIGKILL);
+			any = true;
+		}
+	}
+	if (proc)
+		closedir(proc);
+	return any;
+}
+
+/*
+ * kselftest's harness gives each test a process group of its own: what it has
+ * started becomes this process's child when its parent is killed.
+ */
+static void kill_all(pid_t pid, int *status)
+{
+	kill(-pid, SIGKILL);
+	waitpid(pid, status, 0);
+	while (kill_children())
+		while (waitpid(-1, NULL, 0) > 0)
+			;
+}
+
 int main(int argc, char **argv)
 {
 	int output = -1, status = 0;
@@ -70,12 +124,13 @@ int main(int argc, char **argv)
 		return printf("%u\n", test_slowness()) < 0;
 	if (argc < 3)
 		return 2;
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	pid = start(argv + 2, &output);
 	if (pid < 0)
 		return 126;
 	if (!pass_on(output, atoi(argv[1])))
-		kill(-pid, SIGKILL);
-	if (waitpid(pid, &status, 0) != pid)
+		kill_all(pid, &status);
+	else if (waitpid(pid, &status, 0) != pid)
 		return 126;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
