@@ -127,7 +127,7 @@ help:
 	@echo '  make fuzz SECONDS=60  the fuzz targets, each for so long'
 	@echo '  make coverage         lines of the module that the kselftests reach'
 	@echo '  make mutants          small mistakes in the module, and whether the tests'
-	@echo '                        notice: N=20 SEED=1 FILES="ws_rx.c ws_recv.c"'
+	@echo '                        notice: N=20 SEED=1 FILES="ws_scan.c ws_recv.c"'
 	@echo '  make soak MINUTES=2   mixed load; fails when memory grows; a picture'
 	@echo '  make vm-shell         a shell in the machine, module loaded'
 	@echo '  make vm               the module for its kernel only'

@@ -122,10 +122,13 @@ void ws_account_put(struct ws_account *account)
 	spin_unlock_bh(&accounts_lock);
 }
 
-/* Queue a work that does not sleep for its user, and keeps the module. */
-void ws_account_run(struct work_struct *work)
+/*
+ * Queue a work: on the account's own queue, or if it has none, as it does not
+ * sleep for its user, on a common one. It keeps the module. Any context.
+ */
+void ws_account_run(struct ws_account *account, struct work_struct *work)
 {
-	queue_work(common_wq, work);
+	queue_work(account->wq ?: common_wq, work);
 }
 
 /* When the module is loaded. Return: 0 or -ENOMEM. */

@@ -35,7 +35,7 @@ struct ws_account {
 
 struct ws_account *ws_account_get(struct sock *sk, bool queue);
 void ws_account_put(struct ws_account *account);
-void ws_account_run(struct work_struct *work);
+void ws_account_run(struct ws_account *account, struct work_struct *work);
 int ws_account_init(void);
 void ws_account_exit(void);
 

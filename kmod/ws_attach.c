@@ -10,11 +10,13 @@
 #include <linux/netfilter.h>
 #include <net/tls.h>
 
-#include "ws.h"
+#include "ws_ctx.h"
+#include "ws_sys.h"
+#include "ws_ulp.h"
 
 /*
- * TCP has a ULP: only kTLS with both keys can be below us. What a device does
- * of it has not been tried with us above.
+ * TCP has a ULP already: it must be kTLS in software, with both keys set. kTLS
+ * in a device is untested and refused.
  */
 static int check_tls(const struct sock *sk)
 {
@@ -31,15 +33,15 @@ static int check_tls(const struct sock *sk)
 		return -EOPNOTSUPP;
 	if (tls->tx_conf != TLS_SW || tls->rx_conf != TLS_SW)
 		return -ENOKEY;
-	/* Nothing else tells a kernel whose structures are not those of ours. */
+	/* The only sign that the kernel lays these structures out differently. */
 	if (tls_sw_ctx_rx(tls)->strp.sk != sk ||
 	    tls_sw_ctx_tx(tls)->tx_work.sk != sk)
 		return -EOPNOTSUPP;
 	return 0;
 }
 
-/* Plain TCP: what TCP_ULP does, by TCP_ULP. */
-static int attach_plain(struct sock *sk, const struct ws_config *cfg)
+/* Without kTLS WS_ATTACH is TCP_ULP, then WS_CONFIG. */
+static int attach_tcp(struct sock *sk, const struct ws_config *cfg)
 {
 	char name[] = "ws";
 	struct ws_ctx *ctx;
@@ -50,7 +52,7 @@ static int attach_plain(struct sock *sk, const struct ws_config *cfg)
 						 sizeof(name) - 1);
 	if (err || !cfg)
 		return err;
-	/* Another thread may already use it. */
+	/* Another thread may have used or closed it meanwhile. */
 	ctx = ws_ctx_get(sk);
 	return ctx ? ws_config_apply(ctx, cfg) : -EBADFD;
 }
@@ -59,7 +61,7 @@ static int ws_attach(struct sock *sk, int optname, sockptr_t optval,
 		     unsigned int optlen)
 {
 	struct ws_config cfg = ws_config_default;
-	bool plain;
+	bool tcp;
 	int err;
 
 	if (!sk_fullsock(sk) || sk->sk_type != SOCK_STREAM ||
@@ -72,12 +74,12 @@ static int ws_attach(struct sock *sk, int optname, sockptr_t optval,
 	}
 
 	lock_sock(sk);
-	plain = !inet_csk(sk)->icsk_ulp_ops;
-	err = plain ? 0 : check_tls(sk);
-	if (!plain && !err)
+	tcp = !inet_csk(sk)->icsk_ulp_ops;
+	err = tcp ? 0 : check_tls(sk);
+	if (!tcp && !err)
 		err = ws_ulp_attach(sk, &cfg);
 	release_sock(sk);
-	return plain ? attach_plain(sk, optlen ? &cfg : NULL) : err;
+	return tcp ? attach_tcp(sk, optlen ? &cfg : NULL) : err;
 }
 
 static struct nf_sockopt_ops attach_ops = {

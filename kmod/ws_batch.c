@@ -8,15 +8,15 @@
  */
 #include <linux/uaccess.h>
 
-#include "ws.h"
-#include "ws_batch.h"
+#include "ws_sink.h"
+#include "ws_stream.h"
 #include "ws_vector.h"
 
 /* Vectors are for messages that are so long on the average. */
 #define VECTOR_MEAN	512
 
 /* What comes behind a message when @left whole ones do. */
-static u8 what_follows(const struct ws_ctx *ctx, u32 left)
+static u8 more_flag(const struct ws_ctx *ctx, u32 left)
 {
 	return left || ctx->rx.stop != WS_STOP_NONE ? WS_MSG_MORE : 0;
 }
@@ -69,14 +69,14 @@ int ws_record_put(const struct ws_ctx *ctx, struct iov_iter *to,
 	return err;
 }
 
-static void take_plain_runs(struct ws_batch *b, struct ws_run *run,
-			    struct iov_iter *to)
+static void copy_short_spans(struct ws_batch *b, struct ws_span *span,
+			     struct iov_iter *to)
 {
 	const struct ws_ctx *ctx = b->ctx;
-	struct ws_cursor *cur = &b->taken.cur;
+	struct ws_cursor *cur = &b->given.cur;
 	u32 used = 1;
 
-	if (!b->plain || cur->frame || cur->opcode)
+	if (!b->try_short || cur->frame || cur->opcode)
 		return;
 	while (used && (b->left || b->fresh) && cur->seq != b->limit) {
 		size_t room = INT_MAX;
@@ -84,39 +84,39 @@ static void take_plain_runs(struct ws_batch *b, struct ws_run *run,
 		const u8 *p;
 		u32 n;
 
-		p = user ? ws_lower_run(ctx, run, cur->seq, &n) : NULL;
+		p = user ? ws_stream_span(ctx, span, cur->seq, &n) : NULL;
 		if (!p)
 			return;
 		n = min(n, b->limit - cur->seq);
 		if (!b->desc)
 			room = round_down(room, 8);
-		used = ws_plain_take(b, p, n, user, room);
+		used = ws_short_copy(b, p, n, user, room);
 		iov_iter_advance(to, used);
 		b->used += used;
 	}
 }
 
 /*
- * With the first message that was looked at there are others that were not: if
- * they are alike this one can be looked at again, with them.
+ * Only the first message was scanned (@rx.fresh). If those behind it are short,
+ * too, one loop validates and copies all of them, the first once more.
  */
-static void take_fresh(struct ws_batch *b, struct ws_run *run, struct iov_iter *to)
+static void copy_fresh(struct ws_batch *b, struct ws_span *span, struct iov_iter *to)
 {
 	struct ws_rx *rx = &b->ctx->rx;
 
 	if (b->ctx->cfg.max_message < 125)
 		return;
-	b->limit = ws_lower_end(b->ctx);
+	b->limit = ws_below_end(b->ctx);
 	b->fresh = true;
-	take_plain_runs(b, run, to);
+	copy_short_spans(b, span, to);
 	b->fresh = false;
 	if (b->n) {
 		b->left = 0;
 		/* As the scanner would leave it. */
 		rx->open = false;
-		rx->scan.seq = b->taken.cur.seq;
-		WRITE_ONCE(rx->payload, b->taken.len);
-		WRITE_ONCE(rx->complete, b->taken.messages);
+		rx->scan.seq = b->given.cur.seq;
+		WRITE_ONCE(rx->payload, b->given.len);
+		WRITE_ONCE(rx->complete, b->given.messages);
 		if (rx->scan.seq == b->limit) {
 			rx->lazy = false;
 			rx->fresh = false;
@@ -125,19 +125,19 @@ static void take_fresh(struct ws_batch *b, struct ws_run *run, struct iov_iter *
 	b->limit = rx->scan.seq;
 }
 
-/* Whatever is behind the messages that are alike, and @rx.lazy says is there. */
+/* Scan what follows the short messages. */
 static void scan_rest(struct ws_batch *b)
 {
 	struct ws_rx *rx = &b->ctx->rx;
 	u32 complete = rx->complete;
 
-	ws_rx_scan_all(b->ctx);
+	ws_scan_all(b->ctx);
 	b->left += rx->complete - complete;
 	b->limit = rx->scan.seq;
 }
 
 /* Return: 0, or -EFAULT when user memory has changed meanwhile. */
-static int nothing_behind(struct ws_batch *b)
+static int clear_more_flag(struct ws_batch *b)
 {
 	u8 __user *flags = b->last + offsetof(struct ws_msg, flags);
 	u8 now;
@@ -156,9 +156,9 @@ static int nothing_behind(struct ws_batch *b)
  * the first of this call. Return: 0 to go on, 1 when the call is over, or
  * -EINVAL, -EFAULT, -EIO with nothing taken by this step.
  */
-static int take_any(struct ws_batch *b, struct iov_iter *to)
+static int copy_any(struct ws_batch *b, struct iov_iter *to)
 {
-	struct ws_piece all = { .cur = b->taken.cur }, pc = all;
+	struct ws_piece all = { .cur = b->given.cur }, pc = all;
 	const struct ws_ctx *ctx = b->ctx;
 	ssize_t room = iov_iter_count(to);
 	size_t count = room;
@@ -185,7 +185,7 @@ static int take_any(struct ws_batch *b, struct iov_iter *to)
 		.opcode = all.opcode,
 		.flags = (end ? WS_MSG_END : 0) |
 			 (all.rsv ? WS_MSG_RSV1 : 0) |
-			 what_follows(ctx, b->left - end),
+			 more_flag(ctx, b->left - end),
 	};
 	/* Without room nothing is taken, but the caller learns what waits. */
 	if (!records && all.len && !room) {
@@ -197,7 +197,7 @@ static int take_any(struct ws_batch *b, struct iov_iter *to)
 	if (!err && (pc.len != m.len || pc.end != end))
 		err = -EIO;
 	if (err) {
-		/* A pipe would show what is not told of. */
+		/* A pipe would show bytes that no record describes. */
 		iov_iter_revert(to, count - iov_iter_count(to));
 		return err;
 	}
@@ -208,27 +208,27 @@ static int take_any(struct ws_batch *b, struct iov_iter *to)
 	b->end = end;
 	b->unsure = false;
 	b->used += records ? WS_RECORD_SIZE(m.len) : m.len;
-	ws_piece_take(&b->taken, &pc);
+	ws_piece_take(&b->given, &pc);
 	return !end;
 }
 
 /* Bytes that are there to be read, headers among them. */
-static u32 ahead(const struct ws_ctx *ctx)
+static u32 bytes_ahead(const struct ws_ctx *ctx)
 {
-	return ctx->rx.lazy ? ws_lower_end(ctx) - ctx->rx.head.seq :
+	return ctx->rx.lazy ? ws_below_end(ctx) - ctx->rx.head.seq :
 			      ctx->rx.payload;
 }
 
-/* As many as the caller can be told of and as there are; at least one. */
-static void get_desc(struct ws_batch *b, const struct msghdr *msg,
-		     struct ws_msg *one)
+/* Entries of the control message: as many as fit and are needed, at least one. */
+static void alloc_desc(struct ws_batch *b, const struct msghdr *msg,
+		       struct ws_msg *one)
 {
 	const struct ws_rx *rx = &b->ctx->rx;
 	u32 n = b->left;
 
 	/* Those that follow are like the first, or half as long. */
 	if (rx->lazy)
-		n += ahead(b->ctx) / (rx->payload / 2 + 6);
+		n += bytes_ahead(b->ctx) / (rx->payload / 2 + 6);
 	b->max = min_t(size_t, msg->msg_controllen / sizeof(*one),
 		       min_t(u32, n, WS_BATCH_MAX));
 	while (b->max > 1 &&
@@ -242,23 +242,23 @@ static void get_desc(struct ws_batch *b, const struct msghdr *msg,
 	}
 }
 
-static int finish(struct ws_batch *b, struct msghdr *msg, int flags, int err,
-		  struct ws_got *got)
+static int finish_call(struct ws_batch *b, struct msghdr *msg, int flags, int err,
+		       struct ws_got *got)
 {
 	if (!b->n && err < 0)
 		return err == -EIO ? ws_piece_broken(b->ctx) : err;
-	if (!ws_piece_sound(b->ctx, &b->taken))
+	if (!ws_piece_sound(b->ctx, &b->given))
 		return ws_piece_broken(b->ctx);
-	if (b->unsure && !what_follows(b->ctx, b->left) && nothing_behind(b))
+	if (b->unsure && !more_flag(b->ctx, b->left) && clear_more_flag(b))
 		return -EFAULT;
 	if (b->n && !(flags & MSG_PEEK))
-		ws_piece_commit(b->ctx, &b->taken);
+		ws_piece_commit(b->ctx, &b->given);
 	if (b->desc && b->n)
 		put_cmsg(msg, SOL_WS, WS_MSG, b->n * sizeof(*b->desc), b->desc);
 	got->len = b->used;
 	got->copied = b->used;
 	got->msg.flags = b->end ? WS_MSG_END : 0;
-	got->told = true;
+	got->reported = true;
 	return 1;
 }
 
@@ -279,35 +279,35 @@ int ws_batch_recv(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 {
 	struct ws_batch b = {
 		.ctx = ctx,
-		.taken.cur = ctx->rx.head,
+		.given.cur = ctx->rx.head,
 		.left = ctx->rx.complete,
 		.max = U32_MAX,
 		.limit = ctx->rx.scan.seq,
-		.plain = WS_PLAIN,
+		.try_short = WS_SHORT,
 	};
-	struct ws_run run = {};
+	struct ws_span span = {};
 	struct ws_msg one;
 	int ret = 0;
 
 	if (!(ctx->cfg.flags & WS_F_RECORDS))
-		get_desc(&b, msg, &one);
+		alloc_desc(&b, msg, &one);
 	else if (ctx->cfg.role == WS_ROLE_SERVER &&
 		 ctx->rx.payload >= (u64)b.left * VECTOR_MEAN)
-		b.vector = ws_vector_pays(min_t(u64, ahead(ctx),
+		b.vector = ws_vector_pays(min_t(u64, bytes_ahead(ctx),
 						msg_data_left(msg)));
 	if (ctx->rx.fresh)
-		take_fresh(&b, &run, &msg->msg_iter);
+		copy_fresh(&b, &span, &msg->msg_iter);
 	do {
-		take_plain_runs(&b, &run, &msg->msg_iter);
+		copy_short_spans(&b, &span, &msg->msg_iter);
 		if (ctx->rx.lazy)
 			scan_rest(&b);
 		else if (b.left || !b.n)
-			ret = take_any(&b, &msg->msg_iter);
+			ret = copy_any(&b, &msg->msg_iter);
 		cond_resched();
 	} while (b.left && !ret);
-	ws_lower_run_end(&run);
+	ws_span_end(&span);
 
-	ret = finish(&b, msg, flags, ret, got);
+	ret = finish_call(&b, msg, flags, ret, got);
 	if (b.desc != &one)
 		kfree(b.desc);
 	return ret;

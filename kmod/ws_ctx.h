@@ -1,22 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a socket has. Included by ws.h only. */
+/* The context of an attached socket. */
 #ifndef _WS_CTX_H
 #define _WS_CTX_H
 
-/*
- * Unread bytes that are taken out of TCP's buffers rather than waited with: a
- * page, with struct ws_prefix.
- */
-#define WS_STASH_MAX	4092
-/* PONGs that wait to be sent, a connection; older ones make room. */
-#define WS_PONG_MAX	64
-/* Payload of one frame at most; a longer message goes out in fragments. */
-#define WS_FRAME_MAX	(256 * 1024)
-/* What a send may take although the send buffer has less room. */
-#define WS_FRAME_MIN	(64 * 1024)
-#define WS_FRAME_MIN_NB	4096
-/* Page runs of one frame; 64 KiB fit even where only single pages are left. */
-#define WS_FRAME_SEGS	18
+#include <linux/net.h>
+#include <linux/timer.h>
+#include <linux/ws.h>
+#include <net/sock.h>
+
+#include "ws_frame.h"
+
 /* More jiffies than any limit has. */
 #define WS_TIME_NEVER	U32_MAX
 
@@ -43,7 +36,7 @@ struct ws_cursor {
 /**
  * struct ws_prefix - bytes that come before those in TCP's queue
  * @len: how many
- * @stash: allocated by ws_lower_stash() and charged to sk_omem_alloc; else by
+ * @stash: allocated by stash_unread() and charged to sk_omem_alloc; else by
  *	WS_RX_PREFIX and charged to the caller's memory cgroup
  * @bytes: they
  */
@@ -58,16 +51,16 @@ enum ws_stop {
 	WS_STOP_NONE,
 	WS_STOP_CLOSE,
 	WS_STOP_FAULT,
-	/* The reader has been told; whatever else arrives is thrown away. */
+	/* The reader has had the Close or error; later bytes are discarded. */
 	WS_STOP_OVER,
 };
 
 /**
  * struct ws_rx - the receiving direction
- * @scan: how far the stream has been looked at
+ * @scan: how far the stream has been scanned
  * @head: how far it has been given to the reader; never beyond @scan
- * @before: payload bytes of the open message's frames whose headers have been
- *	looked at, for ws_seq_check()
+ * @before: payload bytes that the scanned headers of the open message announced,
+ *	for ws_seq_check()
  * @consumed: bytes of the stream before @head.seq
  * @frame_at: where in the stream the data frame at @scan begins; once there is
  *	WS_STOP_FAULT, where what broke the rule does
@@ -76,27 +69,27 @@ enum ws_stop {
  * @close_code: its status code
  * @close_len: length of its reason
  * @prefix: bytes that come before those in the queue, from WS_RX_PREFIX or
- *	ws_lower_stash(), or NULL; they end at sequence number @base
+ *	stash_unread(), or NULL; they end at sequence number @base
  * @base: first sequence number that is in the queue
  * @complete: whole messages between @head and @scan
  * @payload: payload bytes of data frames between @head and @scan
  * @utf8: ws_utf8() state of the text message open at @scan
  * @stop: &enum ws_stop
- * @rule: &enum ws_rule for WS_STOP_FAULT, or the limit that has passed; told
+ * @rule: &enum ws_rule for WS_STOP_FAULT, or the limit that has passed; valid
  *	with WS_STATE_FAILED
  * @opened: since when @open is set, in tcp_jiffies32
- * @growing: ws_lower_grow() is at work
- * @cramped: ws_rx_relieve() found no memory and must be tried again
+ * @growing: ws_below_grow() is at work
+ * @starved: ws_stream_relieve() found no memory and must be tried again
  * @fin_read: TCP's FIN, which takes a sequence number, lies before @base
  * @open: a frame or a message has begun and is not complete
  * @lazy: bytes beyond @scan have not been scanned: a reader of many messages
  *	will do it, or WS_SCAN_BUDGET was used up
- * @fresh: @lazy by ws_rx_look(): @head to @scan is one message
+ * @fresh: @lazy by ws_scan(): @head to @scan is one message
  * @lingers: after close() only ws_linger.c reads, see ws_count::linger
  * @state: ws_info::state
  * @started: the parser runs; before that the role may still change
  * @wanted: poll() asked for the parser to be started
- * @due: the lock owner is to run ws_ctrl_run() when it releases the lock
+ * @due: the lock owner is to run ws_event_run() when it releases the lock
  */
 struct ws_rx {
 	struct ws_cursor scan;
@@ -120,7 +113,7 @@ struct ws_rx {
 	u8 stop;
 	u8 rule;
 	u8 growing:1;
-	u8 cramped:1;
+	u8 starved:1;
 	u8 fin_read:1;
 	u8 open:1;
 	u8 lazy:1;
@@ -132,125 +125,16 @@ struct ws_rx {
 	bool due;
 };
 
-/* Expected tcp_sock::copied_seq; another one means a foreign reader. */
-static inline u32 ws_rx_copied(const struct ws_rx *rx)
-{
-	return rx->base + rx->fin_read;
-}
-
 /**
- * struct ws_frame - a frame of several page runs, on its way into TCP
- * @uarg: who is told when the payload's pages are not needed any more, or NULL
- * @shared: the payload's pages may change, as their owner likes
- * @opcode: of a frame that is still to grow, see &ws_tx.gather
- * @seg: the runs
- */
-struct ws_frame {
-	struct ubuf_info *uarg;
-	bool shared;
-	u8 opcode;
-	struct bio_vec seg[WS_FRAME_SEGS];
-};
-
-struct ws_pong;
-
-/**
- * struct ws_tx - the sending direction
- * @one: the page run of the frame on its way into TCP, when it needs only one
- * @frame: more about it, when it is @large
- * @pong: the last PONG to be sent, or NULL; the first is next to it
- * @rec_left: payload bytes to come of the record that was written in part
- * @due: 0 when nothing waits to be sent, see ws_ctrl_quiet()
- * @nseg: how many runs, 0 when no frame is under way
- * @npong: how many PONGs are to be sent
- * @close: WS_CLOSE_*
- * @fin: WS_FIN_*
- * @close_code: of the Close to send
- * @rec_end: the record that was written in part ends its message
- * @busy: a sendmsg() sleeps that must be the next to send: it waits for room,
- *	or is between two frames of its message
- * @sending: a call into TCP's sendmsg() is in progress, which may process the
- *	backlog and then calls ws_ctrl_release_cb()
- * @polled: poll() found @nseg or @busy set while the socket was owned, and
- *	needs a wake-up if neither is set when the owner releases the lock
- * @open: opcode and WS_RSV1 of the message that MSG_MORE left open, or 0
- * @cur: the run that TCP takes next; its offset and length are what is left
- * @large: see @frame
- * @cut: TCP has some of the frame under way, but not all
- * @charged: what is left of the frame under way is charged to the socket
- * @gather: how many runs a frame has that is still to grow, see
- *	ws_zc_sendpage(); it has no header yet, and is not under way
- * @rec_pad: bytes to come behind those of @rec_left
- *
- * What is read or written without the lock has bytes of its own.
- */
-struct ws_tx {
-	union {
-		struct bio_vec one;
-		struct ws_frame *frame;
-	};
-	struct ws_pong *pong;
-	u32 rec_left;
-	union {
-		u32 due;
-		struct {
-			u8 nseg;
-			u8 npong;
-			u8 close;
-			u8 fin;
-		};
-	};
-	u16 close_code:15;
-	u16 rec_end:1;
-	bool busy;
-	bool sending;
-	bool polled;
-	u8 open;
-	u8 cur:5;
-	u8 large:1;
-	u8 cut:1;
-	u8 charged:1;
-	u8 gather:5;
-	u8 rec_pad:3;
-};
-
-/* The page runs of the frame on its way into TCP. */
-static inline struct bio_vec *ws_tx_runs(struct ws_tx *tx)
-{
-	return tx->large ? tx->frame->seg : &tx->one;
-}
-
-/* Who is told when its payload's pages are not needed any more, or NULL. */
-static inline struct ubuf_info *ws_tx_uarg(const struct ws_tx *tx)
-{
-	return unlikely(tx->large) ? tx->frame->uarg : NULL;
-}
-
-enum {
-	WS_CLOSE_NONE,
-	/* Asked for; goes out once the frame under way is in TCP's hands. */
-	WS_CLOSE_WANTED,
-	/* In TCP's hands, or given up. */
-	WS_CLOSE_SENT,
-};
-
-enum {
-	WS_FIN_NONE,
-	/* TCP's sending direction ends behind the Close. */
-	WS_FIN_WANTED,
-	WS_FIN_SENT,
-};
-
-/**
- * struct ws_time - what ws_timer.c goes by, in tcp_jiffies32
- * @base: nothing that came before this tells that the peer lives
+ * struct ws_time - times that ws_limits.c compares, in tcp_jiffies32
+ * @base: bytes that came before this do not count as a sign of life
  * @asked: since when an answer to our PING, or else to our Close, is due;
  *	since when the socket lingers
- * @una: what TCP's peer had acknowledged when that was last looked at
+ * @una: tcp_sock::snd_una at the last check
  * @end: sequence number behind the PING or Close
  * @ping: WS_PING_*
  * @jitter: 256ths of an eighth by which the next PING comes sooner
- * @behind: the PING or Close waited behind other bytes at the last look
+ * @behind: the PING or Close waited behind other bytes at the last check
  */
 struct ws_time {
 	u32 base;
@@ -312,7 +196,7 @@ struct ws_count {
  * struct ws_ctx - one attached socket
  * @sk: the socket; it does not outlive this structure's callbacks
  * @tls: what is needed on top of kTLS, NULL on top of TCP
- * @timer: runs ws_ctrl_run(); while pending it has a reference on @sk
+ * @timer: runs ws_event_run(); while pending it has a reference on @sk
  * @mibs: counters of the network namespace
  * @rx: the receiving direction
  * @tx: the sending direction
@@ -357,7 +241,7 @@ struct ws_ctx {
 };
 
 /**
- * struct ws_lower - what an attached socket had before
+ * struct ws_saved - what an attached socket had before
  * @prot: TCP's or kTLS's
  * @ops: TCP's or kTLS's
  * @data_ready: the callback that wakes the reader; kTLS has a place for it
@@ -365,7 +249,7 @@ struct ws_ctx {
  * @state_change: the callback for the end of the connection
  * @tls: kTLS, if that is below, or NULL
  */
-struct ws_lower {
+struct ws_saved {
 	struct proto *prot;
 	const struct proto_ops *ops;
 	void (*data_ready)(struct sock *sk);
@@ -376,12 +260,12 @@ struct ws_lower {
 
 /**
  * struct ws_slot - for all sockets that had the same before
- * @lower: what they had
+ * @saved: what they had
  * @prot: a copy of its table with our entries in it
  * @ops: a copy of its table with our entries in it
  */
 struct ws_slot {
-	struct ws_lower lower;
+	struct ws_saved saved;
 	struct proto prot;
 	struct proto_ops ops;
 };
@@ -411,10 +295,10 @@ static inline const struct ws_slot *ws_slot_get(const struct sock *sk)
 	return container_of(READ_ONCE(sk->sk_prot), struct ws_slot, prot);
 }
 
-/* What a socket had before; with its lock, or by a call through its tables. */
-static inline const struct ws_lower *ws_below(const struct ws_ctx *ctx)
+/* What a socket had before; for lock holders and calls through its tables. */
+static inline const struct ws_saved *ws_saved_of(const struct ws_ctx *ctx)
 {
-	return &ws_slot_get(ctx->sk)->lower;
+	return &ws_slot_get(ctx->sk)->saved;
 }
 
 /* The same for calls that came by proto_ops. */

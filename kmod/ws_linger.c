@@ -10,33 +10,18 @@
  *
  * Where nothing else is said, any context that has the socket lock.
  */
-#include "ws.h"
+#include <linux/slab.h>
+
+#include "ws_account.h"
+#include "ws_ctrl.h"
+#include "ws_limits.h"
+#include "ws_linger.h"
+#include "ws_scan.h"
+#include "ws_stats.h"
+#include "ws_tx.h"
 
 /* Sockets that may linger for one account. */
 #define LINGER_MAX	4096
-/* Milliseconds, whatever ws_config::close_timeout is. */
-#define LINGER_TIME	60000
-
-/**
- * struct ws_linger - a socket that lingers
- * @ctx: the socket
- * @sock: stands in for the one of its file: TCP looks at it when it has no room
- *	or no memory for what is to be sent, kTLS gets at TCP's bytes by it
- * @account: counts it
- * @work: closes it
- * @detached: it has no file any more
- * @ended: @work has been queued, once
- *
- * The socket lock guards all of it.
- */
-struct ws_linger {
-	struct ws_ctx *ctx;
-	struct socket *sock;
-	struct ws_account *account;
-	struct work_struct work;
-	bool detached;
-	bool ended;
-};
 
 static const struct proto_ops linger_ops = {
 	.read_sock = tcp_read_sock,
@@ -55,85 +40,63 @@ bool ws_linger_over(const struct ws_ctx *ctx)
 	    !((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT |
 				     TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2)))
 		return true;
-	if (ws_tx_owes(ctx))
+	if (ws_ctrl_owes(ctx))
 		return false;
-	if (ws_lower_done(ctx) || sk->sk_state == TCP_CLOSE_WAIT)
+	if (ws_below_done(ctx) || sk->sk_state == TCP_CLOSE_WAIT)
 		return true;
 	return ctx->cfg.role == WS_ROLE_SERVER &&
 	       (ctx->rx.state & WS_STATE_CLOSE_RECEIVED);
-}
-
-/* How long a socket may still linger: jiffies, 0 when its time is over. */
-u32 ws_linger_left(const struct ws_ctx *ctx)
-{
-	return ws_timer_left(ctx->time.asked,
-			     min_t(u32, ctx->cfg.close_timeout, LINGER_TIME));
 }
 
 static void throw_away(struct ws_ctx *ctx)
 {
 	struct ws_rx *rx = &ctx->rx;
 
-	ws_rx_scan(ctx);
+	ws_scan_new(ctx);
 	if (rx->stop == WS_STOP_CLOSE)
-		ws_rx_closed(ctx);
+		ws_scan_closed(ctx);
 	if (rx->stop != WS_STOP_NONE) {
 		if (rx->stop == WS_STOP_FAULT)
 			ws_ctrl_fin(ctx);
 		WRITE_ONCE(rx->stop, WS_STOP_OVER);
-		ws_rx_scan(ctx);
+		ws_scan_new(ctx);
 		return;
 	}
-	ws_lower_consume(ctx, &rx->scan);
-	WRITE_ONCE(rx->complete, 0);
-	WRITE_ONCE(rx->payload, 0);
+	ws_scan_discard(ctx);
 }
 
-static void end_linger(struct work_struct *work)
-{
-	struct ws_linger *linger = container_of(work, struct ws_linger, work);
-	struct socket *sock = linger->sock;
-	struct ws_ctx *ctx = linger->ctx;
-
-	ws_lock(ctx);
-	ws_ulp_end(ctx, 0);
-	/* TCP does not use it any more. */
-	sock->ops = NULL;
-	sock_release(sock);
-}
-
-/* End a socket that has lingered for long enough. */
+/* End a socket whose handshake is complete or whose time is over. */
 void ws_linger_check(struct ws_ctx *ctx)
 {
 	struct ws_linger *linger = ctx->info.linger;
 	bool over = ws_linger_over(ctx);
 
-	if (linger->ended || (!over && ws_linger_left(ctx)))
+	if (linger->ended || (!over && ws_limits_linger(ctx)))
 		return;
 	if (!linger->detached) {
 		/* close() waits, see ws_linger_wait(). */
-		ws_below(ctx)->state_change(ctx->sk);
+		ws_saved_of(ctx)->state_change(ctx->sk);
 		return;
 	}
 	linger->ended = true;
 	if (!over)
 		ws_stats_inc(ctx, WS_MIB_ERR + WS_RULE_CLOSE_TIMEOUT - 1);
-	/* TCP allocates its FIN here without sleeping for the cgroup's memory. */
+	/*
+	 * TCP allocates its FIN here without sleeping for the cgroup's memory;
+	 * kTLS's works may sleep for their own user.
+	 */
 	if (!ctx->tls && !ctx->tx.cut)
-		ws_lower_fin(ctx);
-	if (ctx->tls)
-		queue_work(linger->account->wq, &linger->work);
-	else
-		ws_account_run(&linger->work);
+		ws_below_fin(ctx);
+	ws_account_run(linger->account, &linger->work);
 }
 
-/* Something may have come that will not be read. */
+/* Bytes may have come; they are discarded. */
 void ws_linger_arrived(struct ws_ctx *ctx)
 {
 	throw_away(ctx);
 	ws_linger_check(ctx);
-	/* Somebody may still be in close(), see ws_linger_wait(). */
-	ws_below(ctx)->data_ready(ctx->sk);
+	/* close() may still wait, see ws_linger_wait(). */
+	ws_saved_of(ctx)->data_ready(ctx->sk);
 }
 
 static void linger_state_change(struct sock *sk)
@@ -143,18 +106,18 @@ static void linger_state_change(struct sock *sk)
 	if (unlikely(!ctx))
 		return;
 	ws_linger_check(ctx);
-	ws_below(ctx)->state_change(sk);
+	ws_saved_of(ctx)->state_change(sk);
 }
 
-/* A place for one more, or NULL. */
-static struct ws_linger *create_linger(struct ws_ctx *ctx)
+/* Return: NULL without memory, or when the account has LINGER_MAX. */
+static struct ws_linger *create_linger(struct ws_ctx *ctx, work_func_t end)
 {
 	struct ws_linger *linger = kzalloc(sizeof(*linger), GFP_KERNEL_ACCOUNT);
 
 	if (!linger)
 		return NULL;
 	linger->ctx = ctx;
-	INIT_WORK(&linger->work, end_linger);
+	INIT_WORK(&linger->work, end);
 	linger->account = ws_account_get(ctx->sk, ctx->tls);
 	if (!linger->account)
 		goto err_free;
@@ -164,7 +127,7 @@ static struct ws_linger *create_linger(struct ws_ctx *ctx)
 	if (!linger->sock)
 		goto err_give_place;
 	linger->sock->ops = &linger_ops;
-	/* Its user stays, for whatever looks at packets; its number goes. */
+	/* Packet filters still match the socket's user; its inode number is gone. */
 	SOCK_INODE(linger->sock)->i_uid = ctx->sk->sk_uid;
 	SOCK_INODE(linger->sock)->i_ino = 0;
 	return linger;
@@ -181,12 +144,14 @@ err_free:
 /**
  * ws_linger_start() - from now on only ws_linger.c reads
  * @ctx: the socket, which has a Close to send, or has sent it
+ * @end: of the work that ends a socket without a file, &ws_linger.work
  *
- * Process context, socket lock; sleeps for memory.
+ * Process context, socket lock; sleeps for memory. The caller has
+ * ws_event_now() arm the timer.
  *
  * Return: false when there is nothing to wait for, or no place to do it.
  */
-bool ws_linger_start(struct ws_ctx *ctx)
+bool ws_linger_start(struct ws_ctx *ctx, work_func_t end)
 {
 	struct ws_linger *linger;
 	struct sock *sk = ctx->sk;
@@ -195,7 +160,7 @@ bool ws_linger_start(struct ws_ctx *ctx)
 	ws_tx_flush(ctx);
 	if (ws_linger_over(ctx))
 		return false;
-	linger = create_linger(ctx);
+	linger = create_linger(ctx, end);
 	if (!linger) {
 		ws_stats_inc(ctx, WS_MIB_LINGER_DROPPED);
 		return false;
@@ -205,18 +170,16 @@ bool ws_linger_start(struct ws_ctx *ctx)
 	ws_stats_inc(ctx, WS_MIB_LINGER);
 	ctx->time.asked = tcp_jiffies32;
 
-	if (ctx->tls) {
-		lock_sock(sk);
-	} else {
+	/* On kTLS the callback of ws_tls_hook() stays, which queues the work. */
+	if (!ctx->tls) {
 		write_lock_bh(&sk->sk_callback_lock);
 		sk->sk_state_change = linger_state_change;
 		write_unlock_bh(&sk->sk_callback_lock);
 	}
+	ws_lock_sock(ctx);
 	/* After SHUT_RDWR, too, TCP must not answer the peer's Close by RST. */
 	WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown & ~RCV_SHUTDOWN);
-	if (ctx->tls)
-		release_sock(sk);
-	ws_ctrl_now(ctx);
+	ws_release_sock(ctx);
 	return true;
 }
 
@@ -231,7 +194,7 @@ bool ws_linger_start(struct ws_ctx *ctx)
  */
 long ws_linger_wait(struct ws_ctx *ctx, long timeout)
 {
-	long ours = min_t(long, timeout, ws_linger_left(ctx));
+	long ours = min_t(long, timeout, ws_limits_linger(ctx));
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 	struct sock *sk = ctx->sk;
 	long left = ours;
@@ -255,20 +218,17 @@ void ws_linger_detach(struct ws_ctx *ctx)
 	struct ws_linger *linger = ctx->info.linger;
 	struct sock *sk = ctx->sk;
 
-	/* Softirq context may be about to look at the socket that goes. */
-	if (ctx->tls)
-		lock_sock(sk);
+	/* Softirq context may be using the struct socket that goes. */
+	ws_lock_sock(ctx);
 	write_lock_bh(&sk->sk_callback_lock);
 	sk_set_socket(sk, linger->sock);
 	rcu_assign_pointer(sk->sk_wq, &linger->sock->wq);
 	write_unlock_bh(&sk->sk_callback_lock);
-	if (ctx->tls)
-		release_sock(sk);
+	ws_release_sock(ctx);
 	linger->detached = true;
-	ws_ctrl_now(ctx);
 }
 
-/* Give the place back of a socket that may have lingered. Process context. */
+/* Undo ws_linger_start(), if it was called. Process context. */
 void ws_linger_stop(struct ws_ctx *ctx)
 {
 	struct ws_linger *linger = ctx->info.linger;

@@ -2,9 +2,13 @@
 /* Loading and unloading. */
 #include <linux/module.h>
 
-#include "ws.h"
+#include "ws_account.h"
+#include "ws_stats.h"
+#include "ws_sys.h"
+#include "ws_tx.h"
+#include "ws_ulp.h"
 
-static int attach(struct sock *sk)
+static int attach_default(struct sock *sk)
 {
 	return ws_ulp_attach(sk, &ws_config_default);
 }
@@ -12,7 +16,7 @@ static int attach(struct sock *sk)
 static struct tcp_ulp_ops ws_ulp_ops __read_mostly = {
 	.name = "ws",
 	.owner = THIS_MODULE,
-	.init = attach,
+	.init = attach_default,
 };
 
 static int __init ws_init(void)
@@ -22,12 +26,12 @@ static int __init ws_init(void)
 	err = ws_stats_init();
 	if (err)
 		return err;
-	err = ws_ulp_init();
+	err = ws_ctx_init();
 	if (err)
 		goto err_exit_stats;
 	err = ws_account_init();
 	if (err)
-		goto err_exit_ulp;
+		goto err_exit_ctx;
 	err = tcp_register_ulp(&ws_ulp_ops);
 	if (err)
 		goto err_exit_account;
@@ -38,8 +42,8 @@ static int __init ws_init(void)
 	tcp_unregister_ulp(&ws_ulp_ops);
 err_exit_account:
 	ws_account_exit();
-err_exit_ulp:
-	ws_ulp_exit();
+err_exit_ctx:
+	ws_ctx_exit();
 err_exit_stats:
 	ws_stats_exit();
 	return err;
@@ -53,6 +57,7 @@ static void __exit ws_exit(void)
 	ws_account_exit();
 	ws_tx_exit();
 	ws_ulp_exit();
+	ws_ctx_exit();
 	ws_stats_exit();
 }
 

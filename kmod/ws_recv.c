@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* recvmsg(): one message a call; many of them are ws_batch.c's. */
-#include "ws.h"
+/* recvmsg(): one message per call; ws_batch.c has the form for many. */
+#include "ws_ctrl.h"
+#include "ws_event.h"
+#include "ws_sink.h"
+#include "ws_stream.h"
+#include "ws_sys.h"
+#include "ws_tls_alert.h"
 
-static void got_piece(struct ws_got *got, const struct ws_piece *pc)
+static void add_piece(struct ws_got *got, const struct ws_piece *pc)
 {
 	got->len += pc->len;
 	got->copied += pc->copied;
@@ -12,13 +17,13 @@ static void got_piece(struct ws_got *got, const struct ws_piece *pc)
 			 (pc->rsv ? WS_MSG_RSV1 : 0);
 }
 
-static void put_msg(struct msghdr *msg, struct ws_got *got)
+static void put_result(struct msghdr *msg, struct ws_got *got)
 {
 	if (got->msg.flags & WS_MSG_END)
 		msg->msg_flags |= MSG_EOR;
 	if (got->len > got->copied)
 		msg->msg_flags |= MSG_TRUNC;
-	if (!got->told && msg->msg_control && msg->msg_controllen)
+	if (!got->reported && msg->msg_control && msg->msg_controllen)
 		put_cmsg(msg, SOL_WS, WS_MSG, sizeof(got->msg), &got->msg);
 }
 
@@ -32,7 +37,7 @@ static int recv_data(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 	struct ws_piece pc = { .cur = ctx->rx.head };
 	size_t room = msg_data_left(msg);
 	bool whole = flags & MSG_TRUNC;
-	struct ws_taken taken = {};
+	struct ws_given given = {};
 	bool broken;
 	int err;
 
@@ -43,12 +48,12 @@ static int recv_data(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		broken = !pc.end && (whole || pc.copied < room);
 	else
 		broken = pc.end || (!pc.len && room);
-	ws_piece_take(&taken, &pc);
-	if (err || broken || !ws_piece_sound(ctx, &taken))
+	ws_piece_take(&given, &pc);
+	if (err || broken || !ws_piece_sound(ctx, &given))
 		return ws_piece_broken(ctx);
 	if (!(flags & MSG_PEEK) && (pc.len || pc.end))
-		ws_piece_commit(ctx, &taken);
-	got_piece(got, &pc);
+		ws_piece_commit(ctx, &given);
+	add_piece(got, &pc);
 	return 0;
 }
 
@@ -80,7 +85,7 @@ static int copy_close(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		err = ws_record_put(ctx, &msg->msg_iter, m, pc);
 		got->len = WS_RECORD_SIZE(room);
 		got->copied = got->len;
-		got->told = true;
+		got->reported = true;
 	} else {
 		err = ws_piece_walk(ctx, &msg->msg_iter, flags & MSG_TRUNC, pc);
 	}
@@ -88,13 +93,13 @@ static int copy_close(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		return err;
 	if (err)
 		pc->end = true;
-	if (!got->told)
-		got_piece(got, pc);
+	if (!got->reported)
+		add_piece(got, pc);
 	return 0;
 }
 
 /* What is left of the Close for the reader: at first the whole reason. */
-static struct ws_cursor close_left(const struct ws_rx *rx)
+static struct ws_cursor close_cursor(const struct ws_rx *rx)
 {
 	if (rx->head.opcode == WS_OP_CLOSE)
 		return rx->head;
@@ -109,8 +114,8 @@ static struct ws_cursor close_left(const struct ws_rx *rx)
 }
 
 /*
- * The peer's Close, given to a reader that takes control messages; a plain
- * read() sees the end of the file. The answer goes out now and not when the
+ * The peer's Close, given to a reader that takes control messages; read()
+ * without them sees the end of the file. The answer goes out now and not when the
  * Close arrived, so that replies to what came before it still could.
  */
 static int recv_close(struct ws_ctx *ctx, struct msghdr *msg, int flags,
@@ -119,7 +124,7 @@ static int recv_close(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 	struct ws_rx *rx = &ctx->rx;
 	bool shown = ctx->cfg.flags & WS_F_RECORDS || shows_cmsg(msg, flags);
 	bool first = rx->head.opcode != WS_OP_CLOSE;
-	struct ws_piece pc = { .cur = close_left(rx) };
+	struct ws_piece pc = { .cur = close_cursor(rx) };
 	int err;
 
 	if (shown) {
@@ -133,11 +138,11 @@ static int recv_close(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		return shown;
 
 	if (first)
-		ws_rx_closed(ctx);
-	ws_lower_consume(ctx, &pc.cur);
+		ws_scan_closed(ctx);
+	ws_stream_consume(ctx, &pc.cur);
 	if (pc.end) {
 		WRITE_ONCE(rx->stop, WS_STOP_OVER);
-		ws_rx_scan(ctx);
+		ws_scan_new(ctx);
 	}
 	return shown;
 }
@@ -157,7 +162,7 @@ static int recv_fault(struct ws_ctx *ctx, int flags)
 		ws_ctrl_fin(ctx);
 		if (!(ctx->cfg.flags & WS_F_CLOSE))
 			ws_ctrl_close(ctx, ws_rule_code(rx->rule));
-		ws_rx_scan(ctx);
+		ws_scan_new(ctx);
 	}
 	return ws_rule_errno(rx->rule);
 }
@@ -174,29 +179,29 @@ static bool stream_ended(const struct sock *sk)
 static noinline int wait_readable(struct ws_ctx *ctx, long *timeo)
 {
 	struct sock *sk = ctx->sk;
-	bool last_look = ctx->tls;
+	bool last_look = true;
 
 	for (;;) {
 		DEFINE_WAIT_FUNC(wait, woken_wake_function);
 
-		/* What is complete was looked at when it came. */
+		/* Complete messages were scanned when they came. */
 		if (!ctx->rx.complete) {
-			ws_rx_scan(ctx);
-			ws_rx_scan_all(ctx);
-			/* There may be others who wait for one. */
+			ws_scan_new(ctx);
+			ws_scan_all(ctx);
+			/* Other readers of kTLS may wait for one. */
 			if (ctx->tls && ctx->rx.complete > 1)
-				ws_rx_wake(ctx);
+				ws_event_wake(ctx);
 		}
 		if (ws_rx_readable(ctx))
 			return 1;
-		/* With TLS it may have come since, behind something to read. */
+		/* It may have come since, behind something to read. */
 		if (last_look && stream_ended(sk)) {
 			last_look = false;
 			continue;
 		}
 		if (sk->sk_err)
 			return sock_error(sk);
-		if (ws_lower_more(ctx)) {
+		if (ws_below_more(ctx)) {
 			if (!*timeo)
 				return -EAGAIN;
 			if (signal_pending(current))
@@ -204,10 +209,10 @@ static noinline int wait_readable(struct ws_ctx *ctx, long *timeo)
 			cond_resched();
 			continue;
 		}
-		if (ctx->tls && ctx->rx.cramped)
+		if (ws_below_starved(ctx))
 			return -ENOMEM;
-		if (ws_lower_done(ctx) || (sk->sk_shutdown & RCV_SHUTDOWN)) {
-			if (ws_lower_done(ctx))
+		if (ws_below_done(ctx) || (sk->sk_shutdown & RCV_SHUTDOWN)) {
+			if (ws_below_done(ctx))
 				ctx->rx.state |= WS_STATE_EOF;
 			return 0;
 		}
@@ -218,12 +223,12 @@ static noinline int wait_readable(struct ws_ctx *ctx, long *timeo)
 		if (signal_pending(current))
 			return sock_intr_errno(*timeo);
 
-		ws_ctrl_kick(ctx);
+		ws_event_send(ctx);
 		add_wait_queue(sk_sleep(sk), &wait);
 		sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
 		ws_tls_sleep(ctx, true);
 		ws_wait_event(ctx, timeo, ws_rx_readable(ctx) ||
-			      stream_ended(sk) || ws_lower_more(ctx), &wait);
+			      stream_ended(sk) || ws_below_more(ctx), &wait);
 		ws_tls_sleep(ctx, false);
 		sk_clear_bit(SOCKWQ_ASYNC_WAITDATA, sk);
 		remove_wait_queue(sk_sleep(sk), &wait);
@@ -246,7 +251,7 @@ static noinline int recv_locked(struct ws_ctx *ctx, struct msghdr *msg,
 		if (ret <= 0)
 			return any ? 1 : ret;
 		if (unlikely(rx->lazy && !rx->fresh))
-			ws_rx_scan_all(ctx);
+			ws_scan_all(ctx);
 		/* Another reader took what comes next. */
 		if (any && rx->consumed != at)
 			return 1;
@@ -266,7 +271,7 @@ static noinline int recv_locked(struct ws_ctx *ctx, struct msghdr *msg,
 				continue;
 			return ret;
 		}
-		ws_rx_scan_all(ctx);
+		ws_scan_all(ctx);
 		ret = recv_data(ctx, msg, flags, got);
 		if (ret == -EAGAIN)
 			continue;
@@ -290,34 +295,34 @@ static bool recv_one(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 	const struct ws_rx *rx = &ctx->rx;
 	bool many = ctx->cfg.flags & (WS_F_RECORDS | WS_F_BATCH);
 	bool record = ctx->cfg.flags & WS_F_RECORDS;
-	struct ws_taken taken = {};
+	struct ws_given given = {};
 	size_t room = INT_MAX;
-	struct ws_plain one;
+	struct ws_short one;
 	u8 __user *user;
 	const u8 *q;
 	u32 size;
 
-	if (!WS_PLAIN || !rx->complete || rx->lazy || rx->head.frame ||
+	if (!WS_SHORT || !rx->complete || rx->lazy || rx->head.frame ||
 	    rx->head.opcode ||
 	    (many && (rx->complete > 1 || rx->stop != WS_STOP_NONE)))
 		return false;
-	q = ws_lower_front(ctx, rx->head.seq, &size);
+	q = ws_below_front(ctx, rx->head.seq, &size);
 	user = ws_compat_iter_user(&msg->msg_iter, &room);
 	if (!q || !user ||
-	    !ws_plain_one(ctx, q, min(size, rx->scan.seq - rx->head.seq),
-			  user, room, record, &one))
+	    !ws_short_copy_one(ctx, q, min(size, rx->scan.seq - rx->head.seq),
+			       user, room, record, &one))
 		return false;
-	taken.cur.seq = rx->head.seq + one.size;
-	taken.len = one.len;
-	taken.messages = 1;
-	if (unlikely(!ws_piece_sound(ctx, &taken)))
+	given.cur.seq = rx->head.seq + one.size;
+	given.len = one.len;
+	given.messages = 1;
+	if (unlikely(!ws_piece_sound(ctx, &given)))
 		return false;
 	if (!(flags & MSG_PEEK))
-		ws_piece_commit(ctx, &taken);
+		ws_piece_commit(ctx, &given);
 
 	got->len = record ? WS_RECORD_SIZE(one.len) : one.len;
 	got->copied = got->len;
-	got->told = record;
+	got->reported = record;
 	got->msg.len = one.len;
 	got->msg.opcode = one.opcode;
 	got->msg.flags = WS_MSG_END;
@@ -355,7 +360,7 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	if (unlikely(!ctx))
 		return -EBADFD;
 	if (unlikely(flags & MSG_ERRQUEUE))
-		return ws_compat_recvmsg(ws_below(ctx)->prot, sk, msg, len,
+		return ws_compat_recvmsg(ws_saved_of(ctx)->prot, sk, msg, len,
 					 flags, addr_len);
 	if (unlikely(flags & MSG_OOB))
 		return -EOPNOTSUPP;
@@ -366,7 +371,7 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 
 	ws_lock(ctx);
 	if (unlikely(!ctx->rx.started))
-		ws_rx_start(ctx);
+		ws_event_start(ctx);
 	ret = 1;
 	if (!recv_one(ctx, msg, flags, &got))
 		ret = recv_locked(ctx, msg, flags,
@@ -375,19 +380,14 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	if (ret > 0) {
 		if (!(flags & MSG_PEEK) && gave_data(&got))
 			ctx->info.rx_calls++;
-		put_msg(msg, &got);
+		put_result(msg, &got);
 		ret = got.len;
 	}
-	if (ctx->tls) {
-		/* kTLS reports a record once; those left here have no other report. */
-		if (!ctx->rx.complete && ws_lower_more(ctx))
-			ws_tls_pull(ctx);
-		ws_tls_tell(ctx);
-	}
+	ws_event_leave(ctx);
 	if (msg->msg_get_inq)
 		msg->msg_inq = ws_rx_readable(ctx);
 	if (!ws_ctrl_quiet(ctx))
-		ws_ctrl_kick(ctx);
+		ws_event_send(ctx);
 	ws_unlock(ctx);
 	return ret;
 }
@@ -402,10 +402,10 @@ int ws_recv_len(struct ws_ctx *ctx)
 	bool records = ctx->cfg.flags & WS_F_RECORDS;
 	struct ws_piece pc = {};
 
-	ws_rx_scan(ctx);
-	ws_rx_scan_all(ctx);
+	ws_scan_new(ctx);
+	ws_scan_all(ctx);
 	if (!ctx->rx.complete && ctx->rx.stop == WS_STOP_CLOSE && records)
-		return WS_RECORD_SIZE(close_left(&ctx->rx).left);
+		return WS_RECORD_SIZE(close_cursor(&ctx->rx).left);
 	if (!ctx->rx.complete &&
 	    (ctx->rx.stop != WS_STOP_NONE || !ws_rx_readable(ctx)))
 		return 0;

@@ -1,34 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * sendmsg(): one call, one message; many of them are ws_batch_send.c's.
+ * Sending: the steps that every form of sendmsg() shares (ws_sendmsg.c,
+ * ws_send_records.c, ws_send_array.c).
  *
- * Process context, socket lock. Whoever has a @timeo gives the lock up while it
- * waits, for so long at most; on return @timeo is what is left of that. @mine is
- * whether the caller has set @ctx->tx.busy, because it slept for room: then it is
- * the next to send.
+ * Process context, lock of the context. A function with @timeo releases the lock
+ * while it waits, for so long at most; on return @timeo is what is left of that.
+ * @mine is whether the caller has set @ctx->tx.busy, because it slept for room:
+ * then it is the next to send.
  */
-#include "ws.h"
-
-/* Return: how many entries the control message has, @msgs being the first. */
-static int parse_cmsg(struct msghdr *msg, const struct ws_msg **msgs)
-{
-	struct cmsghdr *cmsg;
-	int n = 0;
-
-	for_each_cmsghdr(cmsg, msg) {
-		if (!CMSG_OK(msg, cmsg))
-			return -EINVAL;
-		if (cmsg->cmsg_level != SOL_WS)
-			continue;
-		n = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(**msgs);
-		if (*msgs || cmsg->cmsg_type != WS_MSG ||
-		    n < 1 || n > WS_BATCH_MAX ||
-		    cmsg->cmsg_len != CMSG_LEN(n * sizeof(**msgs)))
-			return -EINVAL;
-		*msgs = CMSG_DATA(cmsg);
-	}
-	return n;
-}
+#include "ws_ctrl.h"
+#include "ws_event.h"
+#include "ws_limits.h"
+#include "ws_send.h"
+#include "ws_stats.h"
 
 static int check_control(const struct ws_request *req)
 {
@@ -60,7 +44,7 @@ int ws_request_set(struct ws_request *req, const struct ws_msg *m)
 	return req->opcode > WS_OP_BINARY ? -EINVAL : 0;
 }
 
-static int tx_state(const struct ws_ctx *ctx)
+static int check_tx_state(const struct ws_ctx *ctx)
 {
 	const struct sock *sk = ctx->sk;
 
@@ -90,7 +74,7 @@ static int tx_sleep(struct ws_ctx *ctx, bool mine, long *timeo)
 		return sock_intr_errno(*timeo);
 
 	add_wait_queue(sk_sleep(sk), &wait);
-	ws_wait_event(ctx, &rest, tx_state(ctx) ||
+	ws_wait_event(ctx, &rest, check_tx_state(ctx) ||
 		      (mine ? !lack && sk_stream_memory_free(sk) :
 			      !READ_ONCE(ctx->tx.busy)), &wait);
 	remove_wait_queue(sk_sleep(sk), &wait);
@@ -108,19 +92,19 @@ int ws_send_wait(struct ws_ctx *ctx, bool *mine, long *timeo)
 	struct ws_tx *tx = &ctx->tx;
 
 	/* As it is mostly: see below. */
-	if (ws_ctrl_quiet(ctx) && likely(!tx->busy && !tx->gather) &&
-	    !tx_state(ctx) && sk_stream_memory_free(ctx->sk))
+	if (ws_ctrl_quiet(ctx) && likely(!tx->busy && !tx->held) &&
+	    !check_tx_state(ctx) && sk_stream_memory_free(ctx->sk))
 		return 0;
 	for (;;) {
-		int err = tx_state(ctx);
+		int err = check_tx_state(ctx);
 
 		if (err)
 			return err;
 		if (!tx->busy || *mine) {
-			err = ws_ctrl_pending(ctx) || tx->gather ?
+			err = ws_ctrl_pending(ctx) || tx->held ?
 				ws_tx_flush(ctx) : 0;
 			if (!err && sk_stream_memory_free(ctx->sk))
-				return tx_state(ctx);
+				return check_tx_state(ctx);
 			if (err && err != -EAGAIN)
 				return err;
 			if (*timeo) {
@@ -134,8 +118,8 @@ int ws_send_wait(struct ws_ctx *ctx, bool *mine, long *timeo)
 	}
 }
 
-/* Only for who has set it. */
-static void not_busy(struct ws_ctx *ctx)
+/* Only for the caller that set @ctx->tx.busy. */
+static void end_turn(struct ws_ctx *ctx)
 {
 	WRITE_ONCE(ctx->tx.busy, false);
 	wake_up_interruptible_poll(sk_sleep(ctx->sk), EPOLLOUT | EPOLLWRNORM);
@@ -189,7 +173,7 @@ ssize_t ws_send_frame(struct ws_ctx *ctx, struct msghdr *msg, size_t left,
 	ctx->info.tx_bytes += hdr.len;
 	ws_stats_add(ctx, WS_MIB_TX_BYTES, hdr.len);
 	/* What TCP does not take now it takes later, before anything else. */
-	if (small || unlikely(tx->gather))
+	if (small || unlikely(tx->held))
 		return hdr.len;
 	err = ws_tx_push(ctx, more);
 	return err && err != -EAGAIN ? err : hdr.len;
@@ -201,7 +185,7 @@ ssize_t ws_send_frame(struct ws_ctx *ctx, struct msghdr *msg, size_t left,
  */
 static void wait_sent(struct ws_ctx *ctx, long *timeo)
 {
-	while (*timeo && ctx->tx.nseg && !tx_state(ctx) &&
+	while (*timeo && ctx->tx.nseg && !check_tx_state(ctx) &&
 	       !tx_sleep(ctx, true, timeo))
 		ws_tx_flush(ctx);
 }
@@ -210,12 +194,12 @@ static void wait_sent(struct ws_ctx *ctx, long *timeo)
 void ws_send_done(struct ws_ctx *ctx, bool mine, int err, long *timeo)
 {
 	if (mine)
-		not_busy(ctx);
+		end_turn(ctx);
 	if (ws_ctrl_quiet(ctx))
 		return;
 	if (!err)
 		wait_sent(ctx, timeo);
-	ws_ctrl_kick(ctx);
+	ws_event_send(ctx);
 }
 
 /*
@@ -234,34 +218,6 @@ int ws_send_opcode(const struct ws_ctx *ctx, u8 open, struct ws_request *req)
 	else if (open && req->opcode != opcode)
 		return -EINVAL;
 	return 0;
-}
-
-static ssize_t send_data(struct ws_ctx *ctx, struct msghdr *msg,
-			 struct ws_request *req, long *timeo)
-{
-	struct ws_tx *tx = &ctx->tx;
-	bool mine = false;
-	size_t done = 0;
-	ssize_t n;
-
-	do {
-		n = ws_send_wait(ctx, &mine, timeo);
-		if (!n && !done)
-			n = ws_send_opcode(ctx, tx->open, req);
-		if (n)
-			break;
-		n = ws_send_frame(ctx, msg, req->len - done, req, *timeo);
-		if (n < 0)
-			break;
-		done += n;
-		if (done < req->len && *timeo) {
-			WRITE_ONCE(tx->busy, true);
-			mine = true;
-		}
-	} while (done < req->len);
-
-	ws_send_done(ctx, mine, min_t(ssize_t, n, 0), timeo);
-	return done || n >= 0 ? done : n;
 }
 
 /*
@@ -288,7 +244,8 @@ int ws_send_body(const struct ws_request *req, struct iov_iter *from, u8 *body)
 /* The frame under way is the Close that @req asked for, or ends with it. */
 void ws_send_closing(struct ws_ctx *ctx, const struct ws_request *req)
 {
-	ws_timer_closing(ctx);
+	ws_limits_closing(ctx);
+	ws_event_now(ctx);
 	ws_ctrl_close(ctx, req->code ?: 1005);
 	ctx->tx.close = WS_CLOSE_SENT;
 	ctx->time.end = ws_tx_end(ctx);
@@ -317,114 +274,4 @@ int ws_send_control(struct ws_ctx *ctx, struct msghdr *msg,
 		ws_send_closing(ctx, req);
 	ws_tx_flush(ctx);
 	return req->len;
-}
-
-static ssize_t send_one(struct ws_ctx *ctx, struct msghdr *msg,
-			struct ws_request *req, long *timeo)
-{
-	bool mine = false;
-	int ret;
-
-	if (!ws_op_is_control(req->opcode))
-		return send_data(ctx, msg, req, timeo);
-	ret = ws_send_control(ctx, msg, req, &mine, timeo);
-	ws_send_done(ctx, mine, min(ret, 0), timeo);
-	return ret;
-}
-
-/**
- * ws_sendmsg() - proto.sendmsg of an attached socket
- * @sk: the socket
- * @msg: one message, or with MSG_MORE a part of one; or many
- * @len: its length
- *
- * See ws(7). Takes the socket lock. Frames never interleave, and
- * messages that are each sent by one call do not either.
- *
- * Return: payload bytes taken, fewer than @len when a non-blocking, timed out
- * or interrupted call left the message open; or a negated errno.
- */
-int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
-{
-	struct ws_ctx *ctx = ws_ctx_get(sk);
-	const struct ws_msg *msgs = NULL;
-	int flags = msg->msg_flags;
-	struct ws_request req = {
-		.len = len,
-		.more = flags & (MSG_MORE | WS_COMPAT_MSG_NOTLAST),
-	};
-	ssize_t ret = 0;
-	struct ws_zc zc;
-	int n = 0;
-	long timeo;
-
-	if (unlikely(!ctx))
-		return -EBADFD;
-	if (flags & (MSG_OOB | MSG_FASTOPEN))
-		return -EOPNOTSUPP;
-	if (ctx->tls && msg->msg_controllen) {
-		ret = ws_tls_alert(ctx, msg, len);
-		if (ret != -ENOMSG)
-			return ret;
-		ret = 0;
-	}
-	if (msg->msg_controllen)
-		n = parse_cmsg(msg, &msgs);
-	if (n < 0)
-		return n;
-	if (n == 1)
-		ret = ws_request_set(&req, msgs);
-	if (ret)
-		return ret;
-	/* data_race(): settings that change meanwhile count as old or new. */
-	if ((flags & MSG_ZEROCOPY) &&
-	    (n > 1 || ws_op_is_control(req.opcode) ||
-	     data_race(ctx->cfg.flags & WS_F_RECORDS)))
-		return -EOPNOTSUPP;
-
-	ws_lock(ctx);
-	if (unlikely(!ctx->rx.started))
-		ws_rx_start(ctx);
-	timeo = sock_sndtimeo(sk, flags & MSG_DONTWAIT);
-	if (unlikely(flags & WS_MSG_ZC)) {
-		ws_zc_begin(ctx, msg, len, &zc);
-		req.zc = &zc;
-	}
-	if (n && ctx->cfg.flags & WS_F_RECORDS)
-		ret = -EINVAL;
-	else if (ctx->cfg.flags & WS_F_RECORDS)
-		ret = ws_batch_send_records(ctx, msg, &timeo);
-	else if (n < 2)
-		ret = send_one(ctx, msg, &req, &timeo);
-	else if (ctx->cfg.flags & WS_F_BATCH)
-		ret = ws_batch_send_array(ctx, msg, msgs, n, &timeo);
-	else
-		ret = -EINVAL;
-	if (unlikely(req.zc))
-		ws_zc_end(&zc);
-	if (ret >= 0)
-		ctx->info.tx_calls++;
-	if (ret == -EPIPE)
-		ret = sk_stream_error(sk, flags, ret);
-	ws_unlock(ctx);
-	return ret;
-}
-
-/*
- * The file that sendfile() was sending has ended early. The last piece promised
- * more; an empty fragment ends the message.
- */
-void ws_splice_eof(struct socket *sock)
-{
-	bool nonblock = sock->file && (sock->file->f_flags & O_NONBLOCK);
-	struct msghdr msg = {
-		.msg_flags = MSG_NOSIGNAL | (nonblock ? MSG_DONTWAIT : 0),
-	};
-	struct ws_ctx *ctx = ws_ctx_get(sock->sk);
-	struct kvec none = {};
-
-	if (!ctx || !READ_ONCE(ctx->tx.open))
-		return;
-	iov_iter_kvec(&msg.msg_iter, WRITE, &none, 1, 0);
-	ws_sendmsg(sock->sk, &msg, 0);
 }

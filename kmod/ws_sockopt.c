@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Socket options of level SOL_WS, and those of TCP that cannot go on. */
-#include <uapi/linux/tls.h>
+#include <linux/slab.h>
 
-#include "ws.h"
+#include "ws_event.h"
+#include "ws_limits.h"
+#include "ws_scan.h"
+#include "ws_sys.h"
+#include "ws_tls.h"
 
-/* What a socket has until it is told. */
+/* The settings of a socket before WS_CONFIG. */
 const struct ws_config ws_config_default = {
 	.max_message = WS_MAX_MESSAGE_DEFAULT,
 	.send_opcode = WS_OP_BINARY,
@@ -137,11 +141,11 @@ int ws_config_apply(struct ws_ctx *ctx, const struct ws_config *cfg)
 		err = -EBUSY;
 	} else {
 		/* What came before is judged by what was in force. */
-		ws_rx_scan_all(ctx);
+		ws_scan_all(ctx);
 		ws_config_set(ctx, cfg);
 		if (ctx->rx.started) {
-			ws_timer_start(ctx);
-			ws_ctrl_now(ctx);
+			ws_limits_start(ctx);
+			ws_event_now(ctx);
 		}
 	}
 	ws_unlock(ctx);
@@ -216,11 +220,10 @@ int ws_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 	     optname == TCP_QUEUE_SEQ))
 		return -EOPNOTSUPP;
 	/* kTLS would put its own tables back, and the keys are in use. */
-	if (ctx->tls && level == SOL_TLS &&
-	    (optname == TLS_TX || optname == TLS_RX))
+	if (ws_tls_is_key(ctx, level, optname))
 		return -EBUSY;
-	return ws_below(ctx)->prot->setsockopt(sk, level, optname, optval,
-					       optlen);
+	return ws_saved_of(ctx)->prot->setsockopt(sk, level, optname, optval,
+						  optlen);
 }
 
 static int get_struct(const void *value, int size, char __user *optval,
@@ -245,7 +248,7 @@ static u64 fault_offset(const struct ws_ctx *ctx)
 	switch (ctx->rx.rule) {
 	case WS_RULE_PING_TIMEOUT:
 	case WS_RULE_CLOSE_TIMEOUT:
-		return ws_rx_offset(ctx);
+		return ws_scan_offset(ctx);
 	default:
 		return ctx->rx.frame_at;
 	}
@@ -292,7 +295,7 @@ int ws_getsockopt(struct sock *sk, int level, int optname, char __user *optval,
 		return -EBADFD;
 	if (level == SOL_WS) {
 		ws_lock(ctx);
-		ws_rx_scan_all(ctx);
+		ws_scan_all(ctx);
 		get_config(ctx, &cfg);
 		get_info(ctx, &info);
 		ws_unlock(ctx);
@@ -305,10 +308,9 @@ int ws_getsockopt(struct sock *sk, int level, int optname, char __user *optval,
 	/* Would take bytes past us. */
 	if (level == SOL_TCP && optname == TCP_ZEROCOPY_RECEIVE)
 		return -EOPNOTSUPP;
-	err = ws_below(ctx)->prot->getsockopt(sk, level, optname, optval, optlen);
+	err = ws_saved_of(ctx)->prot->getsockopt(sk, level, optname, optval, optlen);
 	/* See ws_tls_hook(); it begins with a struct tls_crypto_info. */
-	if (!err && ctx->tls && level == SOL_TLS &&
-	    (optname == TLS_TX || optname == TLS_RX) &&
+	if (!err && ws_tls_is_key(ctx, level, optname) &&
 	    put_user(ws_tls_version(ctx), (u16 __user *)optval))
 		return -EFAULT;
 	return err;

@@ -6,7 +6,8 @@
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 
-#include "ws.h"
+#include "core/core.h"
+#include "ws_stats.h"
 
 struct ws_net {
 	struct ws_mibs __percpu *mibs;

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Counters. Included by ws.h only. */
+/* Counters. */
 #ifndef _WS_STATS_H
 #define _WS_STATS_H
+
+#include <linux/percpu.h>
+
+#include "ws_ctx.h"
 
 enum ws_mib {
 	WS_MIB_CURR,

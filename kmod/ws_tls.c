@@ -6,8 +6,8 @@
  *
  * kTLS gives and takes bytes only in calls that take the socket lock
  * themselves. So all that the socket lock guards elsewhere a mutex guards
- * here; nothing is done in softirq context but to wake a reader, who then
- * looks for himself, or to queue the work.
+ * here; softirq context only wakes a sleeping reader, which then
+ * reads the record itself, or queues the work.
  *
  * How much is read ahead is bounded as TCP's receive buffer would be, and the
  * peer's window closes when kTLS is not read from.
@@ -16,18 +16,20 @@
 #include <linux/sched/mm.h>
 #include <net/tls.h>
 
-#include "ws.h"
+#include "ws_account.h"
+#include "ws_timer.h"
+#include "ws_tls.h"
 
-/* A lock that is not waited for is tried again after so many jiffies. */
+/* Never wait for the lock owner; retry after this delay, in jiffies. */
 #define LOCKED_AGAIN	max(HZ / 50, 1)
-/* A record that no work has looked at for so long wakes the reader itself. */
+/* A record that the work has not read for this long wakes the reader. */
 #define UNSEEN_TIME	(HZ / 4)
 
 /*
- * Has this account read ahead a 32nd of the memory? TCP begins to save at about
- * that much of its own.
+ * Has this account read ahead a 32nd of the memory? At about that much of its own
+ * TCP is under memory pressure.
  */
-static bool too_much(const struct ws_tls *tls)
+static bool account_is_full(const struct ws_tls *tls)
 {
 	return atomic_long_read(&tls->account->pages) > totalram_pages() / 32;
 }
@@ -37,7 +39,7 @@ static bool too_much(const struct ws_tls *tls)
  * that for long, over a fault of its memory, and so can a caller that has been
  * in kTLS since before the attach.
  */
-static bool try_lock(struct ws_ctx *ctx)
+static bool try_both_locks(struct ws_ctx *ctx)
 {
 	if (!mutex_trylock(&ctx->tls->lock))
 		return false;
@@ -54,26 +56,20 @@ static bool try_lock(struct ws_ctx *ctx)
 }
 
 /*
- * kTLS takes the socket lock once more and may sleep for it, and for memory of
- * the socket's cgroup: that keeps up works of the same account only.
+ * For the work: never wait for an owner of the lock. Return: true with the lock;
+ * false when the work is to run again, and will.
  */
-static void run_work(struct work_struct *work)
+bool ws_tls_try_lock(struct ws_ctx *ctx)
 {
-	struct ws_ctx *ctx = container_of(work, struct ws_tls, work)->ctx;
-
-	if (!try_lock(ctx)) {
-		/* Whoever has the context's lock queues us again. */
-		WRITE_ONCE(ctx->rx.due, true);
-		ws_timer_by(ctx, LOCKED_AGAIN);
-		return;
-	}
-	/* ws_ulp_end() may have given the socket back, and wait for us. */
-	if (ws_ctx_get(ctx->sk) == ctx)
-		ws_ctrl_run(ctx);
-	ws_unlock(ctx);
+	if (try_both_locks(ctx))
+		return true;
+	/* The owner of the context's lock queues the work when it unlocks. */
+	WRITE_ONCE(ctx->rx.due, true);
+	ws_timer_by(ctx, LOCKED_AGAIN);
+	return false;
 }
 
-/* Have ws_ctrl_run() look at a socket. Any context that keeps the context. */
+/* Queue the work, which calls ws_event_run(). Any context that keeps @ctx. */
 void ws_tls_queue(struct ws_ctx *ctx)
 {
 	queue_work(ctx->tls->account->wq, &ctx->tls->work);
@@ -83,14 +79,15 @@ void ws_tls_queue(struct ws_ctx *ctx)
  * ws_tls_create() - what an attached socket needs for kTLS
  * @ctx: the context, which is being made
  * @sk: the socket
- * @lower: what is below
+ * @saved: what is below
+ * @work: does what is deferred, &ws_tls.work
  *
  * Process context of the task that attaches it.
  *
  * Return: with one reference, or NULL.
  */
 struct ws_tls *ws_tls_create(struct ws_ctx *ctx, struct sock *sk,
-			     const struct ws_lower *lower)
+			     const struct ws_saved *saved, work_func_t work)
 {
 	struct ws_tls *tls = kzalloc(sizeof(*tls), GFP_KERNEL_ACCOUNT);
 
@@ -102,9 +99,9 @@ struct ws_tls *ws_tls_create(struct ws_ctx *ctx, struct sock *sk,
 		return NULL;
 	}
 	tls->ctx = ctx;
-	tls->data_ready = lower->data_ready;
+	tls->data_ready = saved->data_ready;
 	mutex_init(&tls->lock);
-	INIT_WORK(&tls->work, run_work);
+	INIT_WORK(&tls->work, work);
 	refcount_set(&tls->ref, 1);
 	INIT_LIST_HEAD(&tls->bufs);
 	tls->limit = WS_TLS_AHEAD;
@@ -143,9 +140,19 @@ bool ws_tls_ready(const struct ws_ctx *ctx)
 bool ws_tls_full(const struct ws_ctx *ctx)
 {
 	const struct ws_tls *tls = ctx->tls;
-	u32 limit = too_much(tls) ? PAGE_SIZE : tls->limit;
+	u32 limit = account_is_full(tls) ? PAGE_SIZE : tls->limit;
 
 	return READ_ONCE(tls->end) - READ_ONCE(ctx->rx.base) >= limit;
+}
+
+/* See ws_below_more(). */
+bool ws_tls_more(const struct ws_ctx *ctx)
+{
+	const struct ws_tls *tls = ctx->tls;
+
+	return READ_ONCE(tls->over) == WS_TLS_OPEN && !ctx->rx.starved &&
+	       !READ_ONCE(tls->foreign) && !ws_tls_full(ctx) &&
+	       ws_tls_ready(ctx);
 }
 
 /* Is as much read ahead as this socket alone may? With the lock. */
@@ -155,8 +162,8 @@ bool ws_tls_unread(const struct ws_ctx *ctx)
 }
 
 /*
- * Have the work look whether a reader gets anything from what has come. If it
- * cannot run, ws_tls_late() wakes the reader all the same. With bh_lock_sock().
+ * A record has come: the work finds out whether there is anything for the reader.
+ * If it cannot run soon, ws_tls_late() wakes the reader. With bh_lock_sock().
  */
 void ws_tls_look(struct ws_ctx *ctx)
 {
@@ -170,7 +177,7 @@ void ws_tls_look(struct ws_ctx *ctx)
 	ws_timer_by(ctx, UNSEEN_TIME);
 }
 
-/* The socket lock; for the first time or not, kTLS tells of a record. */
+/* kTLS's callback for a record, maybe not the first for this one. Socket lock. */
 static void record_ready(struct sock *sk)
 {
 	struct ws_ctx *ctx = ws_ctx_get(sk);
@@ -181,22 +188,23 @@ static void record_ready(struct sock *sk)
 	smp_mb();
 	if (READ_ONCE(ctx->tls->sleepers) ||
 	    !(READ_ONCE(ctx->rx.started) || READ_ONCE(ctx->rx.wanted)))
-		ws_below(ctx)->data_ready(sk);
+		ws_saved_of(ctx)->data_ready(sk);
 	else
 		ws_tls_look(ctx);
 }
 
 /*
- * Wake the reader when no work has looked at a record. From the timer, with
+ * Wake the reader if the work has not read a record in time. From the timer, with
  * bh_lock_sock().
  */
 void ws_tls_late(struct ws_ctx *ctx)
 {
 	struct ws_tls *tls = ctx->tls;
-	s32 left = tls->unseen_at + UNSEEN_TIME - tcp_jiffies32;
+	s32 left;
 
-	if (!READ_ONCE(tls->unseen) || !ws_tls_ready(ctx))
+	if (!tls || !READ_ONCE(tls->unseen) || !ws_tls_ready(ctx))
 		return;
+	left = tls->unseen_at + UNSEEN_TIME - tcp_jiffies32;
 	if (left > 0) {
 		ws_timer_by(ctx, left);
 		return;
@@ -206,17 +214,8 @@ void ws_tls_late(struct ws_ctx *ctx)
 }
 
 /*
- * Is there a record that no work has looked at? poll() then says that there is
- * something to read, as kTLS's own would. Any context.
- */
-bool ws_tls_is_late(const struct ws_ctx *ctx)
-{
-	return READ_ONCE(ctx->tls->late) && ws_tls_ready(ctx);
-}
-
-/*
  * Does a frame or a sender keep others from sending? For poll(): process
- * context, does not wait. If that cannot be told now, the work looks again and
+ * context, does not wait. If the lock is taken the work checks again and
  * wakes the poller.
  */
 bool ws_tls_tx_blocked(struct ws_ctx *ctx)
@@ -235,23 +234,23 @@ bool ws_tls_tx_blocked(struct ws_ctx *ctx)
 }
 
 /* Any context; the callbacks' lock or the socket's keeps the context. */
-static void state_change(struct sock *sk)
+static void tls_state_change(struct sock *sk)
 {
 	struct ws_ctx *ctx = ws_ctx_get(sk);
 
 	if (unlikely(!ctx))
 		return;
 	ws_tls_queue(ctx);
-	ws_below(ctx)->state_change(sk);
+	ws_saved_of(ctx)->state_change(sk);
 }
 
 /* What kTLS calls when it has a record, before ws_tls_hook(). Socket lock. */
-void ws_tls_lower(const struct sock *sk, struct ws_lower *lower)
+void ws_tls_get_saved(const struct sock *sk, struct ws_saved *saved)
 {
-	lower->data_ready = tls_sw_ctx_rx(tls_get_ctx(sk))->saved_data_ready;
+	saved->data_ready = tls_sw_ctx_rx(tls_get_ctx(sk))->saved_data_ready;
 }
 
-/* Have kTLS tell us of its records. Socket lock, sk_callback_lock. */
+/* Replace the callback for records. Socket lock, sk_callback_lock. */
 void ws_tls_hook(struct ws_ctx *ctx)
 {
 	struct tls_context *tls = tls_get_ctx(ctx->sk);
@@ -264,7 +263,7 @@ void ws_tls_hook(struct ws_ctx *ctx)
 	 */
 	tls->crypto_send.info.version = TLS_1_2_VERSION;
 	tls->crypto_recv.info.version = TLS_1_2_VERSION;
-	ctx->sk->sk_state_change = state_change;
+	ctx->sk->sk_state_change = tls_state_change;
 }
 
 /* The version of the protocol, as the setsockopt() said. */
@@ -276,12 +275,12 @@ u16 ws_tls_version(const struct ws_ctx *ctx)
 /* Undo that; but the caller restores sk_state_change. */
 void ws_tls_unhook(struct ws_ctx *ctx)
 {
-	ws_tls_records(ctx)->saved_data_ready = ws_below(ctx)->data_ready;
+	ws_tls_records(ctx)->saved_data_ready = ws_saved_of(ctx)->data_ready;
 }
 
 /*
- * A reader is about to sleep, or has slept. Whoever leaves looks whether there
- * is a record that nobody was told of.
+ * A reader is about to sleep, or has slept: while it does, record_ready() wakes it
+ * instead of queueing the work.
  */
 void ws_tls_sleep(struct ws_ctx *ctx, bool begin)
 {

@@ -1,19 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* kTLS below. Included by ws.h only. */
+/* kTLS as the transport. */
 #ifndef _WS_TLS_H
 #define _WS_TLS_H
 
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/workqueue.h>
+#include <uapi/linux/tls.h>
+
+#include "ws_ctx.h"
+
+struct ws_account;
+struct ws_span;
+
 /**
  * struct ws_tls - an attached socket that has kTLS below
- * @ctx: whose it is
- * @data_ready: ws_lower::data_ready, for the timer: sk_prot may not be ours
+ * @ctx: the socket
+ * @data_ready: ws_saved::data_ready, for the timer: sk_prot may not be ours
  *	any more when it fires
  * @lock: stands in for the socket lock, and is taken before it: process
  *	context only
  * @ref: one for the context, one for a caller that unlocks @lock after that
  *	may go
  * @account: counts what is read ahead, and runs @work
- * @work: ws_ctrl_run()
+ * @work: ws_event_run()
  * @memcg: memory cgroup of the attaching task, charged for @bufs; or NULL
  * @bufs: decrypted bytes, &struct ws_tls_buf, in the order of the stream
  * @end: sequence number behind the last of them
@@ -27,10 +37,10 @@
  * @heard: the peer's close_notify has come
  * @handed: the TLS library has sent its own, and asks for the peer's
  * @mark: ws_time::end is to be set when the frame under way is out
- * @taken: somebody who began before the attach is reading the records
- * @news: something to read has come of which only a caller knows
+ * @foreign: a call that began before the attach is reading the records
+ * @news: data read by a caller; other waiters not yet notified
  *
- * @unseen: a record has come that ws_tls_fill() has not looked at
+ * @unseen: a record has come since ws_tls_fill()
  * @unseen_at: since when, in tcp_jiffies32
  * @late: @unseen for so long that the reader was woken
  *
@@ -58,7 +68,7 @@ struct ws_tls {
 	bool heard;
 	bool handed;
 	bool mark;
-	bool taken;
+	bool foreign;
 	bool news;
 	bool unseen;
 	bool late;
@@ -87,16 +97,17 @@ enum ws_tls_over {
 /* ws_tls.c */
 
 struct ws_tls *ws_tls_create(struct ws_ctx *ctx, struct sock *sk,
-			     const struct ws_lower *lower);
+			     const struct ws_saved *saved, work_func_t work);
 struct tls_sw_context_rx *ws_tls_records(const struct ws_ctx *ctx);
+bool ws_tls_try_lock(struct ws_ctx *ctx);
 void ws_tls_queue(struct ws_ctx *ctx);
 void ws_tls_look(struct ws_ctx *ctx);
 void ws_tls_late(struct ws_ctx *ctx);
-bool ws_tls_is_late(const struct ws_ctx *ctx);
+bool ws_tls_more(const struct ws_ctx *ctx);
 bool ws_tls_tx_blocked(struct ws_ctx *ctx);
 bool ws_tls_unread(const struct ws_ctx *ctx);
 void ws_tls_put(struct ws_tls *tls);
-void ws_tls_lower(const struct sock *sk, struct ws_lower *lower);
+void ws_tls_get_saved(const struct sock *sk, struct ws_saved *saved);
 void ws_tls_hook(struct ws_ctx *ctx);
 void ws_tls_unhook(struct ws_ctx *ctx);
 u16 ws_tls_version(const struct ws_ctx *ctx);
@@ -105,22 +116,19 @@ bool ws_tls_ready(const struct ws_ctx *ctx);
 bool ws_tls_full(const struct ws_ctx *ctx);
 
 /* ws_tls_rx.c */
-bool ws_tls_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq);
+bool ws_tls_span(const struct ws_ctx *ctx, struct ws_span *span, u32 seq);
 void ws_tls_consume(struct ws_ctx *ctx, u32 seq);
 void ws_tls_grow(struct ws_ctx *ctx, u64 len);
+bool ws_tls_worth_reading(const struct ws_ctx *ctx);
 void ws_tls_fill(struct ws_ctx *ctx);
-void ws_tls_pull(struct ws_ctx *ctx);
-void ws_tls_tell(struct ws_ctx *ctx);
+void ws_tls_free(struct ws_ctx *ctx);
 
 /* ws_tls_tx.c */
-struct ws_got;
-
 int ws_tls_send(struct ws_ctx *ctx);
 void ws_tls_sent(struct ws_ctx *ctx);
 int ws_tls_end(struct ws_ctx *ctx);
-int ws_tls_alert(struct ws_ctx *ctx, struct msghdr *msg, size_t len);
-int ws_tls_recv_alert(struct ws_ctx *ctx, struct msghdr *msg, int flags,
-		      struct ws_got *got);
+u32 ws_tls_mark(struct ws_ctx *ctx);
+int ws_tls_send_alert(struct ws_ctx *ctx, u8 *alert);
 
 /* Is the WebSocket over, and the library to wait for the end of TLS? */
 static inline bool ws_tls_awaits(const struct ws_ctx *ctx)
@@ -130,19 +138,33 @@ static inline bool ws_tls_awaits(const struct ws_ctx *ctx)
 	       READ_ONCE(ctx->rx.stop) == WS_STOP_OVER;
 }
 
-/* Is there more below that could be read ahead? */
-static inline bool ws_lower_more(const struct ws_ctx *ctx)
+/*
+ * Is a record overdue for the work? poll() then reports EPOLLIN, as kTLS's own
+ * would. Any context.
+ */
+static inline bool ws_tls_is_late(const struct ws_ctx *ctx)
 {
-	return ctx->tls && READ_ONCE(ctx->tls->over) == WS_TLS_OPEN &&
-	       !ctx->rx.cramped && !READ_ONCE(ctx->tls->taken) &&
-	       !ws_tls_full(ctx) && ws_tls_ready(ctx);
+	return ctx->tls && READ_ONCE(ctx->tls->late) && ws_tls_ready(ctx);
 }
 
-/* Has the peer ended the stream, and has all before that been read? */
-static inline bool ws_lower_done(const struct ws_ctx *ctx)
+/* Is this an option by which keys are set or read? */
+static inline bool ws_tls_is_key(const struct ws_ctx *ctx, int level,
+				 int optname)
 {
-	return ctx->tls ? READ_ONCE(ctx->tls->over) != WS_TLS_OPEN :
-			  sock_flag(ctx->sk, SOCK_DONE);
+	return ctx->tls && level == SOL_TLS &&
+	       (optname == TLS_TX || optname == TLS_RX);
+}
+
+/* Has something to read come that only a caller has seen? */
+static inline bool ws_tls_has_news(const struct ws_ctx *ctx)
+{
+	return ctx->tls && ctx->tls->news;
+}
+
+static inline void ws_tls_clear_news(struct ws_ctx *ctx)
+{
+	if (ctx->tls)
+		ctx->tls->news = false;
 }
 
 #endif /* _WS_TLS_H */

@@ -10,7 +10,12 @@
 #include <linux/sched/mm.h>
 #include <net/tls.h>
 
-#include "ws.h"
+#include "compat/compat.h"
+#include "ws_account.h"
+#include "ws_stats.h"
+#include "ws_tcp.h"
+#include "ws_timer.h"
+#include "ws_tls.h"
 
 /* Room that a buffer must have; an alert is never cut. */
 #define TLS_ROOM	64
@@ -50,11 +55,11 @@ static void free_buf(const struct ws_ctx *ctx, struct ws_tls_buf *buf)
 	kfree(buf);
 }
 
-/* ws_lower_run() for bytes that kTLS gave. Return: false if @seq is not there. */
-bool ws_tls_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq)
+/* ws_stream_span() for bytes that kTLS gave. Return: false if @seq is not there. */
+bool ws_tls_span(const struct ws_ctx *ctx, struct ws_span *span, u32 seq)
 {
 	struct list_head *bufs = &ctx->tls->bufs;
-	const struct ws_tls_buf *buf = run->buf;
+	const struct ws_tls_buf *buf = span->buf;
 
 	if (buf) {
 		list_for_each_entry_from(buf, bufs, node)
@@ -71,10 +76,10 @@ bool ws_tls_run(const struct ws_ctx *ctx, struct ws_run *run, u32 seq)
 			goto found;
 	return false;
 found:
-	run->buf = buf;
-	run->p = buf_data(buf);
-	run->seq = buf->seq;
-	run->len = buf->len;
+	span->buf = buf;
+	span->p = buf_data(buf);
+	span->seq = buf->seq;
+	span->len = buf->len;
 	return true;
 }
 
@@ -92,7 +97,7 @@ void ws_tls_consume(struct ws_ctx *ctx, u32 seq)
 
 /*
  * Read ahead as much as a frame of @len bytes needs, as far as TCP's receive
- * buffer would hold it, see ws_lower_grow().
+ * buffer would hold it, see ws_below_grow().
  */
 void ws_tls_grow(struct ws_ctx *ctx, u64 len)
 {
@@ -109,8 +114,8 @@ void ws_tls_grow(struct ws_ctx *ctx, u64 len)
 }
 
 /*
- * The group is that of who attached, also when the work reads, and its limit
- * is met by waiting, not by the OOM killer.
+ * Charged to the memcg of the attaching task, also when the work reads. At its
+ * limit the allocation waits or fails; it does not start the OOM killer.
  */
 static struct ws_tls_buf *alloc_buf(const struct ws_tls *tls, bool large)
 {
@@ -162,7 +167,7 @@ static struct ws_tls_buf *get_buf(struct ws_ctx *ctx)
 }
 
 /* TLS has ended: what was read before is delivered, then @err. */
-static void broken(struct ws_ctx *ctx, int err)
+static void fail_tls(struct ws_ctx *ctx, int err)
 {
 	struct sock *sk = ctx->sk;
 
@@ -175,7 +180,7 @@ static void broken(struct ws_ctx *ctx, int err)
 
 #define ALERT_USER_CANCELED	90
 
-static void close_notify(struct ws_tls *tls)
+static void note_close_notify(struct ws_tls *tls)
 {
 	tls->heard = true;
 	WRITE_ONCE(tls->over, WS_TLS_EOF);
@@ -184,20 +189,20 @@ static void close_notify(struct ws_tls *tls)
 static void take_alert(struct ws_ctx *ctx, const u8 *p, u32 n)
 {
 	if (n != 2)
-		broken(ctx, EBADMSG);
+		fail_tls(ctx, EBADMSG);
 	else if (p[1] == WS_TLS_CLOSE_NOTIFY)
-		close_notify(ctx->tls);
+		note_close_notify(ctx->tls);
 	/* Says nothing by itself: a close_notify follows. */
 	else if (p[1] != ALERT_USER_CANCELED)
-		broken(ctx, ECONNABORTED);
+		fail_tls(ctx, ECONNABORTED);
 }
 
 #define HANDSHAKE_TICKET	4
 #define HANDSHAKE_KEY_UPDATE	24
 
 /*
- * Of what may come after the handshake, a session ticket is let go: it is of
- * use to the next connection, but nobody can be told of it here.
+ * Of what may come after the handshake, a session ticket is discarded: the
+ * next connection could use it, but there is no way to hand it to the program.
  */
 static void take_handshake(struct ws_ctx *ctx, const u8 *p, u32 n)
 {
@@ -215,8 +220,8 @@ static void take_handshake(struct ws_ctx *ctx, const u8 *p, u32 n)
 		head[tls->head_len++] = *p++;
 		n--;
 		if (head[0] != HANDSHAKE_TICKET) {
-			broken(ctx, head[0] == HANDSHAKE_KEY_UPDATE ?
-			       EKEYEXPIRED : EBADMSG);
+			fail_tls(ctx, head[0] == HANDSHAKE_KEY_UPDATE ?
+				 EKEYEXPIRED : EBADMSG);
 			return;
 		}
 		if (tls->head_len < sizeof(tls->head))
@@ -247,14 +252,14 @@ static int read_records(struct ws_ctx *ctx, struct ws_tls_buf *buf, u8 *type)
 
 	/* Pages, not addresses: kTLS can decrypt right into them. */
 	iov_iter_bvec(&msg.msg_iter, READ, &bv, 1, room);
-	n = ws_compat_recvmsg(ws_below(ctx)->prot, ctx->sk, &msg, room,
+	n = ws_compat_recvmsg(ws_saved_of(ctx)->prot, ctx->sk, &msg, room,
 			      MSG_DONTWAIT, &addr_len);
 	*type = msg.msg_controllen == sizeof(control) ? 0 : control.data[0];
 	return n;
 }
 
 /* There was nothing to read. Return: whether to look again. */
-static bool nothing(struct ws_ctx *ctx, int err)
+static bool handle_no_data(struct ws_ctx *ctx, int err)
 {
 	struct sock *sk = ctx->sk;
 
@@ -268,19 +273,19 @@ static bool nothing(struct ws_ctx *ctx, int err)
 	case -EAGAIN:
 		/* kTLS has one reader at a time. */
 		if (ws_tls_ready(ctx))
-			WRITE_ONCE(ctx->tls->taken, true);
+			WRITE_ONCE(ctx->tls->foreign, true);
 		break;
 	case -EINTR:
 	case -ERESTARTSYS:
 		break;
 	case -EKEYEXPIRED:
-		broken(ctx, EKEYEXPIRED);
+		fail_tls(ctx, EKEYEXPIRED);
 		return false;
 	case -EBADMSG:
 	case -EMSGSIZE:
 	case -EINVAL:
 	case -EIO:
-		broken(ctx, EBADMSG);
+		fail_tls(ctx, EBADMSG);
 		return false;
 	default:
 		/* It is for the reader or the writer to take. */
@@ -290,19 +295,19 @@ static bool nothing(struct ws_ctx *ctx, int err)
 	}
 	/* It found no record in what it was sent. */
 	if (ws_tls_records(ctx)->strp.stopped)
-		broken(ctx, EBADMSG);
+		fail_tls(ctx, EBADMSG);
 	return false;
 }
 
-static bool take(struct ws_ctx *ctx, struct ws_tls_buf *buf, int n, u8 type)
+static bool take_record(struct ws_ctx *ctx, struct ws_tls_buf *buf, int n, u8 type)
 {
 	struct ws_tls *tls = ctx->tls;
 	const u8 *p = buf_data(buf) + buf->len;
 
 	if (n < 0 || (!n && (!type || type == WS_TLS_DATA)))
-		return nothing(ctx, n);
+		return handle_no_data(ctx, n);
 	if ((tls->skip || tls->head_len) && type != WS_TLS_HANDSHAKE) {
-		broken(ctx, EBADMSG);
+		fail_tls(ctx, EBADMSG);
 		return false;
 	}
 	switch (type) {
@@ -317,16 +322,18 @@ static bool take(struct ws_ctx *ctx, struct ws_tls_buf *buf, int n, u8 type)
 		take_handshake(ctx, p, n);
 		return true;
 	default:
-		broken(ctx, EBADMSG);
+		fail_tls(ctx, EBADMSG);
 		return false;
 	}
 }
 
-/* Would a call to kTLS find anything but an error meant for somebody else? */
-static bool worth_reading(const struct ws_ctx *ctx)
+/* Would kTLS return anything but an error that the program is to get? */
+bool ws_tls_worth_reading(const struct ws_ctx *ctx)
 {
 	const struct sock *sk = ctx->sk;
 
+	if (!ctx->tls || ctx->tls->over != WS_TLS_OPEN)
+		return false;
 	if (ws_tls_ready(ctx) || ws_tls_records(ctx)->strp.stopped)
 		return true;
 	return !sk->sk_err && (sock_flag(sk, SOCK_DONE) ||
@@ -345,50 +352,35 @@ void ws_tls_fill(struct ws_ctx *ctx)
 	u8 type;
 	int n;
 
-	ctx->rx.cramped = false;
-	WRITE_ONCE(tls->taken, false);
+	ctx->rx.starved = false;
+	WRITE_ONCE(tls->foreign, false);
 	WRITE_ONCE(tls->unseen, false);
 	WRITE_ONCE(tls->late, false);
-	while (more && calls-- && tls->over == WS_TLS_OPEN && !ws_tls_full(ctx) &&
-	       worth_reading(ctx)) {
+	while (more && calls-- && !ws_tls_full(ctx) &&
+	       ws_tls_worth_reading(ctx)) {
 		buf = get_buf(ctx);
 		if (!buf) {
-			ctx->rx.cramped = true;
+			ctx->rx.starved = true;
 			return;
 		}
 		n = read_records(ctx, buf, &type);
-		more = take(ctx, buf, n, type);
+		more = take_record(ctx, buf, n, type);
 		tls->news |= more || tls->over != WS_TLS_OPEN;
 	}
 	if (buf && !buf->len)
 		free_buf(ctx, buf);
-	if (tls->taken) {
+	if (tls->foreign) {
 		/* The other reader may be sleeping; it leaves with the record. */
-		ws_below(ctx)->data_ready(ctx->sk);
+		ws_saved_of(ctx)->data_ready(ctx->sk);
 		ws_timer_by(ctx, HZ / 10);
 	}
 }
 
-/* Look at what kTLS has told of. The caller sends what that leads to. */
-void ws_tls_pull(struct ws_ctx *ctx)
+/* Free what was read ahead, and all that kTLS needed; nothing without it. */
+void ws_tls_free(struct ws_ctx *ctx)
 {
-	if (!ctx->rx.started || ctx->tls->over != WS_TLS_OPEN ||
-	    !worth_reading(ctx))
+	if (!ctx->tls)
 		return;
-	ws_rx_arrived(ctx);
-	if (ws_lower_more(ctx) && !ctx->rx.complete)
-		ws_tls_queue(ctx);
-}
-
-/*
- * A call is over that may have read ahead for itself. What it found and has
- * left is news to the others.
- */
-void ws_tls_tell(struct ws_ctx *ctx)
-{
-	if (!ctx->tls || !ctx->tls->news)
-		return;
-	ctx->tls->news = false;
-	if (ws_rx_readable(ctx) || ws_lower_done(ctx))
-		ws_rx_wake(ctx);
+	ws_tls_consume(ctx, ctx->tls->end);
+	ws_tls_put(ctx->tls);
 }

@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Frames on their way out. Each is handed to TCP when it is complete, as
- * references to its pages; what TCP does not take at once waits here, and goes
- * before anything else. All of it with the socket lock.
+ * The frame under way, as segments of pages. It is handed to the transport when
+ * it is complete; what that does not take at once waits here, and goes before
+ * anything else. All of it with the lock of the context.
  */
-#include "ws.h"
+#include "compat/compat.h"
+#include "ws_stats.h"
+#include "ws_tx.h"
+
+noinline int ws_tx_no_memory(struct ws_ctx *ctx)
+{
+	ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
+	return -ENOMEM;
+}
 
 /*
  * Charge to the socket what TCP has not taken of the frame under way: TCP counts
@@ -13,7 +21,7 @@
  * is full; the next send waits. Without the charge sk_forward_alloc must not be
  * lowered, as TCP relies on its sign.
  */
-static void charge(struct ws_ctx *ctx)
+static void charge_frame(struct ws_ctx *ctx)
 {
 	u32 len = ws_tx_left(&ctx->tx);
 	struct sock *sk = ctx->sk;
@@ -22,8 +30,7 @@ static void charge(struct ws_ctx *ctx)
 
 	if (ctx->tx.charged)
 		return;
-	if (ctx->tls)
-		lock_sock(sk);
+	ws_lock_sock(ctx);
 	size = sk->sk_sndbuf;
 	locks = sk->sk_userlocks;
 	sk->sk_userlocks |= SOCK_SNDBUF_LOCK;
@@ -34,19 +41,14 @@ static void charge(struct ws_ctx *ctx)
 	}
 	WRITE_ONCE(sk->sk_sndbuf, size);
 	sk->sk_userlocks = locks;
-	if (ctx->tls)
-		release_sock(sk);
+	ws_release_sock(ctx);
 }
 
-static void uncharge(struct ws_ctx *ctx, u32 len)
+static void uncharge_bytes(struct ws_ctx *ctx, u32 len)
 {
-	struct sock *sk = ctx->sk;
-
-	if (ctx->tls)
-		lock_sock(sk);
-	sk_mem_uncharge(sk, len);
-	if (ctx->tls)
-		release_sock(sk);
+	ws_lock_sock(ctx);
+	sk_mem_uncharge(ctx->sk, len);
+	ws_release_sock(ctx);
 }
 
 /*
@@ -58,14 +60,14 @@ void ws_tx_free(struct ws_ctx *ctx)
 	struct ws_tx *tx = &ctx->tx;
 
 	if (unlikely(tx->charged))
-		uncharge(ctx, ws_tx_left(tx));
+		uncharge_bytes(ctx, ws_tx_left(tx));
 	tx->charged = false;
-	if (unlikely(tx->gather)) {
-		tx->nseg = tx->gather;
-		tx->gather = 0;
+	if (unlikely(tx->held)) {
+		tx->nseg = tx->held;
+		tx->held = 0;
 	}
 	while (ws_tx_pending(tx))
-		put_page(ws_tx_runs(tx)[tx->cur++].bv_page);
+		put_page(ws_tx_segs(tx)[tx->cur++].bv_page);
 	if (tx->large) {
 		if (tx->frame->uarg)
 			net_zcopy_put(tx->frame->uarg);
@@ -77,38 +79,105 @@ void ws_tx_free(struct ws_ctx *ctx)
 	WRITE_ONCE(tx->nseg, 0);
 }
 
+/* Make room for WS_FRAME_SEGS segments, instead of one. */
+bool ws_tx_enlarge(struct ws_tx *tx)
+{
+	struct ws_frame *frame = kmalloc(sizeof(*frame), GFP_KERNEL_ACCOUNT);
+
+	if (!frame)
+		return false;
+	frame->uarg = NULL;
+	frame->shared = false;
+	if (tx->nseg)
+		frame->seg[0] = tx->one;
+	tx->frame = frame;
+	tx->large = true;
+	return true;
+}
+
+/*
+ * Add a segment to the frame. The first one needs no memory. @page
+ * is the head of a compound one. Return: 1 when the frame has taken over the
+ * caller's reference on it, 0 when its last segment has grown, or -ENOMEM.
+ */
+int ws_tx_add(struct ws_ctx *ctx, struct page *page, u32 offset, u32 len)
+{
+	struct ws_tx *tx = &ctx->tx;
+	struct bio_vec *bv = &ws_tx_segs(tx)[tx->nseg];
+
+	if (tx->nseg && bv[-1].bv_page == page &&
+	    bv[-1].bv_offset + bv[-1].bv_len == offset) {
+		bv[-1].bv_len += len;
+		return 0;
+	}
+	if (tx->nseg == WS_FRAME_SEGS ||
+	    (tx->nseg && !tx->large && !ws_tx_enlarge(tx)))
+		return ws_tx_no_memory(ctx);
+	ws_tx_segs(tx)[tx->nseg] = (struct bio_vec){
+		.bv_page = page,
+		.bv_offset = offset,
+		.bv_len = len,
+	};
+	WRITE_ONCE(tx->nseg, tx->nseg + 1);
+	return 1;
+}
+
+/* The same for what is at @pfrag's offset, which is moved on. */
+int ws_tx_add_frag(struct ws_ctx *ctx, struct page_frag *pfrag, u32 len)
+{
+	int added = ws_tx_add(ctx, pfrag->page, pfrag->offset, len);
+
+	if (added < 0)
+		return added;
+	if (added)
+		get_page(pfrag->page);
+	pfrag->offset += len;
+	return 0;
+}
+
+/*
+ * Give a frame its header, in front of the payload that it has: @head bytes were
+ * left for it. If that is less than @hdr says, the message goes on.
+ */
+void ws_tx_seal(struct ws_tx *tx, struct ws_hdr *hdr, size_t head)
+{
+	struct bio_vec *bv = ws_tx_segs(tx);
+	u32 len = ws_tx_left(tx) - head;
+
+	if (len < hdr->len)
+		hdr->fin = false;
+	hdr->len = len;
+	head -= ws_hdr_size(len, hdr->masked);
+	bv->bv_offset += head;
+	bv->bv_len -= head;
+	ws_hdr_build(page_address(bv->bv_page) + bv->bv_offset, hdr);
+}
+
+/**
+ * ws_tx_seal_held() - a frame that was to grow is complete
+ * @ctx: the socket
+ * @fin: it is its message's last
+ */
+void ws_tx_seal_held(struct ws_ctx *ctx, bool fin)
+{
+	struct ws_tx *tx = &ctx->tx;
+	struct ws_hdr hdr = { .opcode = tx->frame->opcode, .fin = fin };
+
+	WRITE_ONCE(tx->nseg, tx->held);
+	tx->held = 0;
+	ws_tx_seal(tx, &hdr, WS_HDR_MAX);
+}
+
 /* Is it to be tried again? */
 static bool is_full(int n)
 {
 	return n == -EAGAIN || n == -ENOMEM || n == -ENOBUFS || !n;
 }
 
-/* Hand TCP what can go in one call. Return: bytes, or a negated errno. */
-static int send_runs(struct ws_ctx *ctx, bool more)
-{
-	struct ws_tx *tx = &ctx->tx;
-	struct bio_vec *bv = &ws_tx_runs(tx)[tx->cur];
-	struct ubuf_info *uarg = ws_tx_uarg(tx);
-	unsigned int n = tx->nseg - tx->cur;
-	size_t len = ws_tx_left(tx);
-
-	if (ctx->tls)
-		return ws_tls_send(ctx);
-	/* Nobody waits for the header's page. */
-	if (unlikely(uarg) && !tx->cur)
-		return ws_compat_tcp_send_pages(ctx->sk, bv, 1, bv->bv_len,
-						true, false);
-	if (unlikely(uarg))
-		return ws_compat_tcp_send_zc(ctx->sk, bv, n, len, more,
-					     uarg);
-	return ws_compat_tcp_send_pages(ctx->sk, bv, n, len, more,
-					tx->large && tx->frame->shared);
-}
-
-static void runs_taken(struct ws_tx *tx, size_t len)
+static void advance_segs(struct ws_tx *tx, size_t len)
 {
 	while (len) {
-		struct bio_vec *bv = &ws_tx_runs(tx)[tx->cur];
+		struct bio_vec *bv = &ws_tx_segs(tx)[tx->cur];
 		size_t n = min_t(size_t, len, bv->bv_len);
 
 		bv->bv_offset += n;
@@ -136,11 +205,11 @@ int ws_tx_push(struct ws_ctx *ctx, bool more)
 	struct ws_tx *tx = &ctx->tx;
 
 	ws_owned_by_me(ctx);
-	if (unlikely(tx->gather))
-		ws_zc_seal(ctx, false);
-	if (ws_tx_pending(tx) && !ws_tx_takes_bytes(ctx->sk)) {
+	if (unlikely(tx->held))
+		ws_tx_seal_held(ctx, false);
+	if (ws_tx_pending(tx) && !ws_tcp_takes_bytes(ctx->sk)) {
 		/* An error that ends nothing must not cut a frame short. */
-		if (tx->cut && ws_tx_is_open(ctx->sk))
+		if (tx->cut && ws_tcp_is_open(ctx->sk))
 			return -EAGAIN;
 		ws_tx_free(ctx);
 		return -EPIPE;
@@ -149,10 +218,10 @@ int ws_tx_push(struct ws_ctx *ctx, bool more)
 		int n;
 
 		tx->sending = true;
-		n = send_runs(ctx, more);
+		n = ws_below_send(ctx, more);
 		tx->sending = false;
 		if (is_full(n)) {
-			charge(ctx);
+			charge_frame(ctx);
 			return -EAGAIN;
 		}
 		if (n < 0) {
@@ -161,17 +230,16 @@ int ws_tx_push(struct ws_ctx *ctx, bool more)
 		}
 		tx->cut = true;
 		if (unlikely(tx->charged))
-			uncharge(ctx, n);
-		runs_taken(tx, n);
+			uncharge_bytes(ctx, n);
+		advance_segs(tx, n);
 	}
 	ws_tx_free(ctx);
-	if (ctx->tls)
-		ws_tls_sent(ctx);
+	ws_below_sent(ctx);
 	return 0;
 }
 
 /**
- * ws_tx_send_run() - send frames that lie in one piece, as they are built
+ * ws_tx_send_frag() - send frames that lie in one piece, as they are built
  * @ctx: the socket; no frame may be under way
  * @pfrag: they are at its offset, which is moved on
  * @len: bytes
@@ -179,8 +247,8 @@ int ws_tx_push(struct ws_ctx *ctx, bool more)
  *
  * Return: as ws_tx_push().
  */
-int ws_tx_send_run(struct ws_ctx *ctx, struct page_frag *pfrag, u32 len,
-		   bool more)
+int ws_tx_send_frag(struct ws_ctx *ctx, struct page_frag *pfrag, u32 len,
+		    bool more)
 {
 	struct bio_vec bv = {
 		.bv_page = pfrag->page,
@@ -193,7 +261,7 @@ int ws_tx_send_run(struct ws_ctx *ctx, struct page_frag *pfrag, u32 len,
 	/* TCP may use, and use up, the same page fragment. */
 	get_page(bv.bv_page);
 	pfrag->offset += len;
-	/* TCP takes bytes: ws_send_wait() found so, with the same lock. */
+	/* kTLS has no such call. TCP takes bytes: ws_send_wait() found so, with the same lock. */
 	if (likely(!ctx->tls)) {
 		ctx->tx.sending = true;
 		n = ws_compat_tcp_send_pages(ctx->sk, &bv, 1, len, more, false);
@@ -215,12 +283,5 @@ int ws_tx_send_run(struct ws_ctx *ctx, struct page_frag *pfrag, u32 len,
  */
 u32 ws_tx_end(struct ws_ctx *ctx)
 {
-	u32 end = tcp_sk(ctx->sk)->write_seq;
-
-	/* What TLS makes of it is known when it is out. */
-	if (ctx->tls) {
-		ctx->tls->mark = true;
-		return end + WS_FRAME_MAX;
-	}
-	return end + ws_tx_left(&ctx->tx);
+	return ws_below_tx_end(ctx, ws_tx_left(&ctx->tx));
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the kernel sends on its own account, PONG, PING, Close and FIN, behind
+ * What the kernel sends on its own account: PONG, PING, Close and FIN, behind
  * what is left of a frame that is under way.
  *
- * All of it with the socket lock: on TCP in any context, on kTLS in process
- * context.
+ * All of it with the lock of the context: on TCP in any context, on kTLS in
+ * process context.
  */
-#include "ws.h"
+#include "ws_ctrl.h"
+#include "ws_stats.h"
+#include "ws_tx.h"
 
 /*
  * Build the next control frame, if one waits. Return: 1, 0 when none does, or
@@ -48,20 +50,8 @@ static int build_next(struct ws_ctx *ctx)
 }
 
 /*
- * Is there anything that must go out before TCP's end? Any context that has the
- * socket lock.
- */
-bool ws_tx_owes(const struct ws_ctx *ctx)
-{
-	const struct ws_tx *tx = &ctx->tx;
-
-	return ws_tx_pending(tx) || tx->npong || tx->close == WS_CLOSE_WANTED;
-}
-
-/*
- * Tell writers that what kept them may be gone. poll() has not asked TCP for a
- * call while it was us who were busy; with SOCK_NOSPACE set the call comes now
- * or when TCP has room.
+ * Wake writers that a frame or a sender was in the way of. poll() did not ask TCP
+ * for a wake-up then; with SOCK_NOSPACE set it comes now or when TCP has room.
  */
 void ws_tx_wake(struct ws_ctx *ctx)
 {
@@ -70,11 +60,9 @@ void ws_tx_wake(struct ws_ctx *ctx)
 	if (!sock)
 		return;
 	set_bit(SOCK_NOSPACE, &sock->flags);
-	if (ctx->tls)
-		lock_sock(ctx->sk);
-	ws_below(ctx)->write_space(ctx->sk);
-	if (ctx->tls)
-		release_sock(ctx->sk);
+	ws_lock_sock(ctx);
+	ws_saved_of(ctx)->write_space(ctx->sk);
+	ws_release_sock(ctx);
 }
 
 /*
@@ -100,11 +88,11 @@ int ws_tx_flush(struct ws_ctx *ctx)
 	if (tx->fin == WS_FIN_WANTED && tx->close == WS_CLOSE_SENT &&
 	    !ws_tx_pending(tx)) {
 		/* FIN would cut off what kTLS has not given to TCP. */
-		if (ctx->tls && ws_tls_end(ctx)) {
+		if (ws_below_finish(ctx)) {
 			err = -EAGAIN;
 		} else {
 			tx->fin = WS_FIN_SENT;
-			ws_lower_fin(ctx);
+			ws_below_fin(ctx);
 		}
 	}
 	if (held && !ws_tx_pending(tx))

@@ -6,7 +6,7 @@
  */
 #include <linux/instrumented.h>
 
-#include "ws.h"
+#include "core/core.h"
 #include "ws_vector.h"
 
 /*

@@ -5,7 +5,7 @@
 
 #include "compat/vector.h"
 
-/* Shorter runs are not worth the begin and end, even with registers free. */
+/* Shorter copies are not worth the begin and end, even with registers free. */
 #define WS_VECTOR_RUN		1024
 /* At most so many bytes with preemption off. */
 #define WS_VECTOR_SECTION	(8 << 10)

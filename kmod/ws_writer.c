@@ -1,121 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Frames are built here: header and payload, masked where the role asks for it,
- * in page fragments of our own, as runs of struct ws_tx. So the payload is
- * copied once, and a bad pointer leaves nothing on the wire.
+ * The writer: builds frames, header and payload, masked where the role asks for
+ * it, in page fragments of our own, as segments of struct ws_tx. So the payload
+ * is copied once, and a bad pointer leaves nothing on the wire.
  *
- * All of it with the socket lock; data frames in process context, where they may
- * sleep for memory.
+ * All of it with the lock of the context; data frames in process context, where
+ * they may sleep for memory.
  */
 #include <linux/percpu.h>
+#include <linux/random.h>
 
-#include "ws.h"
-
-static noinline int no_memory(struct ws_ctx *ctx)
-{
-	ws_stats_inc(ctx, WS_MIB_NO_MEMORY);
-	return -ENOMEM;
-}
+#include "ws_tx.h"
 
 /* Room for @want bytes at @pfrag's offset, or -ENOMEM. */
-static __always_inline int refill(struct ws_ctx *ctx, struct page_frag *pfrag,
-				  size_t want)
+static __always_inline int refill_frag(struct ws_ctx *ctx, struct page_frag *pfrag,
+				       size_t want)
 {
-	if (likely(skb_page_frag_refill(want, pfrag, ws_tx_gfp(ctx))))
+	if (likely(skb_page_frag_refill(want, pfrag, ws_below_gfp(ctx))))
 		return 0;
-	return no_memory(ctx);
-}
-
-/* Let a frame of one run at most have WS_FRAME_SEGS. */
-static bool enlarge(struct ws_tx *tx)
-{
-	struct ws_frame *frame = kmalloc(sizeof(*frame), GFP_KERNEL_ACCOUNT);
-
-	if (!frame)
-		return false;
-	frame->uarg = NULL;
-	frame->shared = false;
-	if (tx->nseg)
-		frame->seg[0] = tx->one;
-	tx->frame = frame;
-	tx->large = true;
-	return true;
+	return ws_tx_no_memory(ctx);
 }
 
 /*
- * One more run behind those that are built. The first one needs no memory. @page
- * is the head of a compound one. Return: 1 when the frame has taken over the
- * caller's reference on it, 0 when its last run goes on, or -ENOMEM.
- */
-int ws_tx_add(struct ws_ctx *ctx, struct page *page, u32 offset, u32 len)
-{
-	struct ws_tx *tx = &ctx->tx;
-	struct bio_vec *bv = &ws_tx_runs(tx)[tx->nseg];
-
-	if (tx->nseg && bv[-1].bv_page == page &&
-	    bv[-1].bv_offset + bv[-1].bv_len == offset) {
-		bv[-1].bv_len += len;
-		return 0;
-	}
-	if (tx->nseg == WS_FRAME_SEGS ||
-	    (tx->nseg && !tx->large && !enlarge(tx)))
-		return no_memory(ctx);
-	ws_tx_runs(tx)[tx->nseg] = (struct bio_vec){
-		.bv_page = page,
-		.bv_offset = offset,
-		.bv_len = len,
-	};
-	WRITE_ONCE(tx->nseg, tx->nseg + 1);
-	return 1;
-}
-
-/* The same for what is at @pfrag's offset, which is moved on. */
-int ws_tx_add_frag(struct ws_ctx *ctx, struct page_frag *pfrag, u32 len)
-{
-	int added = ws_tx_add(ctx, pfrag->page, pfrag->offset, len);
-
-	if (added < 0)
-		return added;
-	if (added)
-		get_page(pfrag->page);
-	pfrag->offset += len;
-	return 0;
-}
-
-/*
- * Begin a frame whose payload is pages of others: the first run is the header's,
- * which ws_tx_seal() fills, and up to WS_FRAME_SEGS - 1 may follow. Return: 0 or
+ * Begin a frame whose payload is pages of others: the first segment is the
+ * header's, which ws_tx_seal() fills, and up to WS_FRAME_SEGS - 1 may follow. Return: 0 or
  * -ENOMEM, with nothing built.
  */
 int ws_tx_open(struct ws_ctx *ctx)
 {
-	struct page_frag *pfrag = ws_tx_frag(ctx);
+	struct page_frag *pfrag = ws_below_frag(ctx);
 
 	ws_owned_by_me(ctx);
-	if (!enlarge(&ctx->tx))
-		return no_memory(ctx);
-	if (!refill(ctx, pfrag, 32))
+	if (!ws_tx_enlarge(&ctx->tx))
+		return ws_tx_no_memory(ctx);
+	if (!refill_frag(ctx, pfrag, 32))
 		return ws_tx_add_frag(ctx, pfrag, WS_HDR_MAX);
 	ws_tx_free(ctx);
 	return -ENOMEM;
-}
-
-/*
- * Give a frame its header, in front of the payload that it has: @head bytes were
- * left for it. If that is less than @hdr says, the message goes on.
- */
-void ws_tx_seal(struct ws_tx *tx, struct ws_hdr *hdr, size_t head)
-{
-	struct bio_vec *bv = ws_tx_runs(tx);
-	u32 len = ws_tx_left(tx) - head;
-
-	if (len < hdr->len)
-		hdr->fin = false;
-	hdr->len = len;
-	head -= ws_hdr_size(len, hdr->masked);
-	bv->bv_offset += head;
-	bv->bv_len -= head;
-	ws_hdr_build(page_address(bv->bv_page) + bv->bv_offset, hdr);
 }
 
 /* A client's frame has a fresh mask, RFC 6455 sections 5.3 and 10.3. */
@@ -152,7 +73,7 @@ static int build_small(struct ws_ctx *ctx, struct page_frag *pfrag,
 
 	choose_mask(ctx, hdr);
 	head = ws_hdr_size(hdr->len, hdr->masked);
-	if (unlikely(refill(ctx, pfrag, head + hdr->len)))
+	if (unlikely(refill_frag(ctx, pfrag, head + hdr->len)))
 		return -ENOMEM;
 	p = page_address(pfrag->page) + pfrag->offset;
 	if (!put_payload(p + head, hdr->len, hdr->key, from))
@@ -173,7 +94,7 @@ int ws_tx_control(struct ws_ctx *ctx, u8 opcode, void *body, u8 len)
 	struct ws_hdr hdr = { .opcode = opcode, .fin = true, .len = len };
 	struct kvec kv = { .iov_base = body, .iov_len = len };
 	struct page_frag *pfrag = in_softirq() ? this_cpu_ptr(&softirq_frag) :
-						 ws_tx_frag(ctx);
+						 ws_below_frag(ctx);
 	struct iov_iter from;
 	int n;
 
@@ -203,7 +124,7 @@ void ws_tx_exit(void)
 ssize_t ws_tx_append(struct ws_ctx *ctx, struct ws_hdr *hdr,
 		     struct iov_iter *from)
 {
-	struct page_frag *pfrag = ws_tx_frag(ctx);
+	struct page_frag *pfrag = ws_below_frag(ctx);
 	size_t head, want = hdr->len;
 	u32 key;
 
@@ -215,7 +136,7 @@ ssize_t ws_tx_append(struct ws_ctx *ctx, struct ws_hdr *hdr,
 		size_t n;
 		u8 *to;
 
-		if (refill(ctx, pfrag, 32))
+		if (refill_frag(ctx, pfrag, 32))
 			break;
 		n = min_t(size_t, pfrag->size - pfrag->offset - head, want);
 		to = page_address(pfrag->page) + pfrag->offset;
@@ -255,8 +176,8 @@ int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
 int ws_tx_send_small(struct ws_ctx *ctx, struct ws_hdr *hdr,
 		     struct iov_iter *from, bool more)
 {
-	struct page_frag *pfrag = ws_tx_frag(ctx);
+	struct page_frag *pfrag = ws_below_frag(ctx);
 	int len = build_small(ctx, pfrag, hdr, from);
 
-	return len < 0 ? len : ws_tx_send_run(ctx, pfrag, len, more);
+	return len < 0 ? len : ws_tx_send_frag(ctx, pfrag, len, more);
 }

@@ -1,28 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Sends that do not copy: splice(), sendfile(), MSG_ZEROCOPY and io_uring's
- * form of it. The frame's header is a run of our own, the payload's runs are
- * pages of others, each with a reference. Only the server role can do it, as a
- * client must mask; there, and where the route or the memory does not allow
+ * form of it. The frame's header is a segment of our own, the payload's segments
+ * are pages of others, each with a reference. Only the server role can do it, as
+ * a client must mask; there, and where the route or the memory does not allow
  * it, the payload is copied, and the completion reports a copy.
  *
  * All pages of a frame are held before its header reaches TCP, so a bad
  * pointer tears no frame. A number is taken for MSG_ZEROCOPY only when the
  * first frame is complete, as none can be given back once another call has one.
  *
- * All of it in process context with the socket lock.
+ * All of it in process context with the lock of the context.
  */
 #include <linux/mm.h>
 #include <linux/netdevice.h>
 
-#include "ws.h"
+#include "ws_event.h"
+#include "ws_stats.h"
+#include "ws_timer.h"
+#include "ws_zc.h"
 
 /* Pages asked for at a time. */
 #define WS_ZC_BATCH	16
 /* Longest wait for the next page of a frame that is still to grow. */
 #define WS_ZC_HOLD	(HZ / 5)
 
-static bool can_refer(const struct ws_ctx *ctx)
+/* May the payload go out by reference? A client masks, kTLS encrypts. */
+bool ws_zc_can_refer(const struct ws_ctx *ctx)
 {
 	return !ctx->tls && ctx->cfg.role == WS_ROLE_SERVER &&
 	       !(ctx->cfg.flags & WS_F_RECORDS) &&
@@ -55,15 +59,15 @@ static void zc_state_change(struct sock *sk)
 
 	if (unlikely(!ctx))
 		return;
-	ws_ctrl_kick(ctx);
-	ws_below(ctx)->state_change(sk);
+	ws_event_send(ctx);
+	ws_saved_of(ctx)->state_change(sk);
 }
 
-static void watch(struct ws_ctx *ctx)
+static void watch_state(struct ws_ctx *ctx)
 {
 	struct sock *sk = ctx->sk;
 
-	if (sk->sk_state_change != ws_below(ctx)->state_change)
+	if (sk->sk_state_change != ws_saved_of(ctx)->state_change)
 		return;
 	write_lock_bh(&sk->sk_callback_lock);
 	sk->sk_state_change = zc_state_change;
@@ -71,7 +75,7 @@ static void watch(struct ws_ctx *ctx)
 }
 
 /**
- * ws_zc_begin() - see what can be done for a call with WS_MSG_ZC
+ * ws_zc_begin() - start a call with WS_MSG_ZC
  * @ctx: the socket
  * @msg: the call's
  * @len: the call's
@@ -91,9 +95,9 @@ void ws_zc_begin(struct ws_ctx *ctx, struct msghdr *msg, size_t len,
 		return;
 
 	if (iov_iter_is_bvec(from))
-		zc->pages = can_refer(ctx) && pages_ok(from);
+		zc->pages = ws_zc_can_refer(ctx) && pages_ok(from);
 	else
-		zc->pages = asked && user_backed_iter(from) && can_refer(ctx);
+		zc->pages = asked && user_backed_iter(from) && ws_zc_can_refer(ctx);
 	if (!asked) {
 		zc->hold = msg->msg_flags & WS_COMPAT_MSG_NOTLAST;
 		return;
@@ -104,7 +108,7 @@ void ws_zc_begin(struct ws_ctx *ctx, struct msghdr *msg, size_t len,
 	if (zc->uarg)
 		net_zcopy_get(zc->uarg);
 	if (zc->pages)
-		watch(ctx);
+		watch_state(ctx);
 }
 
 /**
@@ -116,8 +120,8 @@ void ws_zc_end(struct ws_zc *zc)
 	net_zcopy_put(zc->uarg);
 }
 
-/* Another page behind the runs that there are; there must be place for it. */
-static void add_page(struct ws_ctx *ctx, struct page *page, size_t off, u32 len)
+/* Add a page of others to the frame, which must have room for it. */
+void ws_zc_add_page(struct ws_ctx *ctx, struct page *page, size_t off, u32 len)
 {
 	struct page *head = compound_head(page);
 
@@ -143,7 +147,7 @@ static int take_pages(struct ws_ctx *ctx, struct iov_iter *from, size_t want)
 		for (i = 0; n; i++) {
 			size_t len = min_t(size_t, n, PAGE_SIZE - off);
 
-			add_page(ctx, pages[i], off, len);
+			ws_zc_add_page(ctx, pages[i], off, len);
 			n -= len;
 			off = 0;
 		}
@@ -155,11 +159,11 @@ static int take_pages(struct ws_ctx *ctx, struct iov_iter *from, size_t want)
  * The next page is about to come, says the flag; but if reading it fails, it
  * does not. Then the timer sends what there is.
  */
-static void hold(struct ws_ctx *ctx, const struct ws_hdr *hdr)
+static void hold_frame(struct ws_ctx *ctx, const struct ws_hdr *hdr)
 {
 	struct ws_tx *tx = &ctx->tx;
 
-	tx->gather = tx->nseg;
+	tx->held = tx->nseg;
 	tx->frame->opcode = hdr->opcode;
 	WRITE_ONCE(tx->nseg, 0);
 	/* To poll() it may have looked as if the frame were under way. */
@@ -167,23 +171,8 @@ static void hold(struct ws_ctx *ctx, const struct ws_hdr *hdr)
 	ws_timer_by(ctx, WS_ZC_HOLD);
 }
 
-/**
- * ws_zc_seal() - a frame that was to grow is complete
- * @ctx: the socket
- * @fin: it is its message's last
- */
-void ws_zc_seal(struct ws_ctx *ctx, bool fin)
-{
-	struct ws_tx *tx = &ctx->tx;
-	struct ws_hdr hdr = { .opcode = tx->frame->opcode, .fin = fin };
-
-	WRITE_ONCE(tx->nseg, tx->gather);
-	tx->gather = 0;
-	ws_tx_seal(tx, &hdr, WS_HDR_MAX);
-}
-
-static int build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from,
-		 struct ws_zc *zc)
+static int build_refs(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from,
+		      struct ws_zc *zc)
 {
 	struct ws_tx *tx = &ctx->tx;
 	size_t left = iov_iter_count(from);
@@ -197,7 +186,7 @@ static int build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from,
 	ws_stats_add(ctx, WS_MIB_TX_REFERENCED, left - iov_iter_count(from));
 	tx->frame->shared = true;
 	if (zc->hold && !hdr->rsv && iov_iter_count(from) == 0)
-		hold(ctx, hdr);
+		hold_frame(ctx, hdr);
 	else
 		ws_tx_seal(tx, hdr, WS_HDR_MAX);
 	return 0;
@@ -210,7 +199,7 @@ static int build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from,
  * @from: as for ws_tx_build()
  * @zc: as ws_zc_begin() filled it
  *
- * May leave a frame that is not to be pushed yet, see &ws_tx.gather.
+ * May leave a frame that is not to be pushed yet, see &ws_tx.held.
  *
  * Return: as ws_tx_build(), or -ENOBUFS when too much memory is locked.
  */
@@ -222,7 +211,7 @@ int ws_zc_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from,
 	int err;
 
 	if (zc->pages)
-		err = build(ctx, hdr, from, zc);
+		err = build_refs(ctx, hdr, from, zc);
 	else
 		err = ws_tx_build(ctx, hdr, from);
 	if (!err && zc->notify && !zc->uarg) {
@@ -245,89 +234,3 @@ int ws_zc_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from,
 	}
 	return 0;
 }
-
-#ifdef WS_HAVE_SENDPAGE
-/* Does a page fit behind those that are held? Nothing else may come first. */
-static bool may_grow(const struct ws_ctx *ctx)
-{
-	const struct ws_tx *tx = &ctx->tx;
-	const struct sock *sk = ctx->sk;
-
-	return tx->gather && tx->gather < WS_FRAME_SEGS && !tx->busy &&
-	       tx->close == WS_CLOSE_NONE && !sk->sk_err &&
-	       !(sk->sk_shutdown & SEND_SHUTDOWN);
-}
-
-static void grow(struct ws_ctx *ctx, struct page *page, int offset,
-		 size_t size, int flags)
-{
-	bool more = flags & (MSG_MORE | MSG_SENDPAGE_NOTLAST);
-	struct ws_tx *tx = &ctx->tx;
-
-	get_page(page);
-	WRITE_ONCE(tx->nseg, tx->gather);
-	add_page(ctx, page, offset, size);
-	tx->gather = tx->nseg;
-	WRITE_ONCE(tx->nseg, 0);
-	ctx->info.tx_bytes += size;
-	ws_stats_add(ctx, WS_MIB_TX_BYTES, size);
-	ws_stats_add(ctx, WS_MIB_TX_REFERENCED, size);
-	if ((flags & MSG_SENDPAGE_NOTLAST) && tx->gather < WS_FRAME_SEGS)
-		return;
-
-	ws_zc_seal(ctx, !more);
-	if (!more) {
-		tx->open = 0;
-		ctx->info.tx_messages++;
-		ws_stats_inc(ctx, WS_MIB_TX_MESSAGES);
-	}
-	/* If TCP has no room, the next call waits for it, and for this frame. */
-	ws_tx_push(ctx, more);
-	ws_ctrl_kick(ctx);
-}
-
-/**
- * ws_zc_sendpage() - proto.sendpage of an attached socket
- * @sk: the socket
- * @page: the page
- * @offset: where its bytes begin
- * @size: how many there are
- * @flags: MSG_SENDPAGE_NOTLAST says that another page follows at once
- *
- * Where splice() brings page after page, one a call, a frame grows while that
- * flag is set, up to WS_FRAME_SEGS runs. Whoever else comes to send meanwhile
- * ends it, see ws_tx_push(). May sleep; takes the socket lock.
- *
- * Return: as ws_sendmsg().
- */
-int ws_zc_sendpage(struct sock *sk, struct page *page, int offset, size_t size,
-		   int flags)
-{
-	struct ws_ctx *ctx = ws_ctx_get(sk);
-	struct bio_vec bv = {
-		.bv_page = page,
-		.bv_offset = offset,
-		.bv_len = size,
-	};
-	struct msghdr msg = { .msg_flags = flags | WS_COMPAT_MSG_PAGES };
-	bool grown = false;
-
-	if (unlikely(!ctx))
-		return -EBADFD;
-	ws_lock(ctx);
-	if (!can_refer(ctx) || !sendpage_ok(page)) {
-		ws_unlock(ctx);
-		return sock_no_sendpage(sk->sk_socket, page, offset, size,
-					flags);
-	}
-	if (may_grow(ctx)) {
-		grow(ctx, page, offset, size, flags);
-		grown = true;
-	}
-	ws_unlock(ctx);
-	if (grown)
-		return size;
-	iov_iter_bvec(&msg.msg_iter, WRITE, &bv, 1, size);
-	return ws_sendmsg(sk, &msg, size);
-}
-#endif

@@ -16,9 +16,6 @@
 #include <net/sock.h>
 #include <net/tcp.h>
 
-/* ws_ulp.c: the protocol below an attached socket. */
-struct proto *ws_lower_prot(const struct sock *sk);
-
 #ifdef WS_HAVE_SENDPAGE
 /* Where a route has no scatter-gather tcp_sendpage_locked() would sleep. */
 static __maybe_unused noinline int
@@ -33,7 +30,7 @@ ws_compat_tcp_send_copy(struct sock *sk, struct bio_vec *bv, unsigned int n,
 #endif
 
 /*
- * Hand runs of pages to TCP by reference. Needs the socket lock, sleeps for
+ * Hand segments of pages to TCP by reference. Needs the socket lock, sleeps for
  * memory if sk_allocation allows it, never waits for room in the send buffer.
  * @more is MSG_MORE of the caller. Unless they are @shared the pages are never
  * written again, and a receiver on loopback may have them.
@@ -81,8 +78,7 @@ static inline bool ws_compat_zc_is_tcps(const struct ubuf_info *uarg)
 }
 
 /*
- * The same for pages whose owner is told through @uarg when TCP no longer
- * needs them. Does not use up the caller's reference on it.
+ * The same for pages whose owner @uarg notifies when TCP no longer needs them. Does not use up the caller's reference on it.
  */
 static inline int ws_compat_tcp_send_zc(struct sock *sk, struct bio_vec *bv,
 					unsigned int n, size_t len, bool more,
@@ -108,8 +104,8 @@ static inline int ws_compat_tcp_send_zc(struct sock *sk, struct bio_vec *bv,
 }
 
 /*
- * A number for a call of @size bytes, and who is told of its end, or NULL: @last
- * if that has room for one more, which needs the socket lock.
+ * A completion number for a call of @size bytes, or NULL: of @last if that has
+ * room for one more, which needs the socket lock.
  */
 static inline struct ubuf_info *ws_compat_zc_alloc(struct sock *sk, size_t size,
 						   struct ubuf_info *last)
@@ -140,34 +136,34 @@ static inline void ws_compat_zc_copied(struct ubuf_info *uarg)
 #ifdef WS_HAVE_SENDPAGE
 #define WS_COMPAT_MSG_PAGES	0x8000000
 #define WS_COMPAT_MSG_NOTLAST	MSG_SENDPAGE_NOTLAST
-
-int ws_zc_sendpage(struct sock *sk, struct page *page, int offset, size_t size,
-		   int flags);
 #else
 #define WS_COMPAT_MSG_PAGES	MSG_SPLICE_PAGES
 #define WS_COMPAT_MSG_NOTLAST	0
 #endif
 
-/* The page-sending entries in a copy of a protocol's tables. */
-static inline void ws_compat_set_sendpage(struct proto *prot,
-					  struct proto_ops *ops)
-{
+/*
+ * The page-sending entries in a copy of a protocol's tables; @fn is for
+ * proto.sendpage, where that exists.
+ */
 #ifdef WS_HAVE_SENDPAGE
-	prot->sendpage = ws_zc_sendpage;
-	ops->sendpage_locked = NULL;
+#define ws_compat_set_sendpage(prot, ops, fn)				\
+do {									\
+	(prot)->sendpage = (fn);					\
+	(ops)->sendpage_locked = NULL;					\
+	(ops)->sendmsg_locked = NULL;					\
+} while (0)
+#else
+#define ws_compat_set_sendpage(prot, ops, fn)				\
+	((ops)->sendmsg_locked = NULL)
 #endif
-	ops->sendmsg_locked = NULL;
-}
 
-/* proto.recvmsg: ours has the older form, with @addr_len, everywhere. */
-int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
-	       int *addr_len);
-
+/*
+ * proto.recvmsg. WS_COMPAT_RECVMSG_ENTRY() makes @entry of @fn, which has the
+ * older form, with @addr_len.
+ */
 #ifdef WS_HAVE_ADDR_LEN
-static inline void ws_compat_set_recvmsg(struct proto *prot)
-{
-	prot->recvmsg = ws_recvmsg;
-}
+#define WS_COMPAT_RECVMSG_ENTRY(entry, fn)				\
+	static typeof(fn) *const entry = fn
 
 static inline int ws_compat_recvmsg(const struct proto *prot, struct sock *sk,
 				    struct msghdr *msg, size_t len, int flags,
@@ -176,18 +172,15 @@ static inline int ws_compat_recvmsg(const struct proto *prot, struct sock *sk,
 	return prot->recvmsg(sk, msg, len, flags, addr_len);
 }
 #else
-static inline int ws_compat_recvmsg_entry(struct sock *sk, struct msghdr *msg,
-					  size_t len, int flags)
-{
-	int addr_len = 0;
-
-	return ws_recvmsg(sk, msg, len, flags, &addr_len);
-}
-
-static inline void ws_compat_set_recvmsg(struct proto *prot)
-{
-	prot->recvmsg = ws_compat_recvmsg_entry;
-}
+#define WS_COMPAT_RECVMSG_ENTRY(entry, fn)				\
+static int entry(struct sock *sk, struct msghdr *msg, size_t len,	\
+		 int flags)						\
+{									\
+	int addr_len = 0;						\
+									\
+	return fn(sk, msg, len, flags, &addr_len);			\
+}									\
+static_assert(true)
 
 static inline int ws_compat_recvmsg(const struct proto *prot, struct sock *sk,
 				    struct msghdr *msg, size_t len, int flags,
@@ -197,23 +190,21 @@ static inline int ws_compat_recvmsg(const struct proto *prot, struct sock *sk,
 }
 #endif
 
-/* proto.ioctl: @arg is a user address in the older form. */
-int ws_ioctl_inq(struct sock *sk);
-
+/* proto.ioctl: its argument is a user address in the older form. */
 #ifdef WS_HAVE_IOCTL_KARG
-static inline int ws_compat_ioctl(struct sock *sk, int cmd, int *karg)
+#define WS_COMPAT_IOCTL_ARG	int *
+
+static inline int ws_compat_ioctl_put(int *karg, int value)
 {
-	if (cmd != SIOCINQ)
-		return ws_lower_prot(sk)->ioctl(sk, cmd, karg);
-	*karg = ws_ioctl_inq(sk);
+	*karg = value;
 	return 0;
 }
 #else
-static inline int ws_compat_ioctl(struct sock *sk, int cmd, unsigned long arg)
+#define WS_COMPAT_IOCTL_ARG	unsigned long
+
+static inline int ws_compat_ioctl_put(unsigned long arg, int value)
 {
-	if (cmd != SIOCINQ)
-		return ws_lower_prot(sk)->ioctl(sk, cmd, arg);
-	return put_user(ws_ioctl_inq(sk), (int __user *)arg);
+	return put_user(value, (int __user *)arg);
 }
 #endif
 
@@ -228,7 +219,7 @@ static inline u8 __user *ws_compat_iter_user(const struct iov_iter *iter,
 	u8 __user *base = NULL;
 	size_t run = *len;
 
-	/* A vector that is used up has no segment to look at. */
+	/* A vector that is used up has no segment. */
 	if (!IS_ENABLED(CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS) ||
 	    !iov_iter_count(iter))
 		return NULL;

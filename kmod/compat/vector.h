@@ -29,7 +29,7 @@
 #define _ASM_EXTABLE_UA(...)
 #endif
 
-#include "ws_avx2.h"
+#include "avx2.h"
 
 #ifdef CONFIG_X86
 

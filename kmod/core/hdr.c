@@ -8,7 +8,7 @@
 /**
  * ws_hdr_parse() - read one frame header
  * @p: bytes of the stream, starting at a frame boundary
- * @n: how many there are; more than WS_HDR_MAX are not looked at
+ * @n: how many there are; more than WS_HDR_MAX are not read
  * @hdr: filled when the header is whole
  *
  * Checks what the header alone can break: a length of 2^63 or more or not in

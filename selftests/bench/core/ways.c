@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "bench.h"
-#include "ws_avx2.h"
+#include "compat/avx2.h"
 
 /* userspace/libkws/simd.c: in place, AVX2 where there is AVX2. */
 void kws_mask(u8 *p, size_t n, u32 key);

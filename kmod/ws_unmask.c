@@ -6,10 +6,12 @@
  */
 #include <linux/uaccess.h>
 
-#include "ws.h"
+#include "compat/compat.h"
+#include "core/core.h"
+#include "ws_unmask.h"
 #include "ws_vector.h"
 
-/* For readers that are not plain user memory (splice, kernel callers). */
+/* For destinations that are not user memory (splice, kernel callers). */
 #define WS_BOUNCE	512
 
 /*

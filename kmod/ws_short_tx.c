@@ -5,13 +5,13 @@
  * long as one byte says and otherwise like the one before, so this is what is
  * looked for: one comparison covers the whole of struct ws_msg.
  *
- * The server's frames only: a mask is a call to the random number generator.
+ * Frames of the server only: a mask needs a call of the random number generator.
  */
 #include <linux/instrumented.h>
 #include <linux/uaccess.h>
 
-#include "ws.h"
-#include "ws_gather.h"
+#include "ws_short_rx.h"
+#include "ws_short_tx.h"
 
 /* From here on it pays to leave the section and call the kernel's copy. */
 #define COPY_MIN	256
@@ -20,7 +20,7 @@
 #define MORE		((u64)WS_MSG_MORE << 40)
 
 /**
- * struct gather - where a call is
+ * struct ws_builder - state of the loop
  * @opcode: for messages that name none
  * @from: the writer's memory
  * @end: of it
@@ -31,7 +31,7 @@
  * @messages: how many are built
  * @headers: bytes of their headers
  */
-struct gather {
+struct ws_builder {
 	u8 opcode;
 	const u8 __user *from;
 	const u8 __user *end;
@@ -130,7 +130,7 @@ static __always_inline u32 opcode_of(u64 msg)
 	return (msg >> 32) - (WS_MSG_END << 8);
 }
 
-static __always_inline bool is_left(const struct gather *g, bool records)
+static __always_inline bool is_left(const struct ws_builder *g, bool records)
 {
 	return records ? g->from < g->end : g->at < g->atend;
 }
@@ -145,7 +145,7 @@ static __always_inline void put_longer(u8 *to, u8 start, u32 n)
 }
 
 /* The next struct ws_msg, within a user-access section; false for a fault. */
-static __always_inline bool get_msg(const struct gather *g, bool records,
+static __always_inline bool get_msg(const struct ws_builder *g, bool records,
 				    u64 *msg)
 {
 	if (records)
@@ -162,9 +162,9 @@ fault:
  * As many as are less than COPY_MIN. There is no call in it, so that all that
  * the loop needs has registers.
  */
-static __always_inline void gather_short(struct gather *s, bool records)
+static __always_inline void build_short(struct ws_builder *s, bool records)
 {
-	struct gather g = *s;
+	struct ws_builder g = *s;
 	/* A short message less its length, and how its frame begins. */
 	u64 kind = (u64)WS_MSG_END << 40;
 	u8 start = 0x80 | g.opcode;
@@ -220,25 +220,25 @@ static __always_inline void gather_short(struct gather *s, bool records)
 	s->to = g.to;
 }
 
-static noinline void short_records(struct gather *g)
+static noinline void short_records(struct ws_builder *g)
 {
-	gather_short(g, true);
+	build_short(g, true);
 }
 
-static noinline void short_array(struct gather *g)
+static noinline void short_array(struct ws_builder *g)
 {
-	gather_short(g, false);
+	build_short(g, false);
 }
 
 /* One of any length; false if it is not for us. */
-static __always_inline bool gather_one(struct gather *g, u64 msg, bool records)
+static __always_inline bool build_one(struct ws_builder *g, u64 msg, bool records)
 {
 	const u8 __user *p = records ? g->from + sizeof(msg) : g->from;
 	u32 opcode = opcode_of(msg), n = msg, header = n > 125 ? 4 : 2;
 	unsigned long left;
 	u8 *to = g->to;
 
-	if (opcode > WS_OP_BINARY || n > WS_GATHER_MAX ||
+	if (opcode > WS_OP_BINARY || n > WS_SHORT_BUILD_MAX ||
 	    (records ? ALIGN(n, 8) : n) > g->end - p ||
 	    (!records && to + n > g->toend))
 		return false;
@@ -261,10 +261,10 @@ static __always_inline bool gather_one(struct gather *g, u64 msg, bool records)
 }
 
 /*
- * The one at hand, and those behind it that are not for gather_short() either.
+ * The one at hand, and those behind it that are not for build_short() either.
  * False when nothing more is for us.
  */
-static __always_inline bool gather_long(struct gather *g, bool records)
+static __always_inline bool build_long(struct ws_builder *g, bool records)
 {
 	bool first = true;
 
@@ -280,27 +280,27 @@ static __always_inline bool gather_long(struct gather *g, bool records)
 			return false;
 		if (!first && (u32)msg < COPY_MIN)
 			return true;
-		if (!gather_one(g, msg, records))
+		if (!build_one(g, msg, records))
 			return false;
 		first = false;
 	} while (is_left(g, records));
 	return false;
 }
 
-static __always_inline void gather(struct gather *g, bool records,
-				   struct ws_gathered *sum)
+static __always_inline void build(struct ws_builder *g, bool records,
+				  struct ws_built *sum)
 {
 	const u8 __user *from = g->from;
 	u8 *to = g->to;
 
-	if (!WS_PLAIN)
+	if (!WS_SHORT)
 		return;
 	do {
 		if (records)
 			short_records(g);
 		else
 			short_array(g);
-	} while (is_left(g, records) && gather_long(g, records));
+	} while (is_left(g, records) && build_long(g, records));
 	sum->messages = g->messages;
 	sum->in = g->from - from;
 	sum->out = g->to - to;
@@ -308,7 +308,7 @@ static __always_inline void gather(struct gather *g, bool records,
 }
 
 /**
- * ws_gather_records() - build the frames of records of whole messages
+ * ws_short_build_records() - build the frames of records of whole messages
  * @opcode: for messages that name none
  * @from: the writer's memory
  * @end: its end; a multiple of 8 bytes, and 8 at least
@@ -319,21 +319,21 @@ static __always_inline void gather(struct gather *g, bool records,
  * As long as they are not too long and lie in one piece; it stops at whatever
  * is anything else. May sleep on user memory.
  */
-void ws_gather_records(u8 opcode, const u8 __user *from, const u8 __user *end,
-		       u8 *to, struct ws_gathered *sum)
+void ws_short_build_records(u8 opcode, const u8 __user *from, const u8 __user *end,
+			    u8 *to, struct ws_built *sum)
 {
-	struct gather g = {
+	struct ws_builder g = {
 		.opcode = opcode,
 		.from = from,
 		.end = end,
 		.to = to,
 	};
 
-	gather(&g, true, sum);
+	build(&g, true, sum);
 }
 
 /**
- * ws_gather_array() - build the frames of an array of whole messages
+ * ws_short_build_array() - build the frames of an array of whole messages
  * @opcode: for messages that name none
  * @msgs: the messages
  * @count: how many, 1 or more
@@ -343,13 +343,13 @@ void ws_gather_records(u8 opcode, const u8 __user *from, const u8 __user *end,
  * @room: how much there is
  * @sum: filled
  *
- * As ws_gather_records().
+ * As ws_short_build_records().
  */
-void ws_gather_array(u8 opcode, const struct ws_msg *msgs, u32 count,
-		     const u8 __user *from, size_t in, u8 *to, size_t room,
-		     struct ws_gathered *sum)
+void ws_short_build_array(u8 opcode, const struct ws_msg *msgs, u32 count,
+			  const u8 __user *from, size_t in, u8 *to, size_t room,
+			  struct ws_built *sum)
 {
-	struct gather g = {
+	struct ws_builder g = {
 		.opcode = opcode,
 		.from = from,
 		.end = from + in,
@@ -361,5 +361,5 @@ void ws_gather_array(u8 opcode, const struct ws_msg *msgs, u32 count,
 	};
 
 	if (room >= WS_HDR_MAX)
-		gather(&g, false, sum);
+		build(&g, false, sum);
 }

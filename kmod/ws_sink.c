@@ -1,26 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The reader's way through the stream that ws_rx.c has scanned. Bytes are
- * unmasked on their way from TCP's queue to user memory and given back to TCP
- * only when all that can fail has succeeded: a bad pointer loses nothing, and
- * MSG_PEEK needs no copy.
+ * One walk through the scanned stream for every sink: nowhere (lengths, and what
+ * a buffer has no room for), bytes, a record, an entry of an array; the Close's
+ * reason, too. Bytes are unmasked on their way from TCP's queue to user memory
+ * and given back to TCP only when all that can fail has succeeded: a bad pointer
+ * loses nothing, and MSG_PEEK needs no copy.
  *
- * All of it in process context with the socket lock.
+ * All of it in process context with the lock of the context.
  */
-#include "ws.h"
+#include "ws_limits.h"
+#include "ws_sink.h"
+#include "ws_stats.h"
+#include "ws_stream.h"
+#include "ws_unmask.h"
 
 /*
  * Step over one header between @cur and @limit. The scanner has judged it,
- * but its bytes may have changed since (see ws_lower.c), so nothing is taken
+ * but its bytes may have changed since (see ws_stream.c), so nothing is taken
  * for granted here but that @limit may not be passed.
  */
 static int next_frame(const struct ws_ctx *ctx, struct ws_cursor *cur,
-		      struct ws_run *run, u32 limit)
+		      struct ws_span *span, u32 limit)
 {
 	struct ws_hdr hdr;
 	int size;
 
-	size = ws_lower_header(ctx, run, cur->seq, limit - cur->seq, &hdr);
+	size = ws_stream_header(ctx, span, cur->seq, limit - cur->seq, &hdr);
 	if (size <= 0)
 		return -EIO;
 	if (hdr.opcode >= WS_OP_CLOSE && hdr.opcode <= WS_OP_PONG) {
@@ -60,7 +65,7 @@ int ws_piece_walk(const struct ws_ctx *ctx, struct iov_iter *to, bool whole,
 {
 	u32 limit = ctx->rx.scan.seq;
 	struct ws_cursor *cur = &pc->cur;
-	struct ws_run run = {};
+	struct ws_span span = {};
 	u32 headers = 0;
 	int err = 0;
 
@@ -75,7 +80,7 @@ int ws_piece_walk(const struct ws_ctx *ctx, struct iov_iter *to, bool whole,
 			/* A message can have millions of empty frames. */
 			if (unlikely(!(++headers % 1024)))
 				cond_resched();
-			err = next_frame(ctx, cur, &run, limit);
+			err = next_frame(ctx, cur, &span, limit);
 			if (err)
 				break;
 			pc->opcode = cur->opcode;
@@ -85,7 +90,7 @@ int ws_piece_walk(const struct ws_ctx *ctx, struct iov_iter *to, bool whole,
 
 		n = min_t(u64, cur->left, limit - cur->seq);
 		if (to && n && iov_iter_count(to)) {
-			const u8 *p = ws_lower_run(ctx, &run, cur->seq, &len);
+			const u8 *p = ws_stream_span(ctx, &span, cur->seq, &len);
 
 			err = -EIO;
 			if (!p)
@@ -115,7 +120,7 @@ int ws_piece_walk(const struct ws_ctx *ctx, struct iov_iter *to, bool whole,
 			break;
 		}
 	}
-	ws_lower_run_end(&run);
+	ws_span_end(&span);
 	return err;
 }
 
@@ -131,54 +136,53 @@ int ws_piece_broken(struct ws_ctx *ctx)
 		WRITE_ONCE(rx->stop, WS_STOP_NONE);
 	WRITE_ONCE(rx->complete, 0);
 	WRITE_ONCE(rx->payload, 0);
-	ws_rx_fault(ctx, WS_RULE_STREAM);
+	ws_scan_fault(ctx, WS_RULE_STREAM);
 	return -EAGAIN;
 }
 
 /**
  * ws_piece_take() - what a walk passed over is to be given to the reader
- * @taken: what this call gives so far
- * @pc: a walk that began at @taken->cur
+ * @given: what this call gives so far
+ * @pc: a walk that began at @given->cur
  */
-void ws_piece_take(struct ws_taken *taken, const struct ws_piece *pc)
+void ws_piece_take(struct ws_given *given, const struct ws_piece *pc)
 {
-	taken->cur = pc->cur;
-	taken->len += pc->len;
+	given->cur = pc->cur;
+	given->len += pc->len;
 	if (pc->end)
-		taken->messages++;
+		given->messages++;
 	else
-		taken->pieces++;
+		given->pieces++;
 }
 
 /**
  * ws_piece_commit() - it has been given: the bytes go back to TCP
  * @ctx: the socket
- * @taken: what was given, and is sound
+ * @given: what was given, and is sound
  */
-void ws_piece_commit(struct ws_ctx *ctx, const struct ws_taken *taken)
+void ws_piece_commit(struct ws_ctx *ctx, const struct ws_given *given)
 {
 	struct ws_rx *rx = &ctx->rx;
 
 	/* What the peer owes, it can only send from now on. */
-	if (ws_timer_watches(ctx) && ws_rx_unread(ctx))
-		ws_timer_excuse(ctx);
-	WRITE_ONCE(rx->payload, rx->payload - taken->len);
-	ctx->info.rx_bytes += taken->len;
-	ws_stats_add(ctx, WS_MIB_RX_BYTES, taken->len);
-	if (taken->messages) {
-		WRITE_ONCE(rx->complete, rx->complete - taken->messages);
-		ctx->info.rx_messages += taken->messages;
-		ws_stats_add(ctx, WS_MIB_RX_MESSAGES, taken->messages);
+	if (ws_limits_apply(ctx) && ws_rx_unread(ctx))
+		ws_limits_excuse(ctx);
+	WRITE_ONCE(rx->payload, rx->payload - given->len);
+	ctx->info.rx_bytes += given->len;
+	ws_stats_add(ctx, WS_MIB_RX_BYTES, given->len);
+	if (given->messages) {
+		WRITE_ONCE(rx->complete, rx->complete - given->messages);
+		ctx->info.rx_messages += given->messages;
+		ws_stats_add(ctx, WS_MIB_RX_MESSAGES, given->messages);
 	}
-	if (taken->pieces)
-		ws_stats_add(ctx, WS_MIB_RX_PIECES, taken->pieces);
-	ws_lower_consume(ctx, &taken->cur);
+	if (given->pieces)
+		ws_stats_add(ctx, WS_MIB_RX_PIECES, given->pieces);
+	ws_stream_consume(ctx, &given->cur);
 	/* With nothing left there is nothing to trim or to relieve. */
-	if (likely(rx->head.seq == rx->scan.seq && !ctx->tls &&
-		   skb_queue_empty(&ctx->sk->sk_receive_queue))) {
-		rx->cramped = false;
+	if (likely(rx->head.seq == rx->scan.seq && ws_below_is_empty(ctx))) {
+		rx->starved = false;
 		return;
 	}
-	ws_rx_trim(ctx);
-	ws_rx_relieve(ctx);
+	ws_scan_trim(ctx);
+	ws_stream_relieve(ctx);
 }

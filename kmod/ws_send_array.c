@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Many messages in one sendmsg() with WS_F_BATCH: a run of frames. */
-#include "ws.h"
-#include "ws_gather.h"
+/* Many messages in one sendmsg() with WS_F_BATCH. */
+#include "ws_send.h"
+#include "ws_short_rx.h"
+#include "ws_short_tx.h"
+#include "ws_stats.h"
 
-/* An array of messages on its way to become a run of frames. */
-struct array {
+/* The messages of a call, which become frames that are sent together. */
+struct ws_array {
 	const struct ws_msg *msgs;
 	u32 n;
 	u8 open;	/* as ws_tx::open */
-	struct ws_gathered sum;
+	struct ws_built sum;
 };
 
 static int append_control(struct ws_ctx *ctx, const struct ws_request *req,
@@ -20,7 +22,7 @@ static int append_control(struct ws_ctx *ctx, const struct ws_request *req,
 	return len < 0 ? len : ws_tx_control(ctx, req->opcode, body, len);
 }
 
-static int append_data(struct ws_ctx *ctx, struct array *a,
+static int append_data(struct ws_ctx *ctx, struct ws_array *a,
 		       struct ws_request *req, struct iov_iter *from)
 {
 	struct ws_hdr hdr = { .len = req->len, .fin = !req->more };
@@ -39,25 +41,25 @@ static int append_data(struct ws_ctx *ctx, struct array *a,
 	return left > 0 ? -ENOMEM : left;
 }
 
-/* As many of the array from @i on as ws_gather_array() takes. */
-static int append_plain(struct ws_ctx *ctx, struct array *a, u32 i,
+/* As many of the array from @i on as ws_short_build_array() takes. */
+static int append_short(struct ws_ctx *ctx, struct ws_array *a, u32 i,
 			struct iov_iter *from)
 {
-	struct page_frag *pfrag = ws_tx_frag(ctx);
+	struct page_frag *pfrag = ws_below_frag(ctx);
 	size_t in = iov_iter_count(from);
-	struct ws_gathered g = {};
+	struct ws_built g = {};
 	const u8 __user *user;
 	u8 *to;
 
-	if (!WS_PLAIN || ctx->cfg.role != WS_ROLE_SERVER || a->open)
+	if (!WS_SHORT || ctx->cfg.role != WS_ROLE_SERVER || a->open)
 		return 0;
 	user = ws_compat_iter_user(from, &in);
 	if (!user || !skb_page_frag_refill(128 + 2 * WS_HDR_MAX, pfrag,
-					   ws_tx_gfp(ctx)))
+					   ws_below_gfp(ctx)))
 		return 0;
 	to = page_address(pfrag->page) + pfrag->offset;
-	ws_gather_array(ctx->cfg.send_opcode, a->msgs + i, a->n - i, user, in,
-			to, pfrag->size - pfrag->offset, &g);
+	ws_short_build_array(ctx->cfg.send_opcode, a->msgs + i, a->n - i, user, in,
+			     to, pfrag->size - pfrag->offset, &g);
 	if (!g.messages)
 		return 0;
 	iov_iter_advance(from, g.in);
@@ -66,7 +68,7 @@ static int append_plain(struct ws_ctx *ctx, struct array *a, u32 i,
 	return ws_tx_add_frag(ctx, pfrag, g.out) ?: g.messages;
 }
 
-static int build_array(struct ws_ctx *ctx, struct array *a,
+static int build_array(struct ws_ctx *ctx, struct ws_array *a,
 		       struct iov_iter *from, struct ws_request *last)
 {
 	int err = 0;
@@ -75,7 +77,7 @@ static int build_array(struct ws_ctx *ctx, struct array *a,
 	for (i = 0; !err && i < a->n; i++) {
 		const struct ws_msg *m;
 
-		err = append_plain(ctx, a, i, from);
+		err = append_short(ctx, a, i, from);
 		if (err < 0)
 			break;
 		i += err;
@@ -102,7 +104,7 @@ static int build_array(struct ws_ctx *ctx, struct array *a,
 	return err;
 }
 
-static int check_array(const struct array *a, size_t len)
+static int check_array(const struct ws_array *a, size_t len)
 {
 	u64 sum = 0;
 	u32 i;
@@ -119,11 +121,11 @@ static int check_array(const struct array *a, size_t len)
  * the other; all or nothing. Context and @timeo are as in ws_send.c. Return: all
  * payload bytes, or a negated errno.
  */
-ssize_t ws_batch_send_array(struct ws_ctx *ctx, struct msghdr *msg,
-			    const struct ws_msg *msgs, u32 n, long *timeo)
+ssize_t ws_send_array(struct ws_ctx *ctx, struct msghdr *msg,
+		      const struct ws_msg *msgs, u32 n, long *timeo)
 {
 	size_t len = iov_iter_count(&msg->msg_iter);
-	struct array a = { .msgs = msgs, .n = n };
+	struct ws_array a = { .msgs = msgs, .n = n };
 	struct ws_tx *tx = &ctx->tx;
 	struct ws_request last;
 	bool mine = false;
@@ -139,7 +141,7 @@ ssize_t ws_batch_send_array(struct ws_ctx *ctx, struct msghdr *msg,
 	}
 	if (!err) {
 		tx->open = a.open;
-		ws_gathered_count(ctx, &a.sum);
+		ws_built_count(ctx, &a.sum);
 		if (last.opcode == WS_OP_CLOSE)
 			ws_send_closing(ctx, &last);
 		err = ws_tx_push(ctx, msg->msg_flags & MSG_MORE);

@@ -1,22 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The scanner: looks at the received stream as it arrives, once, and knows
- * where messages end, whether text is UTF-8, and what to do about control
- * frames. It leaves the bytes of messages where they are; the reader fetches
- * them (ws_recv.c). Only PING and PONG are acted upon here, whatever lies
- * before them. Close and faults wait at the end of the scanned stream until
- * the reader has had everything before them.
+ * The scanner: parses the received stream as it arrives, once, and knows where
+ * messages end, whether text is UTF-8, and what to do about control frames. It
+ * leaves the bytes of messages where they are; the reader fetches them
+ * (ws_recv.c). Only PING and PONG take effect here, whatever lies before them.
+ * Close and faults wait at the end of the scanned stream until the reader has
+ * had everything before them.
  *
- * Where the reader takes many messages in one call, it looks at each of them
- * anyway: then only the first is scanned here, which is what wakes the reader,
- * and the rest by whoever comes first, the reader, the next arrival or
- * ws_ctrl_run() a little later. The same happens to what is beyond
- * WS_SCAN_BUDGET: a peer may fill the whole queue with frames of two bytes.
+ * A reader that takes many messages in one call parses each of them anyway: then
+ * only the first is scanned here, which is what wakes the reader, and the rest
+ * by the reader, the next arrival or ws_event_run() a little later, whichever
+ * comes first. The same happens to what is beyond WS_SCAN_BUDGET: a peer may
+ * fill the whole queue with frames of two bytes.
  *
  * Runs in softirq context from sk_data_ready, and in process context before
- * a reader sleeps; always with the socket lock.
+ * a reader sleeps; always with the lock of the context.
  */
-#include "ws.h"
+#include <linux/sizes.h>
+
+#include "ws_ctrl.h"
+#include "ws_limits.h"
+#include "ws_scan.h"
+#include "ws_short_rx.h"
+#include "ws_stats.h"
+#include "ws_stream.h"
+#include "ws_timer.h"
 
 /*
  * What one scan may cost, about half a millisecond: a byte of text counts one,
@@ -29,7 +37,7 @@
  * How far the stream has been scanned. Return: bytes since the attach,
  * WS_RX_PREFIX included.
  */
-u64 ws_rx_offset(const struct ws_ctx *ctx)
+u64 ws_scan_offset(const struct ws_ctx *ctx)
 {
 	const struct ws_rx *rx = &ctx->rx;
 
@@ -37,13 +45,13 @@ u64 ws_rx_offset(const struct ws_ctx *ctx)
 }
 
 /**
- * ws_rx_fault() - the peer broke a rule
+ * ws_scan_fault() - the peer broke a rule
  * @ctx: the socket
  * @rule: which; the stream ends at @ctx->rx.scan
  *
- * The answer is sent when the reader has had what was complete before it.
+ * The Close is sent once the reader has had the complete messages before it.
  */
-void ws_rx_fault(struct ws_ctx *ctx, enum ws_rule rule)
+void ws_scan_fault(struct ws_ctx *ctx, enum ws_rule rule)
 {
 	struct ws_rx *rx = &ctx->rx;
 
@@ -51,16 +59,16 @@ void ws_rx_fault(struct ws_ctx *ctx, enum ws_rule rule)
 		return;
 	rx->rule = rule;
 	if (!rx->scan.frame)
-		rx->frame_at = ws_rx_offset(ctx);
+		rx->frame_at = ws_scan_offset(ctx);
 	WRITE_ONCE(rx->stop, WS_STOP_FAULT);
 	ws_stats_inc(ctx, WS_MIB_ERR + rule - 1);
 }
 
 /**
- * ws_rx_closed() - the peer's Close takes effect, RFC 6455 section 7.1.3
- * @ctx: the socket, whose @rx.stop is WS_STOP_CLOSE
+ * ws_scan_closed() - the peer's Close takes effect, RFC 6455 section 7.1.3
+ * @ctx: the socket; its @rx.stop is WS_STOP_CLOSE
  */
-void ws_rx_closed(struct ws_ctx *ctx)
+void ws_scan_closed(struct ws_ctx *ctx)
 {
 	struct ws_rx *rx = &ctx->rx;
 
@@ -72,15 +80,39 @@ void ws_rx_closed(struct ws_ctx *ctx)
 		ws_ctrl_close(ctx, rx->close_code);
 }
 
-static void scan_control(struct ws_ctx *ctx, struct ws_run *run,
+/*
+ * Drop what no reader will ask for. With nothing to deliver, what lies before
+ * the scanner is control frames and headers. On an idle connection this keeps
+ * PINGs from filling the queue.
+ */
+void ws_scan_trim(struct ws_ctx *ctx)
+{
+	struct ws_rx *rx = &ctx->rx;
+
+	if (!rx->complete && !rx->payload && rx->stop == WS_STOP_NONE &&
+	    rx->head.seq != rx->scan.seq)
+		ws_stream_consume(ctx, &rx->scan);
+}
+
+/* Drop all that was scanned: no reader will ask for it. */
+void ws_scan_discard(struct ws_ctx *ctx)
+{
+	struct ws_rx *rx = &ctx->rx;
+
+	ws_stream_consume(ctx, &rx->scan);
+	WRITE_ONCE(rx->complete, 0);
+	WRITE_ONCE(rx->payload, 0);
+}
+
+static void scan_control(struct ws_ctx *ctx, struct ws_span *span,
 			 const struct ws_hdr *hdr, u32 seq)
 {
 	struct ws_rx *rx = &ctx->rx;
 	u8 body[WS_CTRL_MAX];
 	enum ws_rule rule;
 
-	if (ws_lower_peek(ctx, run, seq, body, hdr->len)) {
-		ws_rx_fault(ctx, WS_RULE_STREAM);
+	if (ws_stream_copy(ctx, span, seq, body, hdr->len)) {
+		ws_scan_fault(ctx, WS_RULE_STREAM);
 		return;
 	}
 	ws_mask_copy(body, body, hdr->len, hdr->key);
@@ -98,7 +130,7 @@ static void scan_control(struct ws_ctx *ctx, struct ws_run *run,
 	case WS_OP_CLOSE:
 		rule = ws_close_parse(body, hdr->len, &rx->close_code);
 		if (rule) {
-			ws_rx_fault(ctx, rule);
+			ws_scan_fault(ctx, rule);
 			return;
 		}
 		rx->close_len = hdr->len > 2 ? hdr->len - 2 : 0;
@@ -113,7 +145,7 @@ static void scan_control(struct ws_ctx *ctx, struct ws_run *run,
 }
 
 /* Return: false when more bytes are needed or the stream has ended. */
-static bool scan_header(struct ws_ctx *ctx, struct ws_run *run, u32 end)
+static bool scan_header(struct ws_ctx *ctx, struct ws_span *span, u32 end)
 {
 	struct ws_rx *rx = &ctx->rx;
 	struct ws_seq open = { rx->before, rx->scan.opcode };
@@ -121,19 +153,19 @@ static bool scan_header(struct ws_ctx *ctx, struct ws_run *run, u32 end)
 	enum ws_rule rule;
 	int size;
 
-	size = ws_lower_header(ctx, run, rx->scan.seq, end - rx->scan.seq,
-			       &hdr);
+	size = ws_stream_header(ctx, span, rx->scan.seq, end - rx->scan.seq,
+				&hdr);
 	if (!size)
 		return false;
 	if (size < 0) {
-		ws_rx_fault(ctx, -size);
+		ws_scan_fault(ctx, -size);
 		return false;
 	}
 	rule = ws_seq_check(&open, &hdr, ctx->cfg.role,
 			    ctx->cfg.rsv1 ? WS_RSV1 : 0,
 			    ctx->cfg.max_message);
 	if (rule) {
-		ws_rx_fault(ctx, rule);
+		ws_scan_fault(ctx, rule);
 		return false;
 	}
 	if (ws_op_is_control(hdr.opcode)) {
@@ -141,7 +173,7 @@ static bool scan_header(struct ws_ctx *ctx, struct ws_run *run, u32 end)
 
 		if (end - rx->scan.seq < total)
 			return false;
-		scan_control(ctx, run, &hdr, rx->scan.seq + size);
+		scan_control(ctx, span, &hdr, rx->scan.seq + size);
 		return rx->stop == WS_STOP_NONE;
 	}
 
@@ -152,7 +184,7 @@ static bool scan_header(struct ws_ctx *ctx, struct ws_run *run, u32 end)
 	}
 	ws_seq_frame(&open, &hdr);
 	rx->before = open.len;
-	rx->frame_at = ws_rx_offset(ctx);
+	rx->frame_at = ws_scan_offset(ctx);
 	rx->scan.seq += size;
 	rx->scan.left = hdr.len;
 	rx->scan.key = hdr.key;
@@ -168,10 +200,10 @@ static bool is_text(const struct ws_cursor *cur)
 }
 
 /*
- * Text goes on to the end of a run, and as far as @budget, which is lowered.
+ * Text goes on to the end of a span, and as far as @budget, which is lowered.
  * Return: false when more bytes are needed or the stream has ended.
  */
-static bool scan_payload(struct ws_ctx *ctx, struct ws_run *run, u32 end,
+static bool scan_payload(struct ws_ctx *ctx, struct ws_span *span, u32 end,
 			 s32 *budget)
 {
 	struct ws_rx *rx = &ctx->rx;
@@ -180,17 +212,17 @@ static bool scan_payload(struct ws_ctx *ctx, struct ws_run *run, u32 end,
 
 	if (n && is_text(scan)) {
 		u32 len;
-		const u8 *p = ws_lower_run(ctx, run, scan->seq, &len);
+		const u8 *p = ws_stream_span(ctx, span, scan->seq, &len);
 
 		if (!p) {
-			ws_rx_fault(ctx, WS_RULE_STREAM);
+			ws_scan_fault(ctx, WS_RULE_STREAM);
 			return false;
 		}
 		n = min3(n, len, (u32)*budget);
 		*budget -= n;
 		rx->utf8 = ws_utf8(rx->utf8, p, n, scan->key);
 		if (rx->utf8 == WS_UTF8_BAD) {
-			ws_rx_fault(ctx, WS_RULE_UTF8);
+			ws_scan_fault(ctx, WS_RULE_UTF8);
 			return false;
 		}
 	}
@@ -202,7 +234,7 @@ static bool scan_payload(struct ws_ctx *ctx, struct ws_run *run, u32 end,
 		return scan->seq != end;
 
 	if (scan->fin && is_text(scan) && rx->utf8 != WS_UTF8_OK) {
-		ws_rx_fault(ctx, WS_RULE_UTF8);
+		ws_scan_fault(ctx, WS_RULE_UTF8);
 		return false;
 	}
 	scan->frame = false;
@@ -215,22 +247,21 @@ static bool scan_payload(struct ws_ctx *ctx, struct ws_run *run, u32 end,
 }
 
 /*
- * Whole messages of one frame each, as they come from chatty peers: judged in
- * a loop that stops at whatever is anything else or not right, for
- * scan_header() to look at again.
+ * Whole short messages of one frame each. The loop stops at anything else and at
+ * any fault, which scan_header() then parses.
  */
-static __always_inline void scan_run(struct ws_ctx *ctx, const u8 *q, u32 size,
-				     u32 max, bool masked)
+static __always_inline void scan_short_span(struct ws_ctx *ctx, const u8 *q, u32 size,
+					    u32 max, bool masked)
 {
 	const u64 limit = ctx->cfg.max_message;
 	const u8 *begin = q, *end = q + size;
 	struct ws_rx *rx = &ctx->rx;
 	u32 count = 0, len = 0;
-	struct ws_plain one;
+	struct ws_short one;
 
 	while (count < max &&
-	       ws_plain_parse(q, end - q, masked, limit, &one) &&
-	       ws_plain_good(q, masked, &one)) {
+	       ws_short_parse(q, end - q, masked, limit, &one) &&
+	       ws_short_is_valid(q, masked, &one)) {
 		q += one.size;
 		len += one.len;
 		count++;
@@ -243,7 +274,7 @@ static __always_inline void scan_run(struct ws_ctx *ctx, const u8 *q, u32 size,
 	WRITE_ONCE(rx->complete, rx->complete + count);
 }
 
-static void scan_plain(struct ws_ctx *ctx, struct ws_run *run, u32 end,
+static void scan_short(struct ws_ctx *ctx, struct ws_span *span, u32 end,
 		       u32 max, s32 *budget)
 {
 	struct ws_rx *rx = &ctx->rx;
@@ -251,18 +282,18 @@ static void scan_plain(struct ws_ctx *ctx, struct ws_run *run, u32 end,
 	const u8 *p;
 	u32 n;
 
-	if (!WS_PLAIN || ctx->cfg.max_message < 125)
+	if (!WS_SHORT || ctx->cfg.max_message < 125)
 		return;
-	p = ws_lower_run(ctx, run, seq, &n);
+	p = ws_stream_span(ctx, span, seq, &n);
 	if (!p)
 		return;
 	n = min(n, end - seq);
 	max = min_t(u32, max, *budget / SCAN_FRAME + 1);
 	if (ctx->cfg.role == WS_ROLE_SERVER)
-		scan_run(ctx, p, n, max, true);
+		scan_short_span(ctx, p, n, max, true);
 	else
-		scan_run(ctx, p, n, max, false);
-	/* Bytes count as if all were text; a run is a buffer at most. */
+		scan_short_span(ctx, p, n, max, false);
+	/* Bytes count as if all were text; a span is a buffer at most. */
 	*budget -= (rx->complete - complete) * SCAN_FRAME +
 		   (rx->scan.seq - seq);
 }
@@ -276,30 +307,30 @@ static bool scan_to(struct ws_ctx *ctx, u32 end, bool first)
 	u32 max = first ? 1 : U32_MAX;
 	struct ws_rx *rx = &ctx->rx;
 	s32 budget = WS_SCAN_BUDGET;
-	struct ws_run run = {};
+	struct ws_span span = {};
 	bool more = true;
 
 	if (rx->scan.seq != end)
-		ws_lower_seek(ctx, &run, rx->scan.seq);
+		ws_below_seek(ctx, &span, rx->scan.seq);
 	while (more && rx->scan.seq != end && rx->complete < max &&
 	       budget > 0) {
 		if (!rx->scan.frame && !rx->scan.opcode)
-			scan_plain(ctx, &run, end, max - rx->complete, &budget);
+			scan_short(ctx, &span, end, max - rx->complete, &budget);
 		if (rx->scan.seq == end || rx->complete >= max || budget <= 0)
 			continue;
 		budget -= SCAN_FRAME;
 		more = rx->scan.frame ?
-			scan_payload(ctx, &run, end, &budget) :
-			scan_header(ctx, &run, end);
+			scan_payload(ctx, &span, end, &budget) :
+			scan_header(ctx, &span, end);
 	}
 	/* A frame of no bytes ends where its header does. */
 	if (more && rx->scan.frame && !rx->scan.left)
-		scan_payload(ctx, &run, end, &budget);
-	ws_lower_run_end(&run);
+		scan_payload(ctx, &span, end, &budget);
+	ws_span_end(&span);
 	return budget > 0 || !more || rx->scan.seq == end;
 }
 
-/* Return: false when there is no more to look at. */
+/* Return: false when nothing more is to be scanned. */
 static bool scan_begin(struct ws_ctx *ctx)
 {
 	struct ws_rx *rx = &ctx->rx;
@@ -307,63 +338,57 @@ static bool scan_begin(struct ws_ctx *ctx)
 	ws_owned_by_me(ctx);
 	rx->lazy = false;
 	rx->fresh = false;
-	if (ctx->tls) {
-		ws_tls_fill(ctx);
-	} else if (unlikely(tcp_sk(ctx->sk)->copied_seq != ws_rx_copied(rx))) {
-		ws_rx_fault(ctx, WS_RULE_STREAM);
-		rx->base = tcp_sk(ctx->sk)->copied_seq;
-		rx->fin_read = false;
-	}
+	if (unlikely(!ws_below_fill(ctx)))
+		ws_scan_fault(ctx, WS_RULE_STREAM);
 	if (likely(rx->stop == WS_STOP_NONE))
 		return true;
 	/* After the end nothing is of interest, but the window must stay open. */
 	if (rx->stop == WS_STOP_OVER) {
-		rx->scan.seq = ws_lower_end(ctx);
-		ws_lower_consume(ctx, &rx->scan);
+		rx->scan.seq = ws_below_end(ctx);
+		ws_stream_consume(ctx, &rx->scan);
 	}
 	return false;
 }
 
-/* All that is here has been looked at. */
+/* All that is here has been scanned. */
 static void scan_end(struct ws_ctx *ctx, u32 end)
 {
 	struct ws_rx *rx = &ctx->rx;
 
 	if (rx->scan.frame || rx->scan.opcode || rx->scan.seq != end) {
-		if (ws_lower_done(ctx) && !ctx->rx.lingers &&
-		    !(ctx->tls && ctx->tls->over == WS_TLS_BROKEN))
-			ws_rx_fault(ctx, WS_RULE_TRUNCATED);
+		if (ws_below_ended(ctx) && !rx->lingers)
+			ws_scan_fault(ctx, WS_RULE_TRUNCATED);
 		if (!rx->open)
-			ws_timer_opened(ctx);
+			ws_limits_opened(ctx);
 		if (ws_rx_parked(ctx) && !ctx->rx.lingers)
 			ws_timer_by(ctx, WS_PRESSURE_TIME);
 	}
 	if (rx->scan.left)
-		ws_lower_grow(ctx, ws_rx_offset(ctx) - rx->frame_at +
+		ws_below_grow(ctx, ws_scan_offset(ctx) - rx->frame_at +
 			      rx->scan.left);
-	ws_rx_trim(ctx);
-	ws_rx_relieve(ctx);
+	ws_scan_trim(ctx);
+	ws_stream_relieve(ctx);
 }
 
 /*
- * Look at what has arrived; with @first only as far as the first message, which
- * is allowed when no time limit is set and the stream has not ended. Cost: one
- * look at each header and at each byte of text, and a subtraction for the rest;
- * with WS_SCAN_BUDGET as its limit. What is left sets @rx.lazy: it is for the
- * reader, the next arrival, or ws_ctrl_run() soon.
+ * Scan what has arrived; with @first only as far as the first message, which
+ * is allowed when no time limit is set and the stream has not ended. Each
+ * header and each byte of text is read once, the rest is skipped; at most
+ * WS_SCAN_BUDGET per call. If bytes are left @rx.lazy is set, and the reader, the
+ * next arrival or ws_event_run() goes on.
  */
-void ws_rx_look(struct ws_ctx *ctx, bool first)
+void ws_scan(struct ws_ctx *ctx, bool first)
 {
 	struct ws_rx *rx = &ctx->rx;
 	u32 end;
 
 	if (!scan_begin(ctx))
 		return;
-	end = ws_lower_end(ctx);
+	end = ws_below_end(ctx);
 	if (!scan_to(ctx, end, first)) {
 		rx->lazy = true;
 		ws_timer_by(ctx, 1);
-		ws_rx_trim(ctx);
+		ws_scan_trim(ctx);
 	} else if (!first || !rx->complete || rx->scan.seq == end ||
 		   rx->stop != WS_STOP_NONE) {
 		scan_end(ctx, end);
@@ -376,13 +401,43 @@ void ws_rx_look(struct ws_ctx *ctx, bool first)
 }
 
 /*
- * Look at all that was left alone. As much as the receive buffer holds. Process
- * context, socket lock; sleeps.
+ * Scan all that was left: at most what the receive buffer holds. Process context,
+ * lock of the context; sleeps.
  */
-void ws_rx_scan_all(struct ws_ctx *ctx)
+void ws_scan_all(struct ws_ctx *ctx)
 {
 	while (unlikely(ctx->rx.lazy)) {
-		ws_rx_scan(ctx);
+		ws_scan_new(ctx);
 		cond_resched();
 	}
+}
+
+/*
+ * One whole message and nothing else, as it comes from a peer that waits for
+ * an answer. Return: false when it must be scanned.
+ */
+bool ws_scan_one(struct ws_ctx *ctx)
+{
+	struct ws_rx *rx = &ctx->rx;
+	bool masked = ctx->cfg.role == WS_ROLE_SERVER;
+	struct ws_short one;
+	const u8 *q;
+	u32 size;
+
+	if (!WS_SHORT || ctx->cfg.max_message < 125 || rx->complete ||
+	    rx->stop != WS_STOP_NONE || rx->scan.frame || rx->scan.opcode ||
+	    rx->scan.seq != rx->head.seq || !ws_below_is_intact(ctx))
+		return false;
+	q = ws_below_front(ctx, rx->scan.seq, &size);
+	if (!q ||
+	    !ws_short_parse(q, size, masked, ctx->cfg.max_message, &one) ||
+	    one.size != size || !ws_short_is_valid(q, masked, &one))
+		return false;
+	rx->open = false;
+	rx->lazy = false;
+	rx->starved = false;
+	rx->scan.seq += one.size;
+	WRITE_ONCE(rx->payload, one.len);
+	WRITE_ONCE(rx->complete, 1);
+	return true;
 }

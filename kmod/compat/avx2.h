@@ -4,11 +4,12 @@
  * time the very instructions. No C of it runs between the user-access begin
  * and end but what is here.
  */
-#ifndef _WS_AVX2_H
-#define _WS_AVX2_H
+#ifndef _WS_COMPAT_AVX2_H
+#define _WS_COMPAT_AVX2_H
 
 #ifdef __KERNEL__
 #include <asm/asm.h>
+#include <linux/types.h>
 /* The compiler knows no vector registers there. */
 #define WS_AVX2_CLOBBERS
 #else
@@ -72,4 +73,4 @@ ws_avx2_unmask(void *to, const void *from, unsigned long n, u32 key)
 	return n;
 }
 
-#endif /* _WS_AVX2_H */
+#endif /* _WS_COMPAT_AVX2_H */

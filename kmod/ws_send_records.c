@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Many messages in one sendmsg(): WS_F_RECORDS, and what WS_F_BATCH has in
- * common with it. Frames are built one behind the other in page fragments of
- * our own and go to TCP in one piece, as if they were one frame (ws_writer.c).
- * Contexts, @mine and @timeo are as in ws_send.c.
+ * Many messages in one sendmsg() with WS_F_RECORDS. Frames are built one behind
+ * the other in page fragments of our own and go to TCP in one piece, as if they
+ * were one frame (ws_writer.c). Contexts, @mine and @timeo are as in ws_send.c.
  */
-#include "ws.h"
-#include "ws_gather.h"
+#include "ws_send.h"
+#include "ws_short_rx.h"
+#include "ws_short_tx.h"
+#include "ws_stats.h"
 
 /*
- * As many records as ws_gather_records() takes. Return: 0 and what was taken in
+ * As many records as ws_short_build_records() takes. Return: 0 and what was taken in
  * @g, maybe nothing, or with @from as it was the error of a dead connection.
  */
-static int send_plain(struct ws_ctx *ctx, struct iov_iter *from, long timeo,
-		      bool more, struct ws_gathered *g)
+static int send_short(struct ws_ctx *ctx, struct iov_iter *from, long timeo,
+		      bool more, struct ws_built *g)
 {
-	struct page_frag *pfrag = ws_tx_frag(ctx);
+	struct page_frag *pfrag = ws_below_frag(ctx);
 	size_t in = round_down(iov_iter_count(from), 8);
 	struct ws_tx *tx = &ctx->tx;
 	const u8 __user *user;
@@ -23,7 +24,7 @@ static int send_plain(struct ws_ctx *ctx, struct iov_iter *from, long timeo,
 	int err;
 	u8 *to;
 
-	if (!WS_PLAIN || ctx->cfg.role != WS_ROLE_SERVER || tx->open)
+	if (!WS_SHORT || ctx->cfg.role != WS_ROLE_SERVER || tx->open)
 		return 0;
 	user = ws_compat_iter_user(from, &in);
 	if (!user || in < sizeof(struct ws_msg))
@@ -31,18 +32,18 @@ static int send_plain(struct ws_ctx *ctx, struct iov_iter *from, long timeo,
 	room = ws_send_room(ctx, in, timeo);
 	/* A page is enough to begin with; more often than not there is more. */
 	if (!skb_page_frag_refill(min_t(size_t, room, PAGE_SIZE), pfrag,
-				  ws_tx_gfp(ctx)))
+				  ws_below_gfp(ctx)))
 		return 0;
 	room = min_t(size_t, room, pfrag->size - pfrag->offset);
 	to = page_address(pfrag->page) + pfrag->offset;
-	ws_gather_records(ctx->cfg.send_opcode, user,
-			  user + min_t(size_t, in, round_down(room, 8)), to, g);
+	ws_short_build_records(ctx->cfg.send_opcode, user,
+			       user + min_t(size_t, in, round_down(room, 8)), to, g);
 	if (!g->messages)
 		return 0;
 
-	ws_gathered_count(ctx, g);
+	ws_built_count(ctx, g);
 	/* Not because there are more of them: the rest may find no room. */
-	err = ws_tx_send_run(ctx, pfrag, g->out, more);
+	err = ws_tx_send_frag(ctx, pfrag, g->out, more);
 	if (err && err != -EAGAIN)
 		return err;
 	iov_iter_advance(from, g->in);
@@ -146,11 +147,11 @@ static int send_slowly(struct ws_ctx *ctx, struct msghdr *msg, bool *mine,
 }
 
 /*
- * sendmsg() of a stretch of the stream of records. Return: bytes taken, or if
+ * sendmsg() of a stretch of the stream of records. Return: bytes given, or if
  * there are none a negated errno.
  */
-ssize_t ws_batch_send_records(struct ws_ctx *ctx, struct msghdr *msg,
-			      long *timeo)
+ssize_t ws_send_records(struct ws_ctx *ctx, struct msghdr *msg,
+			long *timeo)
 {
 	struct iov_iter *from = &msg->msg_iter;
 	bool more = msg->msg_flags & MSG_MORE;
@@ -162,13 +163,13 @@ ssize_t ws_batch_send_records(struct ws_ctx *ctx, struct msghdr *msg,
 	if (tx->rec_pad && !tx->rec_left)
 		skip_pad(tx, from);
 	while (iov_iter_count(from)) {
-		struct ws_gathered g = {};
+		struct ws_built g = {};
 
 		err = ws_send_wait(ctx, &mine, timeo);
 		if (err)
 			break;
 		if (!tx->rec_left)
-			err = send_plain(ctx, from, *timeo, more, &g);
+			err = send_short(ctx, from, *timeo, more, &g);
 		if (!err && !g.messages)
 			err = send_slowly(ctx, msg, &mine, timeo);
 		if (err)
@@ -182,4 +183,3 @@ ssize_t ws_batch_send_records(struct ws_ctx *ctx, struct msghdr *msg,
 	len -= iov_iter_count(from);
 	return len ?: err;
 }
-

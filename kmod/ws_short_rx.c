@@ -5,22 +5,21 @@
  */
 #include <linux/uaccess.h>
 
-#include "ws.h"
-#include "ws_batch.h"
+#include "ws_short_rx.h"
 #include "ws_vector.h"
 
 /* Longer payloads are for routines that are made for them, ws_copy.c. */
-#define PLAIN_MAX	4096
+#define SHORT_MAX	4096
 /* One that is alone has ws_copy_unmask(), which knows vectors. */
 #define ONE_MAX		1024
 
 /* A struct ws_msg as the loop writes it, less its length. */
-#define PLAIN_MSG(opcode)	((u64)(opcode) << 32 | \
+#define SHORT_MSG(opcode)	((u64)(opcode) << 32 | \
 				 (u64)(WS_MSG_END | WS_MSG_MORE) << 40)
-#define PLAIN_FLAG(flag)	((u64)(flag) << 40)
+#define SHORT_FLAG(flag)	((u64)(flag) << 40)
 
 /* A message of the loop: bytes of its payload, and its struct ws_msg. */
-struct frame {
+struct ws_short_frame {
 	u64 n;
 	u64 msg;
 };
@@ -40,13 +39,13 @@ fault:
 }
 
 /* What may be read: eight bytes from @end8 are the last, not before @begin. */
-struct span {
+struct ws_bounds {
 	const u8 *begin;
 	const u8 *end8;
 };
 
 /* Less than eight bytes at @p, in a word with anything behind them. */
-static __always_inline u64 load_some(const u8 *p, u32 n, const struct span *s)
+static __always_inline u64 load_some(const u8 *p, u32 n, const struct ws_bounds *s)
 {
 	const u8 *at;
 
@@ -58,7 +57,7 @@ static __always_inline u64 load_some(const u8 *p, u32 n, const struct span *s)
 
 /* The last bytes of a payload; false for a fault. */
 static __always_inline bool put_end(u8 __user *to, const u8 *p, u32 n, u64 key,
-				    const struct span *s, bool records)
+				    const struct ws_bounds *s, bool records)
 {
 	u64 w = load_some(p, n, s) ^ key;
 
@@ -77,7 +76,7 @@ fault:
 
 /* Less than 32 bytes, with 32 or more before them if @before. */
 static __always_inline bool put_rest(u8 __user *to, const u8 *p, u32 n,
-				     u64 key, const struct span *s,
+				     u64 key, const struct ws_bounds *s,
 				     bool records, bool before)
 {
 	if (n & 16) {
@@ -108,10 +107,10 @@ fault:
 
 /* A payload; false for a fault. */
 static __always_inline bool put_payload(u8 __user *to, const u8 *p, u64 n,
-					const struct span *s, bool records,
+					const struct ws_bounds *s, bool records,
 					bool masked, bool vector)
 {
-	u64 key = ws_plain_key(p, masked);
+	u64 key = ws_short_key(p, masked);
 
 	if (vector && n >= 128) {
 		u32 rest = ws_compat_unmask_user(to, p, n, key);
@@ -138,26 +137,26 @@ static __always_inline bool put_payload(u8 __user *to, const u8 *p, u64 n,
  * longer. False for what the loop does not take.
  */
 static __always_inline bool other_frame(const struct ws_batch *b, u64 head,
-					bool masked, struct frame *f)
+					bool masked, struct ws_short_frame *f)
 {
-	u64 limit = b->fresh ? b->ctx->cfg.max_message : PLAIN_MAX;
-	struct ws_plain one;
+	u64 limit = b->fresh ? b->ctx->cfg.max_message : SHORT_MAX;
+	struct ws_short one;
 
-	if (!ws_plain_head(head, masked, b->fresh ? 0 : WS_RSV1,
-			   min_t(u64, limit, PLAIN_MAX), &one) ||
+	if (!ws_short_head(head, masked, b->fresh ? 0 : WS_RSV1,
+			   min_t(u64, limit, SHORT_MAX), &one) ||
 	    (b->fresh && one.opcode == WS_OP_TEXT))
 		return false;
 	f->n = one.len;
-	f->msg = PLAIN_MSG(one.opcode) + one.len;
+	f->msg = SHORT_MSG(one.opcode) + one.len;
 	if (head & WS_RSV1)
-		f->msg |= PLAIN_FLAG(WS_MSG_RSV1);
+		f->msg |= SHORT_FLAG(WS_MSG_RSV1);
 	return true;
 }
 
 /*
  * Whole messages of one frame each, as long as header and payload lie in one
  * piece: one user-access section for all, in which no call may be made. It
- * stops at whatever is anything else, and leaves that to take_any(), which
+ * stops at whatever is anything else, and leaves that to copy_any(), which
  * judges. With @b->fresh it judges itself, and text is something else, too.
  *
  * That something follows is said of each, and taken back at the end. Most
@@ -166,14 +165,14 @@ static __always_inline bool other_frame(const struct ws_batch *b, u64 head,
  *
  * Return: how much of the reader's memory was used.
  */
-static __always_inline u32 take_plain(struct ws_batch *b, const u8 *q,
+static __always_inline u32 copy_short(struct ws_batch *b, const u8 *q,
 				      u32 size, u8 __user *u, u32 room,
 				      bool records, bool masked, bool vector)
 {
 	const u32 max = b->fresh ? b->max - b->n :
 				   min(b->left, b->max - b->n);
 	const u8 *begin = q, *end = q + size;
-	const struct span span = { begin, end - 8 };
+	const struct ws_bounds span = { begin, end - 8 };
 	u8 __user *ubegin = u, *uend = u + room, *last = u;
 	const u32 header = masked ? 6 : 2;
 	struct ws_msg *desc = b->desc + b->n;
@@ -187,11 +186,11 @@ static __always_inline u32 take_plain(struct ws_batch *b, const u8 *q,
 	first = (masked ? 0x8080 : 0x80) + opcode;
 	do {
 		u64 head = ws_load64(q);
-		struct frame f = { .n = ror32((u32)(head & 0xffff) - first, 8) };
+		struct ws_short_frame f = { .n = ror32((u32)(head & 0xffff) - first, 8) };
 		const u8 *p = q + header, *behind;
 		u8 __user *next;
 
-		f.msg = PLAIN_MSG(opcode) + f.n;
+		f.msg = SHORT_MSG(opcode) + f.n;
 		if (unlikely(f.n > 125) &&
 		    !other_frame(b, head, masked, &f))
 			break;
@@ -231,7 +230,7 @@ static __always_inline u32 take_plain(struct ws_batch *b, const u8 *q,
 		return 0;
 	}
 	b->unsure = true;
-	if (q == end && b->fresh && b->taken.cur.seq + size == b->limit) {
+	if (q == end && b->fresh && b->given.cur.seq + size == b->limit) {
 		b->unsure = false;
 		if (records)
 			unsafe_put_user((u8)WS_MSG_END,
@@ -245,22 +244,22 @@ static __always_inline u32 take_plain(struct ws_batch *b, const u8 *q,
 	b->end = true;
 	b->n += max - left;
 	b->left -= b->fresh ? 0 : max - left;
-	b->taken.messages += max - left;
-	b->taken.len += len;
-	b->taken.cur.seq += q - begin;
+	b->given.messages += max - left;
+	b->given.len += len;
+	b->given.cur.seq += q - begin;
 	return u - ubegin;
 fault:
-	/* What was written is not told of; take_any() does it again. */
+	/* What was written is not reported; copy_any() does it again. */
 	user_write_access_end();
 	if (vector)
 		b->vector = false;
 	else
-		b->plain = false;
+		b->try_short = false;
 	return 0;
 }
 
 /**
- * ws_plain_take() - give the reader messages that are like most
+ * ws_short_copy() - give the reader messages that are like most
  * @b: the call; updated
  * @q: bytes of the stream, from a frame's beginning on
  * @n: how many
@@ -269,34 +268,34 @@ fault:
  *
  * One loop for each case, so that it has only what it needs.
  *
- * Return: how much of the reader's memory was used; 0 when take_any() must
+ * Return: how much of the reader's memory was used; 0 when copy_any() must
  * look.
  */
-u32 ws_plain_take(struct ws_batch *b, const u8 *q, u32 n, u8 __user *u,
+u32 ws_short_copy(struct ws_batch *b, const u8 *q, u32 n, u8 __user *u,
 		  u32 room)
 {
 	bool masked = b->ctx->cfg.role == WS_ROLE_SERVER;
 
 	/*
-	 * A page that is absent ends this for the whole call: take_any() brings
+	 * A page that is absent ends this for the whole call: copy_any() brings
 	 * it in and the words of the other loops bring in those behind it.
 	 */
 	if (b->vector) {
 		ws_vector_begin();
 		n = min_t(u32, n, WS_VECTOR_SECTION);
-		n = take_plain(b, q, n, u, room, true, true, true);
+		n = copy_short(b, q, n, u, room, true, true, true);
 		ws_vector_end();
 		return n;
 	}
 	if (b->desc)
-		return masked ? take_plain(b, q, n, u, room, false, true, false) :
-				take_plain(b, q, n, u, room, false, false, false);
-	return masked ? take_plain(b, q, n, u, room, true, true, false) :
-			take_plain(b, q, n, u, room, true, false, false);
+		return masked ? copy_short(b, q, n, u, room, false, true, false) :
+				copy_short(b, q, n, u, room, false, false, false);
+	return masked ? copy_short(b, q, n, u, room, true, true, false) :
+			copy_short(b, q, n, u, room, true, false, false);
 }
 
 /**
- * ws_plain_one() - give the reader one message, if it is like most
+ * ws_short_copy_one() - give the reader one message, if it is like most
  * @ctx: the socket
  * @q: where the message begins, which has been judged
  * @size: how many bytes of the stream lie there in one piece
@@ -309,23 +308,23 @@ u32 ws_plain_take(struct ws_batch *b, const u8 *q, u32 n, u8 __user *u,
  *
  * Return: false for anything else, as for memory that cannot be written.
  */
-bool ws_plain_one(const struct ws_ctx *ctx, const u8 *q, u32 size,
-		  u8 __user *to, size_t room, bool record, struct ws_plain *one)
+bool ws_short_copy_one(const struct ws_ctx *ctx, const u8 *q, u32 size,
+		       u8 __user *to, size_t room, bool record, struct ws_short *one)
 {
 	bool good, masked = ctx->cfg.role == WS_ROLE_SERVER;
-	const struct span s = { q, q + size - 8 };
+	const struct ws_bounds s = { q, q + size - 8 };
 	const u8 *p;
 	u32 used;
 
-	if (!ws_plain_parse(q, size, masked, ONE_MAX, one))
+	if (!ws_short_parse(q, size, masked, ONE_MAX, one))
 		return false;
 	p = q + one->size - one->len;
 	used = record ? WS_RECORD_SIZE(one->len) : one->len;
 	if (used > room || !user_write_access_begin(to, used))
 		return false;
 	if (record) {
-		unsafe_put_user(PLAIN_MSG(one->opcode) -
-				PLAIN_FLAG(WS_MSG_MORE) + one->len,
+		unsafe_put_user(SHORT_MSG(one->opcode) -
+				SHORT_FLAG(WS_MSG_MORE) + one->len,
 				(u64 __user *)to, fault);
 		to += sizeof(struct ws_msg);
 		good = masked ?

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The transport below an attached socket, TCP or kTLS, as one table of
+ * operations. Each is one inline test and a direct call, so that TCP pays for no
+ * indirect branch. What kTLS needs differently is here and in ws_tls*.c; nothing
+ * above asks which of the two it is without a reason beside it.
+ *
+ * TCP: the lock is the socket lock. It may be held in softirq context, with
+ * bh_lock_sock() and no owner, and every operation may be called there.
+ *
+ * kTLS: its calls take the socket lock themselves and may sleep, so a mutex
+ * stands in for the socket lock. Operations need process context; the inner
+ * socket lock is taken with ws_lock_sock().
+ */
+#ifndef _WS_TRANSPORT_H
+#define _WS_TRANSPORT_H
+
+#include <linux/mutex.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+
+#include "ws_tcp.h"
+#include "ws_tls.h"
+
+/* The lock of the context. Process context; may sleep. */
+static inline void ws_lock(struct ws_ctx *ctx)
+{
+	if (unlikely(ctx->tls))
+		mutex_lock(&ctx->tls->lock);
+	else
+		lock_sock(ctx->sk);
+}
+
+static inline void ws_unlock(struct ws_ctx *ctx)
+{
+	if (likely(!ctx->tls)) {
+		release_sock(ctx->sk);
+		return;
+	}
+	if (READ_ONCE(ctx->rx.due)) {
+		WRITE_ONCE(ctx->rx.due, false);
+		ws_tls_queue(ctx);
+	}
+	mutex_unlock(&ctx->tls->lock);
+}
+
+/* Assert that the caller has the lock of the context. */
+static inline void ws_owned_by_me(const struct ws_ctx *ctx)
+{
+	if (ctx->tls)
+		lockdep_assert_held(&ctx->tls->lock);
+	else
+		sock_owned_by_me(ctx->sk);
+}
+
+/* sk_wait_event() with the lock of ws_lock(). */
+#define ws_wait_event(ctx, timeo, condition, wait)			\
+do {									\
+	struct wait_queue_entry *__wait = (wait);			\
+	struct ws_ctx *__ctx = (ctx);					\
+	long *__timeo = (timeo);					\
+									\
+	ws_unlock(__ctx);						\
+	if (!(condition))						\
+		*__timeo = wait_woken(__wait, TASK_INTERRUPTIBLE,	\
+				      *__timeo);			\
+	sched_annotate_sleep();						\
+	ws_lock(__ctx);							\
+} while (0)
+
+/*
+ * The socket lock, for fields of struct sock that softirq context or TCP change,
+ * too. With the lock of the context, which on TCP is the same.
+ */
+static inline void ws_lock_sock(const struct ws_ctx *ctx)
+{
+	if (ctx->tls)
+		lock_sock(ctx->sk);
+}
+
+static inline void ws_release_sock(const struct ws_ctx *ctx)
+{
+	if (ctx->tls)
+		release_sock(ctx->sk);
+}
+
+/* Receiving: bytes. Return: sequence number behind the last byte that is here. */
+static inline u32 ws_below_end(const struct ws_ctx *ctx)
+{
+	return ctx->tls ? ctx->tls->end : ws_tcp_end(ctx);
+}
+
+/* Find the span that has byte @seq, at or behind where @span is. */
+static inline bool ws_below_span(const struct ws_ctx *ctx, struct ws_span *span,
+				 u32 seq)
+{
+	return ctx->tls ? ws_tls_span(ctx, span, seq) :
+			  ws_tcp_span(ctx, span, seq);
+}
+
+/* Let a walk that has not begun start near @seq, which is near the end. */
+static inline void ws_below_seek(const struct ws_ctx *ctx, struct ws_span *span,
+				 u32 seq)
+{
+	if (!ctx->tls)
+		ws_tcp_seek(ctx, span, seq);
+}
+
+/* See ws_tcp_front(). kTLS's queue is not ours to read, nor is its lock held. */
+static inline const u8 *ws_below_front(const struct ws_ctx *ctx, u32 seq,
+				       u32 *len)
+{
+	return ctx->tls ? NULL : ws_tcp_front(ctx, seq, len);
+}
+
+/* The bytes from @from up to @seq have been read. */
+static __always_inline void ws_below_consume(struct ws_ctx *ctx, u32 from,
+					     u32 seq)
+{
+	if (ctx->tls)
+		ws_tls_consume(ctx, seq);
+	else
+		ws_tcp_consume(ctx, from, seq);
+}
+
+/*
+ * Take in what has come: kTLS's records are decrypted. Return: false when
+ * something else has read bytes of the stream.
+ */
+static inline bool ws_below_fill(struct ws_ctx *ctx)
+{
+	if (likely(!ctx->tls))
+		return ws_tcp_check(ctx);
+	ws_tls_fill(ctx);
+	return true;
+}
+
+/* Has nothing else read bytes of the stream? */
+static inline bool ws_below_is_intact(const struct ws_ctx *ctx)
+{
+	return ctx->tls || ws_tcp_is_intact(ctx);
+}
+
+/* Is nothing queued for sure? Mostly so after a read. */
+static inline bool ws_below_is_empty(const struct ws_ctx *ctx)
+{
+	return !ctx->tls && skb_queue_empty(&ctx->sk->sk_receive_queue);
+}
+
+/* Receiving: room. Let the receive buffer hold a frame of @len bytes. */
+static inline void ws_below_grow(struct ws_ctx *ctx, u64 len)
+{
+	if (ctx->tls)
+		ws_tls_grow(ctx, min(len, ws_rx_credit(ctx)));
+	else
+		ws_tcp_grow(ctx, len);
+}
+
+/*
+ * Must an incomplete message be given to the reader? A message that the receive
+ * buffer cannot hold whole must be read in pieces, or the peer's window stays
+ * closed forever: so pieces it is when the buffer is nearly full, or the window
+ * too small for the peer to go on. They are also given beyond ws_rx_credit(),
+ * and when the machine or the memory cgroup is short of memory for TCP. Without
+ * the lock the answer is a hint.
+ */
+static inline bool ws_below_pressed(const struct ws_ctx *ctx)
+{
+	if (tcp_under_memory_pressure(ctx->sk))
+		return true;
+	return ctx->tls ? ws_tls_full(ctx) : ws_tcp_pressed(ctx);
+}
+
+/* Do the bytes that were not read keep the peer from sending? This socket's only. */
+static inline bool ws_below_unread(const struct ws_ctx *ctx)
+{
+	return ctx->tls ? ws_tls_unread(ctx) : ws_tcp_window_small(ctx);
+}
+
+/* Can more be read ahead at once? Without the lock the answer is a hint. */
+static inline bool ws_below_more(const struct ws_ctx *ctx)
+{
+	return ctx->tls && ws_tls_more(ctx);
+}
+
+/* Is there no memory to read ahead, so that a reader gets -ENOMEM? */
+static inline bool ws_below_starved(const struct ws_ctx *ctx)
+{
+	return ctx->tls && ctx->rx.starved;
+}
+
+/* Has the stream ended, and has all of it been taken in? */
+static inline bool ws_below_done(const struct ws_ctx *ctx)
+{
+	return ctx->tls ? READ_ONCE(ctx->tls->over) != WS_TLS_OPEN :
+			  sock_flag(ctx->sk, SOCK_DONE);
+}
+
+/* The same, but not by an error of TLS. */
+static inline bool ws_below_ended(const struct ws_ctx *ctx)
+{
+	return ctx->tls ? ctx->tls->over == WS_TLS_EOF :
+			  sock_flag(ctx->sk, SOCK_DONE);
+}
+
+/*
+ * Sending. The page fragment in which frames are built: kTLS changes
+ * sk_allocation in softirq context for a moment, by which sk_page_frag()
+ * chooses, and our lock there does not prevent it.
+ */
+static inline struct page_frag *ws_below_frag(const struct ws_ctx *ctx)
+{
+	return ctx->tls ? &current->task_frag : sk_page_frag(ctx->sk);
+}
+
+static inline gfp_t ws_below_gfp(const struct ws_ctx *ctx)
+{
+	return ctx->tls ? GFP_KERNEL : ctx->sk->sk_allocation;
+}
+
+/*
+ * Send of the frame under way what goes in one call, without waiting for room.
+ * Return: bytes given, or a negated errno.
+ */
+static inline int ws_below_send(struct ws_ctx *ctx, bool more)
+{
+	return ctx->tls ? ws_tls_send(ctx) : ws_tcp_send(ctx, more);
+}
+
+/* The frame under way was taken as a whole. */
+static inline void ws_below_sent(struct ws_ctx *ctx)
+{
+	if (ctx->tls)
+		ws_tls_sent(ctx);
+}
+
+/* See ws_tls_mark(). Return: sequence number behind @left bytes to be sent. */
+static inline u32 ws_below_tx_end(struct ws_ctx *ctx, u32 left)
+{
+	return tcp_sk(ctx->sk)->write_seq +
+	       (ctx->tls ? ws_tls_mark(ctx) : left);
+}
+
+/*
+ * Lockless hint for poll(): is a frame or a sender in the way? If so, pollers
+ * are woken when neither is.
+ */
+static inline bool ws_below_tx_blocked(struct ws_ctx *ctx)
+{
+	return ctx->tls ? ws_tls_tx_blocked(ctx) : ws_tcp_tx_blocked(ctx);
+}
+
+/* See ws_tcp_only_writable(). */
+static inline bool ws_below_only_writable(const struct ws_ctx *ctx)
+{
+	return !ctx->tls && ws_tcp_only_writable(ctx->sk);
+}
+
+/*
+ * Ending. Send what must precede FIN: close_notify. Return: 0, or -EAGAIN to be
+ * tried again.
+ */
+static inline int ws_below_finish(struct ws_ctx *ctx)
+{
+	return ctx->tls ? ws_tls_end(ctx) : 0;
+}
+
+/* End TCP's sending direction. */
+static inline void ws_below_fin(struct ws_ctx *ctx)
+{
+	ws_lock_sock(ctx);
+	ws_tcp_fin(ctx->sk, ws_saved_of(ctx));
+	ws_release_sock(ctx);
+}
+
+/* End TCP by RST; the program gets @err, positive. kTLS has no disconnect(). */
+static inline void ws_below_abort(struct ws_ctx *ctx, int err)
+{
+	if (ctx->tls)
+		ws_saved_of(ctx)->prot->diag_destroy(ctx->sk, err);
+	else
+		ws_tcp_abort(ctx, err);
+}
+
+#endif /* _WS_TRANSPORT_H */
