@@ -8,7 +8,6 @@
  * kselftest_harness.h starts a test with fork() and waits with waitpid(); the
  * linker puts the two functions below in their place, see the Makefile.
  */
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <sys/sysinfo.h>
 #include <sys/wait.h>

@@ -63,6 +63,11 @@ long tcp_pages(void)
 	return pages;
 }
 
+bool debug_kernel(void)
+{
+	return !access("/sys/kernel/debug/kmemleak", F_OK);
+}
+
 long receive_memory(int fd)
 {
 	__u32 info[SK_MEMINFO_VARS] = { 0 };
@@ -93,33 +98,14 @@ static long long pressures(void)
 	return name && value ? atoll(value) : -1;
 }
 
-/* Two ends of plain TCP, and much that is sent and not read. */
-static bool hog_open(int *hog)
-{
-	struct sockaddr_in sin = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	int listener = socket(AF_INET, SOCK_STREAM, 0);
-	socklen_t len = sizeof(sin);
-
-	hog[0] = socket(AF_INET, SOCK_STREAM, 0);
-	hog[1] = -1;
-	if (!bind(listener, (void *)&sin, len) && !listen(listener, 1) &&
-	    !getsockname(listener, (void *)&sin, &len) &&
-	    !connect(hog[0], (void *)&sin, len))
-		hog[1] = accept(listener, NULL, NULL);
-	close(listener);
-	return hog[1] >= 0 || complain("no hog: %s", strerror(errno));
-}
-
-static void hog_send(int *hog)
+/* Much that is sent and not read. */
+static void hog_send(int fd)
 {
 	const void *bytes = pattern(0, 65536);
 	int i;
 
 	for (i = 0; i < 16; i++)
-		if (send(hog[0], bytes, 65536, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		if (send(fd, bytes, 65536, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 			break;
 }
 
@@ -129,12 +115,11 @@ bool tcp_squeeze(struct squeeze *s)
 	char marks[96], *limit;
 	uint64_t end;
 
-	s->hog[0] = -1;
-	s->hog[1] = -1;
+	s->hog = (struct pair){ .ws = -1, .raw = -1 };
 	if (!file_read(TCP_MEM, s->saved, sizeof(s->saved)) ||
-	    !hog_open(s->hog))
+	    !pairs_connect(&s->hog, 1))
 		return false;
-	hog_send(s->hog);
+	hog_send(s->hog.raw);
 	limit = strrchr(s->saved, '\t');
 	snprintf(marks, sizeof(marks), "1\t2%s", limit ? limit : "");
 	if (!file_write(TCP_MEM, marks))
@@ -143,10 +128,10 @@ bool tcp_squeeze(struct squeeze *s)
 		if (pressures() > before)
 			return true;
 		/* Makes room, so that buffers are taken again. */
-		while (recv(s->hog[1], NULL, 65536,
+		while (recv(s->hog.ws, NULL, 65536,
 			    MSG_DONTWAIT | MSG_TRUNC) > 0)
 			;
-		hog_send(s->hog);
+		hog_send(s->hog.raw);
 	}
 	return complain("TCP is not under pressure with %ld pages",
 			tcp_pages());
@@ -157,6 +142,5 @@ void tcp_unsqueeze(struct squeeze *s)
 	if (s->saved[0])
 		file_write(TCP_MEM, s->saved);
 	s->saved[0] = 0;
-	close(s->hog[0]);
-	close(s->hog[1]);
+	pair_close(&s->hog);
 }

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "ws_test.h"
+
 /* All of @text in one write(); false and a complaint. */
 bool file_write(const char *path, const char *text);
 /* Up to @size - 1 bytes and a zero. */
@@ -15,6 +17,8 @@ long long file_number(const char *path, const char *name);
 
 /* Pages that TCP has taken for buffers, of all sockets. */
 long tcp_pages(void);
+/* Does each object of the kernel have what watches it beside it? */
+bool debug_kernel(void);
 /* Bytes in the receive queue of @fd, with what TCP counts for them. */
 long receive_memory(int fd);
 
@@ -25,7 +29,7 @@ long receive_memory(int fd);
  */
 struct squeeze {
 	char saved[96];
-	int hog[2];
+	struct pair hog;	/* plain TCP */
 };
 
 bool tcp_squeeze(struct squeeze *s);
@@ -36,6 +40,10 @@ void tcp_unsqueeze(struct squeeze *s);
  * process enters it. The mount and the groups go with groups_end().
  */
 bool group_enter(const char *name, const char *memory_max);
+/* Back to the group of all. */
+void group_leave(void);
+/* Bytes that are charged to it, -1 when that is not known. */
+long long group_memory(const char *name);
 void groups_end(const char *const *names, int n);
 
 /* Swap space in compressed memory: zram0, of this size. Twice is once. */

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Other users, memory cgroups, namespaces and swap, see ws_machine.h. */
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <grp.h>
 #include <net/if.h>
@@ -36,6 +35,19 @@ bool group_enter(const char *name, const char *memory_max)
 		return false;
 	snprintf(path, sizeof(path), GROUPS "/%s/cgroup.procs", name);
 	return file_write(path, "0");
+}
+
+void group_leave(void)
+{
+	file_write(GROUPS "/cgroup.procs", "0");
+}
+
+long long group_memory(const char *name)
+{
+	char path[128], buf[32];
+
+	snprintf(path, sizeof(path), GROUPS "/%s/memory.current", name);
+	return file_read(path, buf, sizeof(buf)) ? atoll(buf) : -1;
 }
 
 void groups_end(const char *const *names, int n)

@@ -58,7 +58,7 @@ size_t frame_header(unsigned char *out, int first, uint64_t len,
 	return n;
 }
 
-static void new_key(unsigned char *key)
+void frame_key(unsigned char *key)
 {
 	static uint32_t seed = 7;
 	int i;
@@ -74,7 +74,7 @@ void bytes_frame(struct bytes *b, const struct pair *p, int first,
 	unsigned char head[14], key[4];
 	size_t i, at;
 
-	new_key(key);
+	frame_key(key);
 	bytes_raw(b, head, frame_header(head, first, len, masked ? key : NULL));
 	at = b->n;
 	bytes_raw(b, data, len);
@@ -120,6 +120,14 @@ bool raw_frame(struct pair *p, int first, const void *data, size_t len)
 	struct bytes b = { 0 };
 
 	bytes_frame(&b, p, first, data, len);
+	return raw_send_bytes(p, &b);
+}
+
+bool raw_close(struct pair *p, int code, const char *reason)
+{
+	struct bytes b = { 0 };
+
+	bytes_close(&b, p, code, reason);
 	return raw_send_bytes(p, &b);
 }
 
@@ -299,118 +307,26 @@ bool expect_silence(struct pair *p)
 	       complain("peer gets something unexpected");
 }
 
-#define PERIOD	251
-
-const void *pattern(uint64_t at, size_t len)
+bool expect_tcp_end(struct pair *p)
 {
-	static char *text;
-	size_t i;
-
-	if (len > PATTERN_MAX)
-		abort();
-	if (!__atomic_load_n(&text, __ATOMIC_ACQUIRE)) {
-		char *p = malloc(PATTERN_MAX + PERIOD), *none = NULL;
-
-		if (!p)
-			abort();
-		for (i = 0; i < PATTERN_MAX + PERIOD; i++)
-			p[i] = ' ' + i % PERIOD * 7 % 95;
-		if (!__atomic_compare_exchange_n(&text, &none, p, false,
-						 __ATOMIC_ACQ_REL,
-						 __ATOMIC_ACQUIRE))
-			free(p);
-	}
-	return text + at % PERIOD;
+	if (p->role == WS_ROLE_SERVER)
+		return expect_fin(p);
+	return expect_silence(p) && !shutdown(p->raw, SHUT_WR) &&
+	       poll_for(p->ws, POLLRDHUP, WS_TEST_MS);
 }
 
-bool is_pattern(const void *data, uint64_t at, size_t len)
+bool expect_reset(struct pair *p)
 {
-	const char *p = data;
+	char byte;
+	ssize_t n = recv(p->raw, &byte, 1, 0);
 
-	while (len) {
-		size_t n = len < PATTERN_MAX ? len : PATTERN_MAX;
-
-		if (memcmp(p, pattern(at, n), n))
-			return false;
-		p += n;
-		at += n;
-		len -= n;
-	}
-	return true;
+	return (n < 0 && errno == ECONNRESET) ||
+	       complain("peer expects RST: %zd (%s)", n, strerror(errno));
 }
 
-static void *sender_thread(void *arg)
+bool pair_works(struct pair *p)
 {
-	unsigned char head[14], chunk[65536], key[4];
-	struct sender *s = arg;
-	bool masked = s->p->role == WS_ROLE_SERVER;
-	uint64_t at;
-
-	new_key(key);
-	s->ok = raw_send(s->p, head, frame_header(head, s->first, s->len,
-						  masked ? key : NULL));
-	for (at = 0; s->ok && at < s->len;) {
-		size_t n = sizeof(chunk), i;
-
-		if (n > s->len - at)
-			n = s->len - at;
-		memcpy(chunk, pattern(at, n), n);
-		for (i = 0; masked && i < n; i++)
-			chunk[i] ^= key[i % 4];
-		s->ok = raw_send(s->p, chunk, n);
-		at += n;
-	}
-	return NULL;
-}
-
-bool sender_start(struct sender *s, struct pair *p, int first, uint64_t len)
-{
-	*s = (struct sender){ .p = p, .first = first, .len = len };
-	return !pthread_create(&s->thread, NULL, sender_thread, s);
-}
-
-bool sender_join(struct sender *s)
-{
-	return !pthread_join(s->thread, NULL) && s->ok;
-}
-
-bool pass_message(struct pair *p, uint64_t len)
-{
-	static char buf[65536];
-	struct sender s;
-	uint64_t at = 0;
-	ssize_t n = 1;
-
-	if (!sender_start(&s, p, BINARY, len))
-		return complain("%s", strerror(errno));
-	while (at < len && n > 0) {
-		n = recv(p->ws, buf, sizeof(buf), 0);
-		if (n > 0)
-			at += n;
-	}
-	return sender_join(&s) && (at == len || complain("%zd", n));
-}
-
-void *drain_message(void *drain)
-{
-	struct drain *d = drain;
-	struct frame f;
-	size_t at = 0;
-
-	do {
-		if (!read_frame(d->p, &f))
-			return NULL;
-		if (!is_pattern(f.data, d->from + at, f.len)) {
-			complain("wrong bytes from %zu on", at);
-			return NULL;
-		}
-		at += f.len;
-		d->frames++;
-		free(f.data);
-	} while (!(f.first & FIN));
-	if (at == d->len)
-		d->ok = true;
-	else
-		complain("%zu bytes of %zu", at, d->len);
-	return NULL;
+	return raw_frame(p, TEXT, "there", 5) && expect_text(p->ws, "there") &&
+	       ws_send(p->ws, WS_OP_TEXT, "back", 4, 0) == 4 &&
+	       expect_frame(p, TEXT, "back", 4);
 }

@@ -211,3 +211,50 @@ bool reader_ends(struct pair *p, enum reader by, int err, int code)
 		return expect_fin(p);
 	return expect_close(p, code, "") && expect_fin(p);
 }
+
+struct ws_msg msg_at(const unsigned char *p)
+{
+	struct ws_msg m;
+
+	memcpy(&m, p, sizeof(m));
+	return m;
+}
+
+const unsigned char *record_is(const unsigned char *p, int opcode, int flags,
+			       const void *data, size_t len)
+{
+	static const unsigned char zeros[8];
+	struct ws_msg m;
+
+	if (!p)
+		return NULL;
+	memcpy(&m, p, sizeof(m));
+	p += sizeof(m);
+	if (m.opcode != opcode || m.flags != flags || m.len != len ||
+	    (opcode != WS_OP_CLOSE && m.code)) {
+		complain("record: opcode %d flags %d len %u code %u, not %d %d %zu",
+			 m.opcode, m.flags, m.len, m.code, opcode, flags, len);
+		return NULL;
+	}
+	if (memcmp(p, data, len) || memcmp(p + len, zeros, -len & 7)) {
+		complain("record of %zu bytes: wrong payload or padding", len);
+		return NULL;
+	}
+	return p + WS_RECORD_SIZE(len) - sizeof(m);
+}
+
+bool send_unscanned(struct pair *p, struct bytes *b)
+{
+	struct ws_config cfg = ws_get_config(p->ws);
+	struct bytes all = { 0 };
+	char byte[64];
+
+	cfg.max_message = 1000;
+	if (ws_set(p->ws, WS_CONFIG, &cfg, sizeof(cfg)) ||
+	    recv(p->ws, byte, sizeof(byte), MSG_DONTWAIT) >= 0)
+		return complain("not begun: %s", strerror(errno));
+	bytes_frame(&all, p, BINARY, "first", 5);
+	bytes_raw(&all, b->p, b->n);
+	bytes_free(b);
+	return raw_send_bytes(p, &all) && settle(p);
+}

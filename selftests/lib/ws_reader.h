@@ -106,4 +106,19 @@ bool reader_idle(struct pair *p, enum reader by);
 /* The error of a broken rule, once; then the end; and Close and FIN. */
 bool reader_ends(struct pair *p, enum reader by, int err, int code);
 
+/* The head of the record there. */
+struct ws_msg msg_at(const unsigned char *p);
+/*
+ * The record at @p says this, has this payload and zeros behind it. Returns
+ * what follows it, or NULL.
+ */
+const unsigned char *record_is(const unsigned char *p, int opcode, int flags,
+			       const void *data, size_t len);
+/*
+ * For records: a limit of 1000, the first look at the stream, and then a binary
+ * message "first" and whatever @b has, in one segment. What is behind the first
+ * has not been scanned when it is read, and that must not show.
+ */
+bool send_unscanned(struct pair *p, struct bytes *b);
+
 #endif /* _WS_READER_H */

@@ -10,9 +10,6 @@
 #ifndef _WS_TEST_H
 #define _WS_TEST_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -102,6 +99,17 @@ bool pair_open(struct pair *p, int family, __u32 role);
 bool pair_open_rcvbuf(struct pair *p, int family, __u32 role, int rcvbuf,
 		      int peer_rcvbuf, int mss);
 void pair_close(struct pair *p);
+/* The attached end alone. */
+void pair_close_ws(struct pair *p);
+/* close() that resets the connection; -1 is left. */
+void close_reset(int *fd);
+/*
+ * @n connections by one listener, whose end is @ws; without the options and the
+ * checks of pair_connect(), and never with kTLS.
+ */
+bool pairs_connect(struct pair *p, int n);
+/* A message each way, and nothing is wrong. */
+bool pair_works(struct pair *p);
 
 /*
  * What the attached end sends is checked on its way to the peer, see ws_wire.c;
@@ -144,6 +152,13 @@ int ws_attach_config(int fd, const struct ws_config *cfg);
 int ws_set(int fd, int opt, const void *val, socklen_t len);
 int ws_set_role(int fd, __u32 role);
 int ws_set_max(struct pair *p, __u64 max);
+/* One member of WS_CONFIG; the others stay as they are. */
+int set_flags(int fd, __u32 flags);
+int set_close_timeout(int fd, __u32 ms);
+/* Any option that is an int. */
+int set_int(int fd, int level, int opt, int value);
+/* With these settings; the first I/O starts their clocks. */
+bool pair_start(struct pair *p, struct ws_config cfg);
 struct ws_info ws_get_info(int fd);
 struct ws_config ws_get_config(int fd);
 /* A line of /proc/net/ws_stat, -1 when there is none. */
@@ -178,6 +193,8 @@ void bytes_close(struct bytes *b, const struct pair *p, int code,
 		 const char *reason);
 void bytes_free(struct bytes *b);
 
+/* A new one each time; the same ones in each run. */
+void frame_key(unsigned char *key);
 /* Just the header, for a payload that follows in other ways. */
 size_t frame_header(unsigned char *out, int first, uint64_t len,
 		    const unsigned char *key);
@@ -186,6 +203,7 @@ size_t frame_header(unsigned char *out, int first, uint64_t len,
 bool raw_send(struct pair *p, const void *data, size_t len);
 bool raw_send_bytes(struct pair *p, struct bytes *b);
 bool raw_frame(struct pair *p, int first, const void *data, size_t len);
+bool raw_close(struct pair *p, int code, const char *reason);
 /* Waits until all that was sent lies in the receive queue of @p->ws. */
 bool settle(struct pair *p);
 
@@ -205,6 +223,13 @@ bool expect_frame(struct pair *p, int first, const void *data, size_t len);
 bool expect_close(struct pair *p, int code, const char *reason);
 /* The peer sees FIN, and nothing before it. */
 bool expect_fin(struct pair *p);
+/*
+ * RFC 6455 section 7.1.1: when both have sent a Close, the server ends TCP first;
+ * the client waits for that. The peer does its part here.
+ */
+bool expect_tcp_end(struct pair *p);
+/* The peer finds the connection reset, behind what it has read. */
+bool expect_reset(struct pair *p);
 /* Nothing comes for a tenth of a second. */
 bool expect_silence(struct pair *p);
 
@@ -274,6 +299,9 @@ struct drain {
 void *drain_message(void *drain);
 
 uint64_t now_ms(void);
+uint64_t now_us(void);
+/* A handler that does nothing: the signal ends a call that waits. */
+void on_signal(int sig);
 uint32_t next_random(uint32_t *seed);
 /* A whole message of any kind and length, to be sent; most are short. */
 struct ws_msg random_msg(uint32_t *seed);

@@ -4,7 +4,6 @@
  * functions in the place of the C library's, see the Makefile; what they do not
  * know they pass on as it is.
  */
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>

@@ -4,7 +4,6 @@
  * each. That is shared by all processes of a test; which descriptor belongs to a
  * connection is each one's own.
  */
-#define _GNU_SOURCE
 #include <netinet/tcp.h>
 #include <sys/mman.h>
 

@@ -7,8 +7,6 @@
 #include <arpa/inet.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 
 #include <linux/bpf.h>
 #include <linux/tcp.h>
@@ -59,14 +57,6 @@ static bool still_plain(struct pair *p)
 	       send(p->raw, "defg", 4, 0) == 4 && recv(p->ws, buf, 8, 0) == 4;
 }
 
-/* An attached socket that works both ways. */
-static bool works(struct pair *p)
-{
-	return raw_frame(p, TEXT, "in", 2) && expect_text(p->ws, "in") &&
-	       ws_send(p->ws, WS_OP_TEXT, "out", 3, 0) == 3 &&
-	       expect_frame(p, TEXT, "out", 3);
-}
-
 TEST_F(attach, name)
 {
 	char name[16] = { 0 };
@@ -75,7 +65,7 @@ TEST_F(attach, name)
 	ASSERT_EQ(0, ws_attach(self->p.ws));
 	ASSERT_EQ(0, getsockopt(self->p.ws, SOL_TCP, TCP_ULP, name, &len));
 	EXPECT_EQ(0, strcmp(name, "ws"));
-	EXPECT_TRUE(works(&self->p));
+	EXPECT_TRUE(pair_works(&self->p));
 }
 
 TEST_F(attach, not_connected)
@@ -146,15 +136,47 @@ TEST_F(attach, close_wait)
 	EXPECT_TRUE(expect_frame(p, TEXT, "out", 3));
 }
 
+/* A listener has no ULP to pass on, and what it accepts has none. */
+TEST_F(attach, listener)
+{
+	struct sockaddr_storage ss = { .ss_family = variant->family };
+	socklen_t len = sizeof(ss);
+	char name[16] = "";
+	struct pair q = { 0 };
+	int listener;
+
+	listener = socket(variant->family, SOCK_STREAM, 0);
+	ASSERT_EQ(0, listen(listener, 4));
+	EXPECT_EQ(-ENOTCONN, ws_attach(listener));
+	ASSERT_EQ(0, getsockname(listener, (void *)&ss, &len));
+	if (variant->family == AF_INET)
+		((struct sockaddr_in *)&ss)->sin_addr.s_addr =
+			htonl(INADDR_LOOPBACK);
+	else
+		((struct sockaddr_in6 *)&ss)->sin6_addr = in6addr_loopback;
+	q.raw = socket(variant->family, SOCK_STREAM, 0);
+	ASSERT_EQ(0, connect(q.raw, (void *)&ss, len));
+	/* One that waits there, and is used already. */
+	ASSERT_EQ(0, ws_attach(q.raw));
+	ASSERT_EQ(-ENOTCONN, ws_attach(listener));
+	q.ws = accept(listener, NULL, NULL);
+	ASSERT_LE(0, q.ws);
+	len = sizeof(name);
+	EXPECT_EQ(0, getsockopt(q.ws, SOL_TCP, TCP_ULP, name, &len));
+	EXPECT_STREQ("", name);
+	ASSERT_EQ(0, ws_attach(q.ws));
+	ASSERT_EQ(0, ws_set_role(q.raw, WS_ROLE_CLIENT));
+	EXPECT_EQ(2, ws_send(q.raw, WS_OP_TEXT, "hi", 2, 0));
+	EXPECT_TRUE(expect_text(q.ws, "hi"));
+	pair_close(&q);
+	close(listener);
+}
+
 TEST_F(attach, reset)
 {
-	struct linger now = { .l_onoff = 1 };
 	struct pair *p = &self->p;
 
-	ASSERT_EQ(0, setsockopt(p->raw, SOL_SOCKET, SO_LINGER, &now,
-				sizeof(now)));
-	close(p->raw);
-	p->raw = -1;
+	close_reset(&p->raw);
 	ASSERT_TRUE(poll_for(p->ws, POLLHUP, WS_TEST_MS));
 	EXPECT_EQ(-ENOTCONN, ws_attach(p->ws));
 }
@@ -164,7 +186,7 @@ TEST_F(attach, twice)
 	ASSERT_EQ(0, ws_attach(self->p.ws));
 	EXPECT_EQ(-EEXIST, ws_attach(self->p.ws));
 	EXPECT_EQ(-EEXIST, ulp(self->p.ws, "tls"));
-	EXPECT_TRUE(works(&self->p));
+	EXPECT_TRUE(pair_works(&self->p));
 	EXPECT_EQ(-ENOENT, ulp(self->p.raw, "w"));
 	EXPECT_EQ(-ENOENT, ulp(self->p.raw, "wss"));
 }
@@ -232,7 +254,7 @@ TEST_F(attach, sockmap)
 
 	ASSERT_TRUE(pair_open(&q, variant->family, WS_ROLE_SERVER));
 	EXPECT_NE(0, add_to_map(map, q.ws));
-	EXPECT_TRUE(works(&q));
+	EXPECT_TRUE(pair_works(&q));
 	pair_close(&q);
 	close(map);
 }
@@ -249,7 +271,7 @@ TEST_F(attach, repair)
 	ASSERT_EQ(0, ws_attach(p->ws));
 	EXPECT_EQ(-1, setsockopt(p->ws, SOL_TCP, TCP_REPAIR, &on, sizeof(on)));
 	EXPECT_EQ(EOPNOTSUPP, errno);
-	EXPECT_TRUE(works(p));
+	EXPECT_TRUE(pair_works(p));
 }
 
 /* It cannot be taken apart and made into a listener. */
@@ -262,7 +284,7 @@ TEST_F(attach, disconnect)
 	EXPECT_EQ(-1, connect(p->ws, &sa, sizeof(sa)));
 	EXPECT_EQ(EOPNOTSUPP, errno);
 	EXPECT_EQ(-1, listen(p->ws, 1));
-	EXPECT_TRUE(works(p));
+	EXPECT_TRUE(pair_works(p));
 }
 
 /* Bytes must not leave the stream behind the module's back. */
@@ -299,78 +321,7 @@ TEST_F(attach, urgent_data)
 	ASSERT_EQ((ssize_t)b.n, send(p->raw, b.p, b.n, MSG_OOB));
 	bytes_free(&b);
 	EXPECT_TRUE(expect_text(p->ws, "abc"));
-	EXPECT_TRUE(works(p));
-}
-
-/* One socket, however many descriptors: only the last close says goodbye. */
-TEST_F(attach, descriptors)
-{
-	struct pair *p = &self->p;
-	int fd, status;
-	pid_t pid;
-
-	ASSERT_EQ(0, ws_attach(p->ws));
-	fd = dup(p->ws);
-	ASSERT_LE(0, fd);
-	close(p->ws);
-	p->ws = fd;
-	EXPECT_TRUE(expect_silence(p));
-	ASSERT_TRUE(works(p));
-
-	ASSERT_TRUE(raw_frame(p, TEXT, "for the child", 13));
-	pid = fork();
-	ASSERT_LE(0, pid);
-	if (!pid)
-		_exit(!(expect_text(p->ws, "for the child") &&
-			ws_send(p->ws, WS_OP_TEXT, "done", 4, 0) == 4));
-	ASSERT_EQ(pid, waitpid(pid, &status, 0));
-	EXPECT_EQ(0, status);
-	EXPECT_TRUE(expect_frame(p, TEXT, "done", 4));
-	EXPECT_TRUE(expect_silence(p));
-	EXPECT_TRUE(works(p));
-	close(p->ws);
-	p->ws = -1;
-	EXPECT_TRUE(expect_close(p, 1001, ""));
-}
-
-/* ... and it may travel. */
-TEST_F(attach, passed_to_another)
-{
-	union {
-		char buf[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { .align = {
-		.cmsg_len = CMSG_LEN(sizeof(int)),
-		.cmsg_level = SOL_SOCKET,
-		.cmsg_type = SCM_RIGHTS,
-	} };
-	char byte = 'x';
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	struct pair *p = &self->p;
-	int sv[2];
-
-	ASSERT_EQ(0, ws_attach(p->ws));
-	ASSERT_TRUE(works(p));
-	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sv));
-	memcpy(CMSG_DATA(&control.align), &p->ws, sizeof(int));
-	ASSERT_EQ(1, sendmsg(sv[0], &msg, 0));
-	close(p->ws);
-	p->ws = -1;
-	/* On its way it is nobody's, but it is alive. */
-	ASSERT_TRUE(raw_frame(p, PING, "?", 1));
-	EXPECT_TRUE(expect_frame(p, PONG, "?", 1));
-	msg.msg_controllen = sizeof(control);
-	ASSERT_EQ(1, recvmsg(sv[1], &msg, 0));
-	memcpy(&p->ws, CMSG_DATA(&control.align), sizeof(int));
-	EXPECT_TRUE(works(p));
-	close(sv[0]);
-	close(sv[1]);
+	EXPECT_TRUE(pair_works(p));
 }
 
 /* Sockets that are closed are gone, whatever they were in the middle of. */
@@ -403,7 +354,7 @@ TEST_F(attach, refused_without_a_trace)
 	EXPECT_EQ(-ENOENT, ulp(self->p.ws, "no such"));
 	EXPECT_TRUE(still_plain(&self->p));
 	ASSERT_EQ(0, ws_attach(self->p.ws));
-	EXPECT_TRUE(works(&self->p));
+	EXPECT_TRUE(pair_works(&self->p));
 }
 
 /* An IPv4 connection on an IPv6 socket. */
@@ -426,11 +377,11 @@ TEST(mapped_address)
 	ASSERT_LE(0, p.raw);
 	ASSERT_EQ(0, ws_attach(p.ws));
 	ASSERT_EQ(0, ws_set_role(p.ws, WS_ROLE_CLIENT));
-	EXPECT_TRUE(works(&p));
+	EXPECT_TRUE(pair_works(&p));
 	/* Attached, it stays what it is. */
 	EXPECT_EQ(-1, setsockopt(p.ws, SOL_IPV6, IPV6_ADDRFORM, &family,
 				 sizeof(family)));
-	EXPECT_TRUE(works(&p));
+	EXPECT_TRUE(pair_works(&p));
 	pair_close(&p);
 	close(listener);
 }

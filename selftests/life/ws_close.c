@@ -8,7 +8,6 @@
 FIXTURE(close)
 {
 	struct pair p;
-	bool server;
 };
 
 FIXTURE_VARIANT(close)
@@ -32,43 +31,11 @@ FIXTURE_VARIANT_ADD(close, client)
 FIXTURE_SETUP(close)
 {
 	ASSERT_TRUE(pair_open(&self->p, variant->family, variant->role));
-	self->server = variant->role == WS_ROLE_SERVER;
 }
 
 FIXTURE_TEARDOWN(close)
 {
 	pair_close(&self->p);
-}
-
-static bool peer_close(struct pair *p, int code, const char *reason)
-{
-	struct bytes b = { 0 };
-
-	bytes_close(&b, p, code, reason);
-	return raw_send_bytes(p, &b);
-}
-
-/*
- * Section 7.1.1: when both have sent a Close, the server ends TCP first; the
- * client waits for that. The peer does its part here.
- */
-static bool tcp_ends(struct pair *p)
-{
-	if (p->role == WS_ROLE_SERVER)
-		return expect_fin(p);
-	return expect_silence(p) && !shutdown(p->raw, SHUT_WR) &&
-	       poll_for(p->ws, POLLRDHUP, WS_TEST_MS);
-}
-
-/* The peer's part after a Close of ours; close() has been called. */
-static bool handshake_ends(struct pair *p, int code)
-{
-	if (!expect_silence(p) || !peer_close(p, code, ""))
-		return false;
-	if (p->role == WS_ROLE_CLIENT &&
-	    (!expect_silence(p) || shutdown(p->raw, SHUT_WR)))
-		return false;
-	return expect_fin(p);
 }
 
 TEST_F(close, peer_first)
@@ -77,13 +44,13 @@ TEST_F(close, peer_first)
 	long long rx = ws_stat("WsRxClose"), tx = ws_stat("WsTxClose");
 	struct ws_info info;
 
-	ASSERT_TRUE(peer_close(p, 1000, "bye"));
+	ASSERT_TRUE(raw_close(p, 1000, "bye"));
 	ASSERT_EQ(POLLIN, poll_for(p->ws, POLLIN, WS_TEST_MS));
 	/* Not answered before it is received, see below. */
 	EXPECT_TRUE(expect_silence(p));
 	ASSERT_TRUE(expect_received_close(p->ws, 1000, "bye"));
 	EXPECT_TRUE(expect_close(p, 1000, ""));
-	EXPECT_TRUE(tcp_ends(p));
+	EXPECT_TRUE(expect_tcp_end(p));
 	EXPECT_TRUE(expect_eof(p->ws));
 	EXPECT_TRUE(expect_eof(p->ws));
 	info = ws_get_info(p->ws);
@@ -103,24 +70,24 @@ TEST_F(close, replies_before_the_answer)
 	struct pair *p = &self->p;
 
 	ASSERT_TRUE(raw_frame(p, TEXT, "question", 8));
-	ASSERT_TRUE(peer_close(p, 1001, ""));
+	ASSERT_TRUE(raw_close(p, 1001, ""));
 	ASSERT_TRUE(settle(p));
 	ASSERT_TRUE(expect_text(p->ws, "question"));
 	ASSERT_EQ(6, ws_send(p->ws, WS_OP_TEXT, "answer", 6, 0));
 	EXPECT_TRUE(expect_frame(p, TEXT, "answer", 6));
 	EXPECT_TRUE(expect_received_close(p->ws, 1001, ""));
 	EXPECT_TRUE(expect_close(p, 1001, ""));
-	EXPECT_TRUE(tcp_ends(p));
+	EXPECT_TRUE(expect_tcp_end(p));
 }
 
 TEST_F(close, peer_first_without_a_code)
 {
 	struct pair *p = &self->p;
 
-	ASSERT_TRUE(peer_close(p, 1005, ""));
+	ASSERT_TRUE(raw_close(p, 1005, ""));
 	ASSERT_TRUE(expect_received_close(p->ws, 1005, ""));
 	EXPECT_TRUE(expect_close(p, 1005, ""));
-	EXPECT_TRUE(tcp_ends(p));
+	EXPECT_TRUE(expect_tcp_end(p));
 	EXPECT_TRUE(expect_eof(p->ws));
 	EXPECT_EQ(1005, ws_get_info(p->ws).close_sent);
 	EXPECT_EQ(1005, ws_get_info(p->ws).close_received);
@@ -133,11 +100,11 @@ TEST_F(close, peer_first_with_read)
 	char buf[64];
 
 	ASSERT_TRUE(raw_frame(p, TEXT, "last", 4));
-	ASSERT_TRUE(peer_close(p, 3000, "reason"));
+	ASSERT_TRUE(raw_close(p, 3000, "reason"));
 	EXPECT_EQ(4, read(p->ws, buf, sizeof(buf)));
 	EXPECT_EQ(0, read(p->ws, buf, sizeof(buf)));
 	EXPECT_TRUE(expect_close(p, 3000, ""));
-	EXPECT_TRUE(tcp_ends(p));
+	EXPECT_TRUE(expect_tcp_end(p));
 	EXPECT_EQ(0, read(p->ws, buf, sizeof(buf)));
 	EXPECT_EQ(3000, ws_get_info(p->ws).close_received);
 }
@@ -154,7 +121,7 @@ TEST_F(close, codes)
 		struct pair p;
 
 		ASSERT_TRUE(pair_open(&p, variant->family, variant->role));
-		ASSERT_TRUE(peer_close(&p, codes[i], "\xe2\x82\xac"));
+		ASSERT_TRUE(raw_close(&p, codes[i], "\xe2\x82\xac"));
 		EXPECT_TRUE(expect_received_close(p.ws, codes[i],
 						  "\xe2\x82\xac"));
 		EXPECT_TRUE(expect_close(&p, codes[i], ""));
@@ -170,7 +137,7 @@ TEST_F(close, long_reason_in_pieces)
 	struct got got;
 
 	memcpy(reason, pattern(0, 123), 123);
-	ASSERT_TRUE(peer_close(p, 4000, reason));
+	ASSERT_TRUE(raw_close(p, 4000, reason));
 	got = ws_recv(p->ws, buf, sizeof(buf), MSG_PEEK);
 	EXPECT_EQ(123, got.n);
 	EXPECT_EQ(WS_OP_CLOSE, got.m.opcode);
@@ -203,9 +170,9 @@ TEST_F(close, we_first)
 	ASSERT_TRUE(raw_frame(p, TEXT, "late", 4));
 	EXPECT_TRUE(expect_text(p->ws, "late"));
 	EXPECT_TRUE(expect_silence(p));
-	ASSERT_TRUE(peer_close(p, 4321, ""));
+	ASSERT_TRUE(raw_close(p, 4321, ""));
 	EXPECT_TRUE(expect_received_close(p->ws, 4321, ""));
-	EXPECT_TRUE(tcp_ends(p));
+	EXPECT_TRUE(expect_tcp_end(p));
 	EXPECT_TRUE(expect_eof(p->ws));
 }
 
@@ -213,12 +180,12 @@ TEST_F(close, simultaneous)
 {
 	struct pair *p = &self->p;
 
-	ASSERT_TRUE(peer_close(p, 1001, "both"));
+	ASSERT_TRUE(raw_close(p, 1001, "both"));
 	ASSERT_TRUE(settle(p));
 	ASSERT_EQ(0, ws_send_close(p->ws, 3000, ""));
 	EXPECT_TRUE(expect_close(p, 3000, ""));
 	EXPECT_TRUE(expect_received_close(p->ws, 1001, "both"));
-	EXPECT_TRUE(tcp_ends(p));
+	EXPECT_TRUE(expect_tcp_end(p));
 	EXPECT_TRUE(expect_eof(p->ws));
 	EXPECT_EQ(3000, ws_get_info(p->ws).close_sent);
 	EXPECT_EQ(1001, ws_get_info(p->ws).close_received);
@@ -233,7 +200,7 @@ TEST_F(close, the_program_answers)
 	c.flags = WS_F_CLOSE;
 	ASSERT_EQ(0, ws_set(p->ws, WS_CONFIG, &c, sizeof(c)));
 	ASSERT_TRUE(raw_frame(p, TEXT, "question", 8));
-	ASSERT_TRUE(peer_close(p, 3001, "bye"));
+	ASSERT_TRUE(raw_close(p, 3001, "bye"));
 	ASSERT_TRUE(expect_text(p->ws, "question"));
 	ASSERT_TRUE(expect_received_close(p->ws, 3001, "bye"));
 	EXPECT_TRUE(expect_eof(p->ws));
@@ -243,7 +210,7 @@ TEST_F(close, the_program_answers)
 	EXPECT_TRUE(expect_frame(p, TEXT, "answer", 6));
 	ASSERT_EQ(0, ws_send_close(p->ws, 3002, ""));
 	EXPECT_TRUE(expect_close(p, 3002, ""));
-	EXPECT_TRUE(tcp_ends(p));
+	EXPECT_TRUE(expect_tcp_end(p));
 	EXPECT_EQ(-EPIPE, ws_send(p->ws, WS_OP_TEXT, "a", 1, 0));
 }
 
@@ -256,14 +223,14 @@ TEST_F(close, the_program_does_not_answer)
 	ASSERT_TRUE(pair_open(&q, variant->family, variant->role));
 	ASSERT_EQ(0, ws_set(p->ws, WS_CONFIG, &c, sizeof(c)));
 	ASSERT_EQ(0, ws_set(q.ws, WS_CONFIG, &c, sizeof(c)));
-	ASSERT_TRUE(peer_close(p, 3003, ""));
-	ASSERT_TRUE(peer_close(&q, 3004, ""));
+	ASSERT_TRUE(raw_close(p, 3003, ""));
+	ASSERT_TRUE(raw_close(&q, 3004, ""));
 	ASSERT_TRUE(expect_received_close(p->ws, 3003, ""));
 	ASSERT_TRUE(expect_received_close(q.ws, 3004, ""));
 	EXPECT_TRUE(expect_silence(p));
 	ASSERT_EQ(0, shutdown(p->ws, SHUT_WR));
 	EXPECT_TRUE(expect_close(p, 3003, ""));
-	EXPECT_TRUE(tcp_ends(p));
+	EXPECT_TRUE(expect_tcp_end(p));
 	ASSERT_EQ(0, close(q.ws));
 	q.ws = -1;
 	EXPECT_TRUE(expect_close(&q, 3004, ""));
@@ -271,123 +238,6 @@ TEST_F(close, the_program_does_not_answer)
 		EXPECT_EQ(0, shutdown(q.raw, SHUT_WR));
 	EXPECT_TRUE(expect_fin(&q));
 	pair_close(&q);
-}
-
-TEST_F(close, shutdown_of_sending)
-{
-	struct pair *p = &self->p;
-
-	ASSERT_EQ(0, shutdown(p->ws, SHUT_WR));
-	EXPECT_TRUE(expect_close(p, 1000, ""));
-	EXPECT_TRUE(expect_silence(p));
-	EXPECT_EQ(-EPIPE, ws_send(p->ws, WS_OP_TEXT, "a", 1, 0));
-	EXPECT_EQ(0, shutdown(p->ws, SHUT_WR));
-	ASSERT_TRUE(raw_frame(p, TEXT, "late", 4));
-	EXPECT_TRUE(expect_text(p->ws, "late"));
-	ASSERT_TRUE(peer_close(p, 1000, ""));
-	EXPECT_TRUE(expect_received_close(p->ws, 1000, ""));
-	EXPECT_TRUE(tcp_ends(p));
-	EXPECT_TRUE(expect_eof(p->ws));
-}
-
-TEST_F(close, shutdown_of_both)
-{
-	struct pair *p = &self->p;
-
-	ASSERT_EQ(0, shutdown(p->ws, SHUT_RDWR));
-	EXPECT_TRUE(expect_close(p, 1000, ""));
-	EXPECT_TRUE(expect_fin(p));
-	EXPECT_TRUE(expect_eof(p->ws));
-}
-
-TEST_F(close, shutdown_of_what)
-{
-	EXPECT_EQ(-1, shutdown(self->p.ws, 3));
-	EXPECT_EQ(EINVAL, errno);
-	EXPECT_EQ(-1, shutdown(self->p.ws, -1));
-	EXPECT_EQ(EINVAL, errno);
-	EXPECT_TRUE(expect_silence(&self->p));
-}
-
-/* close() says that it goes away, and does not wait. */
-TEST_F(close, by_close)
-{
-	struct pair *p = &self->p;
-	uint64_t begin = now_ms();
-
-	ASSERT_EQ(2, ws_send(p->ws, WS_OP_TEXT, "hi", 2, 0));
-	ASSERT_EQ(0, close(p->ws));
-	p->ws = -1;
-	EXPECT_TRUE(in_time(begin, 2000));
-	EXPECT_TRUE(expect_frame(p, TEXT, "hi", 2));
-	EXPECT_TRUE(expect_close(p, 1001, ""));
-	EXPECT_TRUE(handshake_ends(p, 1001));
-}
-
-/* SO_LINGER: for a while, if so asked; or an abort, which says nothing. */
-TEST_F(close, by_close_with_linger)
-{
-	struct linger l = { .l_onoff = 1, .l_linger = 1 };
-	struct pair *p = &self->p;
-	uint64_t begin = now_ms();
-	struct pair q;
-
-	ASSERT_EQ(0, setsockopt(p->ws, SOL_SOCKET, SO_LINGER, &l, sizeof(l)));
-	ASSERT_EQ(0, close(p->ws));
-	p->ws = -1;
-	EXPECT_TRUE(in_time(begin, 5000));
-	EXPECT_LE(900, now_ms() - begin);
-	EXPECT_TRUE(expect_close(p, 1001, ""));
-	EXPECT_TRUE(handshake_ends(p, 1001));
-
-	ASSERT_TRUE(pair_open(&q, variant->family, variant->role));
-	l.l_linger = 0;
-	ASSERT_EQ(0, setsockopt(q.ws, SOL_SOCKET, SO_LINGER, &l, sizeof(l)));
-	ASSERT_EQ(0, close(q.ws));
-	q.ws = -1;
-	EXPECT_TRUE(poll_for(q.raw, POLLHUP, WS_TEST_MS));
-	pair_close(&q);
-}
-
-/* The peer reads nothing: close() does not wait for it. */
-TEST_F(close, by_close_with_a_full_buffer)
-{
-	struct pair *p = &self->p;
-	uint64_t begin;
-	ssize_t n;
-
-	do {
-		n = ws_send(p->ws, WS_OP_BINARY, pattern(0, 60000), 60000,
-			    MSG_DONTWAIT);
-	} while (n > 0);
-	ASSERT_EQ(-EAGAIN, n);
-	begin = now_ms();
-	ASSERT_EQ(0, close(p->ws));
-	p->ws = -1;
-	EXPECT_TRUE(in_time(begin, 3000));
-}
-
-/* The Close is not said twice. */
-TEST_F(close, by_close_after_a_close)
-{
-	struct pair *p = &self->p;
-
-	ASSERT_EQ(0, ws_send_close(p->ws, 1000, ""));
-	ASSERT_EQ(0, close(p->ws));
-	p->ws = -1;
-	EXPECT_TRUE(expect_close(p, 1000, ""));
-	EXPECT_TRUE(handshake_ends(p, 1000));
-}
-
-/* Attached and never used: it goes away like any other. */
-TEST_F(close, by_close_of_an_idle_socket)
-{
-	struct pair *p = &self->p;
-
-	ASSERT_EQ(0, close(p->ws));
-	p->ws = -1;
-	EXPECT_TRUE(expect_close(p, 1001, ""));
-	EXPECT_TRUE(handshake_ends(p, 1001));
 }
 
 /* A message left open by MSG_MORE does not stand in the way of a Close. */
@@ -406,7 +256,7 @@ TEST_F(close, data_after_close_is_ignored)
 {
 	struct pair *p = &self->p;
 
-	ASSERT_TRUE(peer_close(p, 1000, ""));
+	ASSERT_TRUE(raw_close(p, 1000, ""));
 	ASSERT_TRUE(raw_frame(p, TEXT, "late", 4));
 	ASSERT_TRUE(raw_frame(p, PING, "late", 4));
 	ASSERT_TRUE(raw_send(p, "\xff\xff\xff\xff", 4));
@@ -425,7 +275,7 @@ TEST_F_TIMEOUT(close, much_data_after_close, 60)
 	struct sender s;
 
 	ASSERT_EQ(0, ws_send_close(p->ws, 1000, ""));
-	ASSERT_TRUE(peer_close(p, 1000, ""));
+	ASSERT_TRUE(raw_close(p, 1000, ""));
 	EXPECT_TRUE(expect_received_close(p->ws, 1000, ""));
 	ASSERT_TRUE(sender_start(&s, p, BINARY, 4 << 20));
 	EXPECT_TRUE(sender_join(&s));

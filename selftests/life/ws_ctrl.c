@@ -4,7 +4,7 @@
  * whatever the application does.
  */
 #include "kselftest_harness.h"
-#include "ws_test.h"
+#include "ws_reader.h"
 
 #include <sys/epoll.h>
 
@@ -250,6 +250,60 @@ TEST_F(ctrl, ping_with_epoll_only)
 	EXPECT_EQ(0, epoll_wait(ep, &ev, 1, 0));
 	close(ep);
 	pair_close(&p);
+}
+
+/* Records: the module has not scanned what is behind the first message. */
+TEST_F(ctrl, unscanned_ping)
+{
+	struct pair *p = &self->p;
+	struct bytes b = { 0 };
+	unsigned char buf[64];
+
+	ASSERT_EQ(0, set_flags(p->ws, WS_F_RECORDS));
+	bytes_frame(&b, p, BINARY, "second", 6);
+	bytes_frame(&b, p, PING, "?", 1);
+	ASSERT_TRUE(send_unscanned(p, &b));
+	EXPECT_TRUE(expect_frame(p, PONG, "?", 1));
+	/* TLS tells of what it reads ahead, and of what the reader finds. */
+	EXPECT_GE(test_tls() ? 2 : 1, ws_get_info(p->ws).wakeups);
+	ASSERT_EQ(32, recv(p->ws, buf, sizeof(buf), 0));
+	EXPECT_EQ(WS_MSG_END | WS_MSG_MORE, msg_at(buf).flags);
+	EXPECT_EQ(WS_MSG_END, msg_at(buf + 16).flags);
+}
+
+TEST_F(ctrl, unscanned_ping_with_a_reader)
+{
+	struct pair *p = &self->p;
+	struct bytes b = { 0 };
+	unsigned char buf[64];
+
+	ASSERT_EQ(0, set_flags(p->ws, WS_F_RECORDS));
+	bytes_frame(&b, p, PING, "?", 1);
+	ASSERT_TRUE(send_unscanned(p, &b));
+	ASSERT_EQ(16, recv(p->ws, buf, sizeof(buf), 0));
+	EXPECT_EQ(WS_MSG_END, msg_at(buf).flags);
+	EXPECT_TRUE(expect_frame(p, PONG, "?", 1));
+	EXPECT_EQ(1, ws_get_info(p->ws).rx_pings);
+}
+
+/* PONGs that wait for room when the application asks for a reset. */
+TEST(reset_forgets_pongs)
+{
+	struct pair p;
+	int i;
+
+	ASSERT_TRUE(pair_open_rcvbuf(&p, AF_INET, WS_ROLE_SERVER, 0, 4096,
+				     1448));
+	while (ws_send(p.ws, WS_OP_BINARY, pattern(0, PATTERN_MAX),
+		       PATTERN_MAX, MSG_DONTWAIT) > 0)
+		;
+	for (i = 0; i < 8; i++)
+		ASSERT_TRUE(raw_frame(&p, PING, "x", 1));
+	EXPECT_TRUE(wait_until(ws_get_info(p.ws).rx_pings == 8));
+	close_reset(&p.ws);
+	EXPECT_TRUE(stat_becomes("WsCurrSockets", 0));
+	EXPECT_TRUE(stat_becomes("WsCurrLingering", 0));
+	close(p.raw);
 }
 
 TEST_HARNESS_MAIN

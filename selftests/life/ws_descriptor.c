@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 
 struct identity {
 	struct stat st;
@@ -152,6 +153,79 @@ TEST_F(descriptor, goes_by_every_way)
 	close(copy);
 	/* The socket is open as long as one of them is. */
 	EXPECT_TRUE(expect_silence(p));
+}
+
+/* One socket, however many descriptors: only the last close says goodbye. */
+TEST_F(descriptor, last_close_says_goodbye)
+{
+	struct pair *p = &self->p;
+	int fd, status;
+	pid_t pid;
+
+	ASSERT_EQ(0, variant->by_option ? ws_attach_config(p->ws, NULL) :
+					  ws_attach(p->ws));
+	fd = dup(p->ws);
+	ASSERT_LE(0, fd);
+	close(p->ws);
+	p->ws = fd;
+	EXPECT_TRUE(expect_silence(p));
+	ASSERT_TRUE(pair_works(p));
+
+	ASSERT_TRUE(raw_frame(p, TEXT, "for the child", 13));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		_exit(!(expect_text(p->ws, "for the child") &&
+			ws_send(p->ws, WS_OP_TEXT, "done", 4, 0) == 4));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_TRUE(expect_frame(p, TEXT, "done", 4));
+	EXPECT_TRUE(expect_silence(p));
+	EXPECT_TRUE(pair_works(p));
+	close(p->ws);
+	p->ws = -1;
+	EXPECT_TRUE(expect_close(p, 1001, ""));
+}
+
+/* ... and it may travel. */
+TEST_F(descriptor, passed_to_another)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { .align = {
+		.cmsg_len = CMSG_LEN(sizeof(int)),
+		.cmsg_level = SOL_SOCKET,
+		.cmsg_type = SCM_RIGHTS,
+	} };
+	char byte = 'x';
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	struct pair *p = &self->p;
+	int sv[2];
+
+	ASSERT_EQ(0, variant->by_option ? ws_attach_config(p->ws, NULL) :
+					  ws_attach(p->ws));
+	ASSERT_TRUE(pair_works(p));
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sv));
+	memcpy(CMSG_DATA(&control.align), &p->ws, sizeof(int));
+	ASSERT_EQ(1, sendmsg(sv[0], &msg, 0));
+	close(p->ws);
+	p->ws = -1;
+	/* On its way it is nobody's, but it is alive. */
+	ASSERT_TRUE(raw_frame(p, PING, "?", 1));
+	EXPECT_TRUE(expect_frame(p, PONG, "?", 1));
+	msg.msg_controllen = sizeof(control);
+	ASSERT_EQ(1, recvmsg(sv[1], &msg, 0));
+	memcpy(&p->ws, CMSG_DATA(&control.align), sizeof(int));
+	EXPECT_TRUE(pair_works(p));
+	close(sv[0]);
+	close(sv[1]);
 }
 
 TEST_HARNESS_MAIN

@@ -284,6 +284,32 @@ TEST_F(error, good_text_cut_anywhere)
 	}
 }
 
+/* First bytes of characters that the second byte decides about. */
+TEST(borders_of_utf8)
+{
+	static const struct {
+		const char *text;
+		bool good;
+	} texts[] = {
+		{ "\xe0\xa0\x80", true }, { "\xe0\x9f\xbf", false },
+		{ "\xed\x9f\xbf", true }, { "\xed\xa0\x80", false },
+		{ "\xf0\x90\x80\x80", true }, { "\xf0\x8f\xbf\xbf", false },
+		{ "\xf4\x8f\xbf\xbf", true }, { "\xf4\x90\x80\x80", false },
+		{ "\xf5\x80\x80\x80", false },
+	};
+	struct pair p;
+	size_t i;
+
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		ASSERT_TRUE(pair_open(&p, AF_INET, WS_ROLE_SERVER));
+		ASSERT_TRUE(raw_frame(&p, TEXT, texts[i].text,
+				      strlen(texts[i].text)));
+		EXPECT_TRUE(texts[i].good ? expect_text(p.ws, texts[i].text) :
+			    expect_error(p.ws, EILSEQ));
+		pair_close(&p);
+	}
+}
+
 /* MSG_PEEK sees the error without using it up. */
 TEST_F(error, peek)
 {
@@ -375,17 +401,13 @@ TEST_F(error, truncated)
 /* RST: complete messages first. */
 TEST_F(error, reset)
 {
-	struct linger now = { .l_onoff = 1 };
 	struct pair *p = &self->p;
 
 	ASSERT_TRUE(raw_frame(p, TEXT, "last", 4));
 	ASSERT_TRUE(settle(p));
 	/* On kTLS a work starts the parser, and wakes the poller. */
 	EXPECT_EQ(POLLIN, poll_for(p->ws, POLLIN, WS_TEST_MS));
-	ASSERT_EQ(0, setsockopt(p->raw, SOL_SOCKET, SO_LINGER, &now,
-				sizeof(now)));
-	close(p->raw);
-	p->raw = -1;
+	close_reset(&p->raw);
 	ASSERT_TRUE(poll_for(p->ws, POLLHUP, WS_TEST_MS));
 	EXPECT_TRUE(expect_text(p->ws, "last"));
 	EXPECT_TRUE(expect_error(p->ws, ECONNRESET));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Time: PINGs of the kernel, dead peers, messages that take too long, and
- * closing handshakes that nobody answers.
+ * PINGs of the kernel, and peers that are dead. What takes too long otherwise
+ * is in ws_assembly.c and ws_unanswered.c.
  */
 #include "kselftest_harness.h"
 #include "ws_test.h"
@@ -42,17 +42,9 @@ FIXTURE_TEARDOWN(keepalive)
 	pair_close(&self->p);
 }
 
-/* The first I/O starts the clock. */
-static bool start(struct pair *p, struct ws_config cfg)
-{
-	cfg.role = p->role;
-	return !ws_set(p->ws, WS_CONFIG, &cfg, sizeof(cfg)) &&
-	       !poll_now(p->ws, POLLIN);
-}
-
 static bool start_pings(struct pair *p, __u32 interval, __u32 timeout)
 {
-	return start(p, (struct ws_config){ .ping_interval = interval,
+	return pair_start(p, (struct ws_config){ .ping_interval = interval,
 					    .ping_timeout = timeout });
 }
 
@@ -71,15 +63,6 @@ static bool expect_ping(struct pair *p, uint64_t since, uint64_t from,
 	took = now_ms() - since;
 	return (took >= from || complain("PING after %llu ms", 0ULL + took)) &&
 	       in_time(since, to);
-}
-
-static bool expect_reset(struct pair *p)
-{
-	char byte;
-
-	if (recv(p->raw, &byte, 1, 0) < 0 && errno == ECONNRESET)
-		return true;
-	return complain("no reset: %s", strerror(errno));
 }
 
 TEST_F(keepalive, config)
@@ -188,7 +171,7 @@ TEST_F_TIMEOUT(keepalive, pings_after_traffic, 60)
 	__u32 pings;
 	void *ok;
 
-	ASSERT_TRUE(start(p, cfg));
+	ASSERT_TRUE(pair_start(p, cfg));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, many_fragments, p));
 	while (now_ms() - begin < 3000)
 		if (ws_recv(p->ws, buf, sizeof(buf), MSG_DONTWAIT).n < 0)
@@ -210,7 +193,7 @@ TEST_F_TIMEOUT(keepalive, no_pings_while_data_flows, 60)
 	uint64_t since;
 	size_t i;
 
-	ASSERT_TRUE(start(p, (struct ws_config){
+	ASSERT_TRUE(pair_start(p, (struct ws_config){
 		.ping_interval = test_patience(600) }));
 	bytes_frame(&b, p, BINARY, pattern(0, 40), 40);
 	for (i = 0; i < b.n; i++) {
@@ -284,7 +267,7 @@ TEST_F_TIMEOUT(keepalive, dead_peer_of_a_sleeper, 60)
 	pthread_t thread;
 	void *ret;
 
-	ASSERT_TRUE(start(p, (struct ws_config){ .ping_interval = 300 }));
+	ASSERT_TRUE(pair_start(p, (struct ws_config){ .ping_interval = 300 }));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, reader, p));
 	ASSERT_EQ(0, pthread_join(thread, &ret));
 	EXPECT_EQ(-ETIMEDOUT, (intptr_t)ret);
@@ -295,7 +278,7 @@ TEST_F_TIMEOUT(keepalive, last_words, 60)
 {
 	struct pair *p = &self->p;
 
-	ASSERT_TRUE(start(p, (struct ws_config){ .ping_interval = 300 }));
+	ASSERT_TRUE(pair_start(p, (struct ws_config){ .ping_interval = 300 }));
 	ASSERT_TRUE(raw_frame(p, TEXT, "last", 4));
 	ASSERT_TRUE(raw_frame(p, F_TEXT, "never ", 6));
 	ASSERT_NE(0, poll_for(p->ws, POLLHUP, WS_TEST_MS));
@@ -374,212 +357,30 @@ TEST_F_TIMEOUT(keepalive, turned_off_and_on, 60)
 	/* Time to turn it off before the peer is given up. */
 	ASSERT_TRUE(start_pings(p, 300, test_patience(2000)));
 	ASSERT_TRUE(expect_ping(p, since, 200, 1200));
-	ASSERT_TRUE(start(p, (struct ws_config){ .ping_interval = 0 }));
+	ASSERT_TRUE(pair_start(p, (struct ws_config){ .ping_interval = 0 }));
 	usleep(1000000);
 	EXPECT_EQ(1, ws_get_info(p->ws).tx_pings);
 	EXPECT_EQ(0, ws_get_info(p->ws).state);
 	since = now_ms();
-	ASSERT_TRUE(start(p, (struct ws_config){ .ping_interval = 300 }));
+	ASSERT_TRUE(pair_start(p, (struct ws_config){ .ping_interval = 300 }));
 	ASSERT_TRUE(expect_ping(p, since, 200, 1200));
 }
 
-/* A message that comes too slowly, and what was complete before it. */
-TEST_F_TIMEOUT(keepalive, assembly, 60)
-{
-	struct pair *p = &self->p;
-	long long slow = ws_stat("WsErrAssemblyTimeout");
-	uint64_t begin;
-	struct bytes b = { 0 };
-	struct ws_info info;
-	size_t i, before;
-
-	ASSERT_TRUE(start(p, (struct ws_config){ .assembly_timeout = 500 }));
-	bytes_frame(&b, p, TEXT, "quick", 5);
-	before = b.n;
-	bytes_frame(&b, p, BINARY, pattern(0, 1000), 1000);
-	ASSERT_TRUE(raw_send(p, b.p, before));
-	usleep(700000);
-	begin = now_ms();
-	for (i = before; ws_stat("WsErrAssemblyTimeout") == slow && i < b.n &&
-	     now_ms() - begin < WS_TEST_MS; i++) {
-		ASSERT_TRUE(raw_send(p, b.p + i, 1));
-		usleep(20000);
-	}
-	bytes_free(&b);
-	/* Noticed although a message is there that nobody has read. */
-	EXPECT_TRUE(expect_text(p->ws, "quick"));
-	EXPECT_TRUE(expect_error(p->ws, ETIMEDOUT));
-	EXPECT_LE(250, now_ms() - begin);
-	EXPECT_TRUE(in_time(begin, 4000));
-	EXPECT_TRUE(expect_close(p, 1008, ""));
-	info = ws_get_info(p->ws);
-	EXPECT_EQ(WS_RULE_ASSEMBLY_TIMEOUT, info.rule);
-	EXPECT_EQ(before, info.fault_offset);
-	EXPECT_EQ(slow + 1, ws_stat("WsErrAssemblyTimeout"));
-}
-
-/* One byte of a header is the beginning of something. */
-TEST_F_TIMEOUT(keepalive, assembly_of_a_byte, 60)
-{
-	struct pair *p = &self->p;
-
-	ASSERT_TRUE(start(p, (struct ws_config){ .assembly_timeout = 300 }));
-	ASSERT_TRUE(raw_send(p, "\x81", 1));
-	EXPECT_TRUE(expect_error(p->ws, ETIMEDOUT));
-	EXPECT_TRUE(expect_close(p, 1008, ""));
-}
-
-/* A header that comes in two parts, and a message that is complete then. */
-TEST_F_TIMEOUT(keepalive, assembly_of_a_byte_in_time, 60)
-{
-	struct pair *p = &self->p;
-	struct bytes b = { 0 };
-
-	ASSERT_TRUE(start(p, (struct ws_config){
-		.assembly_timeout = test_patience(300) }));
-	bytes_frame(&b, p, TEXT, "in two parts", 12);
-	ASSERT_TRUE(raw_send(p, b.p, 1));
-	ASSERT_TRUE(settle(p));
-	ASSERT_TRUE(raw_send(p, b.p + 1, b.n - 1));
-	bytes_free(&b);
-	EXPECT_TRUE(expect_text(p->ws, "in two parts"));
-	usleep(test_patience(700000));
-	EXPECT_EQ(0, poll_now(p->ws, POLLIN));
-	EXPECT_EQ(0, ws_get_info(p->ws).rule);
-}
-
-/* Between fragments the time goes on, PINGs or not. */
-TEST_F_TIMEOUT(keepalive, assembly_of_fragments, 60)
-{
-	struct ws_config cfg = { .assembly_timeout = 500,
-				 .ping_interval = 60000 };
-	struct pair *p = &self->p;
-	int i;
-
-	ASSERT_TRUE(start(p, cfg));
-	ASSERT_TRUE(raw_frame(p, F_TEXT, "a", 1));
-	for (i = 0; i < 8; i++) {
-		usleep(100000);
-		raw_frame(p, PING, "", 0);
-	}
-	EXPECT_TRUE(expect_error(p->ws, ETIMEDOUT));
-}
-
-/* Many messages, each in time, and long silence between them. */
-TEST_F_TIMEOUT(keepalive, assembly_in_time, 60)
-{
-	struct pair *p = &self->p;
-	int i;
-
-	ASSERT_TRUE(start(p, (struct ws_config){
-		.assembly_timeout = test_patience(1500) }));
-	for (i = 0; i < 8; i++) {
-		ASSERT_TRUE(raw_frame(p, F_TEXT, "a", 1));
-		usleep(360000);
-		ASSERT_TRUE(raw_frame(p, CONT, "b", 1));
-		ASSERT_TRUE(expect_text(p->ws, "ab"));
-		if (i % 4 == 3)
-			usleep(test_patience(2000000));
-	}
-	EXPECT_EQ(0, ws_get_info(p->ws).rule);
-}
-
-/* Our Close is not answered: TCP is ended, the reader told. */
-TEST_F_TIMEOUT(keepalive, close_unanswered, 60)
-{
-	struct pair *p = &self->p;
-	long long limits = ws_stat("WsErrCloseTimeout");
-	uint64_t begin;
-
-	/* Long enough to read the message before. */
-	ASSERT_TRUE(start(p, (struct ws_config){
-		.close_timeout = test_patience(400) }));
-	begin = now_ms();
-	ASSERT_EQ(0, shutdown(p->ws, SHUT_WR));
-	ASSERT_TRUE(raw_frame(p, TEXT, "not a Close", 11));
-	EXPECT_TRUE(expect_text(p->ws, "not a Close"));
-	EXPECT_TRUE(expect_error(p->ws, ETIMEDOUT));
-	EXPECT_LE(200, now_ms() - begin);
-	EXPECT_TRUE(in_time(begin, 4000));
-	EXPECT_TRUE(expect_eof(p->ws));
-	EXPECT_EQ(WS_RULE_CLOSE_TIMEOUT, ws_get_info(p->ws).rule);
-	EXPECT_EQ(limits + 1, ws_stat("WsErrCloseTimeout"));
-	EXPECT_TRUE(expect_close(p, 1000, ""));
-	EXPECT_TRUE(expect_reset(p));
-}
-
-/* The answer is there; that the application is slow changes nothing. */
-TEST_F_TIMEOUT(keepalive, close_answered, 60)
-{
-	struct pair *p = &self->p;
-	struct bytes b = { 0 };
-
-	ASSERT_TRUE(start(p, (struct ws_config){
-		.close_timeout = test_patience(300) }));
-	ASSERT_EQ(0, shutdown(p->ws, SHUT_WR));
-	ASSERT_TRUE(raw_frame(p, TEXT, "before", 6));
-	bytes_close(&b, p, 1000, "");
-	ASSERT_TRUE(raw_send_bytes(p, &b));
-	usleep(test_patience(1000000));
-	EXPECT_TRUE(expect_text(p->ws, "before"));
-	EXPECT_TRUE(expect_received_close(p->ws, 1000, ""));
-	EXPECT_TRUE(expect_eof(p->ws));
-	EXPECT_EQ(0, ws_get_info(p->ws).rule);
-}
-
-/* What was accepted before a Close is not lost to a peer that takes its time. */
-TEST_F_TIMEOUT(keepalive, close_behind_data, 90)
-{
-	struct ws_config cfg = { .role = variant->role, .close_timeout = test_patience(2500) };
-	int sndbuf = 200000;
-	struct bytes b = { 0 };
-	size_t sent = 0, at = 0;
-	struct frame f;
-	struct pair p;
-	ssize_t n;
-
-	ASSERT_TRUE(pair_open_rcvbuf(&p, variant->family, variant->role,
-				     0, 16384, 1400));
-	ASSERT_EQ(0, ws_set(p.ws, WS_CONFIG, &cfg, sizeof(cfg)));
-	ASSERT_EQ(0, setsockopt(p.ws, SOL_SOCKET, SO_SNDBUF, &sndbuf,
-				sizeof(sndbuf)));
-	while ((n = ws_send(p.ws, WS_OP_BINARY, pattern(sent, 4096), 4096,
-			    MSG_DONTWAIT | MSG_MORE)) > 0)
-		sent += n;
-	ASSERT_EQ(0, shutdown(p.ws, SHUT_WR));
-	while (at < sent) {
-		ASSERT_TRUE(read_frame(&p, &f)) {
-			TH_LOG("%zu of %zu bytes", at, sent);
-		}
-		ASSERT_TRUE(is_pattern(f.data, at, f.len));
-		at += f.len;
-		free(f.data);
-		usleep(60000);
-	}
-	EXPECT_TRUE(expect_close(&p, 1000, ""));
-	usleep(400000);
-	bytes_close(&b, &p, 1000, "");
-	ASSERT_TRUE(raw_send_bytes(&p, &b));
-	EXPECT_TRUE(expect_received_close(p.ws, 1000, ""));
-	EXPECT_EQ(0, ws_get_info(p.ws).rule);
-	pair_close(&p);
-}
-
-/* A Close that TCP has no room for is as good as unanswered. */
-TEST_F_TIMEOUT(keepalive, close_behind_a_full_buffer, 60)
+/* TCP's own end of waiting for a peer that takes nothing. */
+TEST_F_TIMEOUT(keepalive, user_timeout, 60)
 {
 	struct pair *p = &self->p;
 	ssize_t n;
 
-	ASSERT_TRUE(start(p, (struct ws_config){ .close_timeout = 500 }));
+	ASSERT_EQ(0, set_int(p->ws, SOL_TCP, TCP_USER_TIMEOUT, 500));
 	do {
 		n = ws_send(p->ws, WS_OP_BINARY, pattern(0, 60000), 60000,
 			    MSG_DONTWAIT);
 	} while (n > 0);
 	ASSERT_EQ(-EAGAIN, n);
-	ASSERT_EQ(0, shutdown(p->ws, SHUT_WR));
+	ASSERT_NE(0, poll_for(p->ws, POLLERR, 3 * WS_TEST_MS));
 	EXPECT_TRUE(expect_error(p->ws, ETIMEDOUT));
-	EXPECT_EQ(WS_RULE_CLOSE_TIMEOUT, ws_get_info(p->ws).rule);
+	EXPECT_TRUE(expect_eof(p->ws));
 }
 
 TEST_HARNESS_MAIN

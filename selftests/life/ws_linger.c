@@ -44,27 +44,6 @@ FIXTURE_TEARDOWN(linger)
 	pair_close(&self->p);
 }
 
-static void close_ws(struct pair *p)
-{
-	close(p->ws);
-	p->ws = -1;
-}
-
-static bool peer_close(struct pair *p, int code)
-{
-	struct bytes b = { 0 };
-
-	bytes_close(&b, p, code, "");
-	return raw_send_bytes(p, &b);
-}
-
-static bool set_close_timeout(struct pair *p, __u32 ms)
-{
-	struct ws_config cfg = { .role = p->role, .close_timeout = ms };
-
-	return !ws_set(p->ws, WS_CONFIG, &cfg, sizeof(cfg));
-}
-
 /* A rule is broken, and the peer is still sending when the reader gives up. */
 TEST_F_TIMEOUT(linger, fault_and_more, 120)
 {
@@ -72,12 +51,12 @@ TEST_F_TIMEOUT(linger, fault_and_more, 120)
 	int i;
 
 	/* To throw away a MiB of TLS takes a debug kernel long. */
-	ASSERT_TRUE(set_close_timeout(p, 60000));
+	ASSERT_EQ(0, set_close_timeout(p->ws, 60000));
 	ASSERT_TRUE(raw_frame(p, TEXT, "good", 4));
 	ASSERT_TRUE(raw_frame(p, 0x83, "bad", 3));
 	EXPECT_TRUE(expect_text(p->ws, "good"));
 	EXPECT_TRUE(expect_error(p->ws, EPROTO));
-	close_ws(p);
+	pair_close_ws(p);
 	for (i = 0; i < 64; i++)
 		ASSERT_TRUE(raw_frame(p, BINARY, pattern(0, 16384), 16384));
 	usleep(100000);
@@ -99,7 +78,7 @@ TEST_F(linger, fault_unread)
 	ASSERT_TRUE(raw_frame(p, 0x83, "bad", 3));
 	ASSERT_TRUE(raw_frame(p, TEXT, "more", 4));
 	ASSERT_TRUE(settle(p));
-	close_ws(p);
+	pair_close_ws(p);
 	ASSERT_TRUE(raw_frame(p, TEXT, "and more", 8));
 	EXPECT_TRUE(expect_close(p, 1002, ""));
 }
@@ -110,18 +89,18 @@ TEST_F_TIMEOUT(linger, messages_and_more, 120)
 	struct pair *p = &self->p;
 	int i;
 
-	ASSERT_TRUE(set_close_timeout(p, 60000));
+	ASSERT_EQ(0, set_close_timeout(p->ws, 60000));
 	ASSERT_TRUE(raw_frame(p, TEXT, "unread", 6));
 	ASSERT_TRUE(raw_frame(p, F_TEXT, "half", 4));
 	ASSERT_TRUE(settle(p));
-	close_ws(p);
+	pair_close_ws(p);
 	ASSERT_TRUE(raw_frame(p, CONT, "the rest", 8));
 	for (i = 0; i < 64; i++)
 		ASSERT_TRUE(raw_frame(p, BINARY, pattern(0, 16384), 16384));
 	ASSERT_TRUE(raw_frame(p, PING, "", 0));
 	EXPECT_TRUE(expect_close(p, 1001, ""));
 	EXPECT_TRUE(expect_silence(p));
-	ASSERT_TRUE(peer_close(p, 1001));
+	ASSERT_TRUE(raw_close(p, 1001, ""));
 	if (variant->role == WS_ROLE_CLIENT)
 		shutdown(p->raw, SHUT_WR);
 	EXPECT_TRUE(expect_fin(p));
@@ -133,7 +112,7 @@ TEST_F(linger, fault_after_close)
 {
 	struct pair *p = &self->p;
 
-	close_ws(p);
+	pair_close_ws(p);
 	EXPECT_TRUE(expect_close(p, 1001, ""));
 	ASSERT_TRUE(raw_frame(p, 0x83, "bad", 3));
 	EXPECT_TRUE(expect_fin(p));
@@ -150,9 +129,9 @@ TEST_F(linger, time_limit)
 	uint64_t begin;
 
 	/* Long enough to look at the counter before. */
-	ASSERT_TRUE(set_close_timeout(p, test_patience(800)));
+	ASSERT_EQ(0, set_close_timeout(p->ws, test_patience(800)));
 	begin = now_ms();
-	close_ws(p);
+	pair_close_ws(p);
 	EXPECT_TRUE(expect_close(p, 1001, ""));
 	EXPECT_EQ(self->lingering + 1, ws_stat("WsCurrLingering"));
 	EXPECT_TRUE(expect_fin(p));
@@ -168,11 +147,11 @@ TEST_F_TIMEOUT(linger, time_limit_of_a_talker, 60)
 	struct pair *p = &self->p;
 	uint64_t begin;
 
-	ASSERT_TRUE(set_close_timeout(p, 400));
+	ASSERT_EQ(0, set_close_timeout(p->ws, 400));
 	ASSERT_EQ(0, poll_now(p->ws, POLLIN));
 	signal(SIGPIPE, SIG_IGN);
 	begin = now_ms();
-	close_ws(p);
+	pair_close_ws(p);
 	while (now_ms() - begin < WS_TEST_MS &&
 	       raw_frame(p, BINARY, pattern(0, 1000), 1000))
 		usleep(1000);
@@ -183,16 +162,12 @@ TEST_F_TIMEOUT(linger, time_limit_of_a_talker, 60)
 
 TEST_F(linger, reset_by_the_peer)
 {
-	struct linger hard = { .l_onoff = 1 };
 	struct pair *p = &self->p;
 
-	close_ws(p);
+	pair_close_ws(p);
 	EXPECT_TRUE(expect_close(p, 1001, ""));
 	EXPECT_EQ(self->lingering + 1, ws_stat("WsCurrLingering"));
-	ASSERT_EQ(0, setsockopt(p->raw, SOL_SOCKET, SO_LINGER, &hard,
-				sizeof(hard)));
-	close(p->raw);
-	p->raw = -1;
+	close_reset(&p->raw);
 	EXPECT_TRUE(stat_becomes("WsCurrLingering", self->lingering));
 }
 
@@ -210,13 +185,13 @@ TEST_F(linger, killed)
 		for (;;)
 			pause();
 	}
-	close_ws(p);
+	pair_close_ws(p);
 	EXPECT_TRUE(expect_silence(p));
 	ASSERT_EQ(0, kill(pid, SIGKILL));
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_TRUE(expect_close(p, 1001, ""));
 	EXPECT_TRUE(expect_silence(p));
-	ASSERT_TRUE(peer_close(p, 1001));
+	ASSERT_TRUE(raw_close(p, 1001, ""));
 	if (variant->role == WS_ROLE_CLIENT)
 		shutdown(p->raw, SHUT_WR);
 	EXPECT_TRUE(expect_fin(p));
@@ -227,10 +202,10 @@ TEST_F(linger, after_the_handshake)
 {
 	struct pair *p = &self->p;
 
-	ASSERT_TRUE(peer_close(p, 1000));
+	ASSERT_TRUE(raw_close(p, 1000, ""));
 	EXPECT_TRUE(expect_received_close(p->ws, 1000, ""));
 	EXPECT_TRUE(expect_close(p, 1000, ""));
-	close_ws(p);
+	pair_close_ws(p);
 	if (variant->role == WS_ROLE_SERVER) {
 		EXPECT_EQ(self->lingering, ws_stat("WsCurrLingering"));
 		EXPECT_TRUE(expect_fin(p));
@@ -248,7 +223,7 @@ static void *answer_later(void *arg)
 	struct pair *p = arg;
 
 	usleep(300000);
-	if (!expect_close(p, 1001, "") || !peer_close(p, 1001))
+	if (!expect_close(p, 1001, "") || !raw_close(p, 1001, ""))
 		return NULL;
 	shutdown(p->raw, SHUT_WR);
 	return p;
@@ -266,7 +241,7 @@ TEST_F(linger, so_linger)
 	ASSERT_EQ(0, setsockopt(p->ws, SOL_SOCKET, SO_LINGER, &l, sizeof(l)));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, answer_later, p));
 	begin = now_ms();
-	close_ws(p);
+	pair_close_ws(p);
 	EXPECT_LE(150, now_ms() - begin);
 	EXPECT_TRUE(in_time(begin, 5000));
 	ASSERT_EQ(0, pthread_join(thread, &ok));
@@ -282,10 +257,10 @@ TEST_F(linger, so_linger_is_limited)
 	struct pair *p = &self->p;
 	uint64_t begin;
 
-	ASSERT_TRUE(set_close_timeout(p, 400));
+	ASSERT_EQ(0, set_close_timeout(p->ws, 400));
 	ASSERT_EQ(0, setsockopt(p->ws, SOL_SOCKET, SO_LINGER, &l, sizeof(l)));
 	begin = now_ms();
-	close_ws(p);
+	pair_close_ws(p);
 	EXPECT_TRUE(in_time(begin, 4000));
 	EXPECT_TRUE(expect_close(p, 1001, ""));
 }
@@ -296,9 +271,9 @@ TEST_F(linger, shut_and_closed)
 	struct pair *p = &self->p;
 
 	ASSERT_EQ(0, shutdown(p->ws, SHUT_RDWR));
-	close_ws(p);
+	pair_close_ws(p);
 	EXPECT_TRUE(expect_close(p, 1000, ""));
-	ASSERT_TRUE(peer_close(p, 1000));
+	ASSERT_TRUE(raw_close(p, 1000, ""));
 	usleep(50000);
 	EXPECT_TRUE(expect_fin(p));
 }
@@ -312,12 +287,59 @@ TEST_F_TIMEOUT(linger, many, 60)
 	for (i = 0; i < ARRAY_SIZE(q); i++)
 		ASSERT_TRUE(pair_open(&q[i], variant->family, variant->role));
 	for (i = 0; i < ARRAY_SIZE(q); i++)
-		close_ws(&q[i]);
+		pair_close_ws(&q[i]);
 	EXPECT_EQ(self->lingering + (long long)ARRAY_SIZE(q),
 		  ws_stat("WsCurrLingering"));
 	for (i = 0; i < ARRAY_SIZE(q); i++)
 		pair_close(&q[i]);
 	EXPECT_TRUE(stat_becomes("WsCurrLingering", self->lingering));
+}
+
+static bool stop_asking;
+
+/* Keeps the socket lock in hands, again and again. */
+static void *ask(void *arg)
+{
+	int fd = *(int *)arg;
+	struct ws_info info;
+	socklen_t len;
+
+	while (!__atomic_load_n(&stop_asking, __ATOMIC_RELAXED)) {
+		len = sizeof(info);
+		getsockopt(fd, SOL_WS, WS_INFO, &info, &len);
+	}
+	return NULL;
+}
+
+/*
+ * close() while the worker is about to reset a connection that was found dead:
+ * what lingers then must end, too.
+ */
+TEST(close_of_the_dead)
+{
+	struct ws_config cfg = { .close_timeout = WS_TIME_MIN };
+	pthread_t thread[2];
+	struct pair p;
+	int i, round;
+
+	for (round = 0; round < 40; round++) {
+		ASSERT_TRUE(pair_open(&p, AF_INET, WS_ROLE_SERVER));
+		ASSERT_EQ(0, ws_set(p.ws, WS_CONFIG, &cfg, sizeof(cfg)));
+		ASSERT_EQ(0, ws_send_close(p.ws, 1000, ""));
+		stop_asking = false;
+		for (i = 0; i < 2; i++)
+			ASSERT_EQ(0, pthread_create(&thread[i], NULL, ask,
+						    &p.ws));
+		while (!ws_get_info(p.ws).rule)
+			;
+		close(p.ws);
+		__atomic_store_n(&stop_asking, true, __ATOMIC_RELAXED);
+		for (i = 0; i < 2; i++)
+			ASSERT_EQ(0, pthread_join(thread[i], NULL));
+		close(p.raw);
+	}
+	EXPECT_TRUE(stat_becomes("WsCurrSockets", 0));
+	EXPECT_TRUE(stat_becomes("WsCurrLingering", 0));
 }
 
 TEST_HARNESS_MAIN

@@ -5,6 +5,7 @@
  * lives; a page of a file can be sealed only when nobody else has a reference.
  */
 #include "kselftest_harness.h"
+#include "ws_machine.h"
 #include "ws_test.h"
 
 #include <fcntl.h>
@@ -163,14 +164,6 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-static void reset(int *fd)
-{
-	struct linger now = { .l_onoff = 1 };
-
-	setsockopt(*fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-	close_fd(fd);
-}
-
 /* The peer answers the Close before it comes, and reads all of it. */
 static void end_read(struct pair *p)
 {
@@ -187,12 +180,12 @@ static void end_read(struct pair *p)
 
 static void end_reset(struct pair *p)
 {
-	reset(&p->raw);
+	close_reset(&p->raw);
 }
 
 static void end_abort(struct pair *p)
 {
-	reset(&p->ws);
+	close_reset(&p->ws);
 }
 
 static void end_unread(struct pair *p)
@@ -247,12 +240,6 @@ static long available_kib(void)
 	if (f)
 		fclose(f);
 	return kib;
-}
-
-/* Slow, and its memory is not counted in pages. */
-static bool debug_kernel(void)
-{
-	return !access("/sys/kernel/debug/kmemleak", F_OK);
 }
 
 /* All but a quarter of what they would hold if each kept a page. */

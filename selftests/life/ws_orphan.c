@@ -45,12 +45,6 @@ FIXTURE_TEARDOWN(orphan)
 	pair_close(&self->p);
 }
 
-static void close_ws(struct pair *p)
-{
-	close(p->ws);
-	p->ws = -1;
-}
-
 static int local_port(int fd)
 {
 	struct sockaddr_in sin = { 0 };
@@ -108,7 +102,7 @@ static bool users_of(__u32 role, bool attached, struct users *u)
 	/* TCP keeps what was not read, and so its socket. */
 	if (!attached)
 		fill_send_buffer(p.ws);
-	close_ws(&p);
+	pair_close_ws(&p);
 	usleep(100000);
 	u->closed = user_of(from, to);
 	pair_close(&p);
@@ -186,7 +180,7 @@ TEST_F_TIMEOUT(orphan, shares_no_flags, 120)
 			;
 	}
 	for (i = 0; i < FULL; i++)
-		close_ws(&p[i]);
+		pair_close_ws(&p[i]);
 	begin = now_ms();
 	for (i = 0; i < FULL; i++)
 		EXPECT_TRUE(read_to_close(&p[i])) {
@@ -237,7 +231,7 @@ TEST_F_TIMEOUT(orphan, close_while_bytes_come, 180)
 		while (!__atomic_load_n(&t.started, __ATOMIC_ACQUIRE))
 			sched_yield();
 		usleep(round % 7 * 100);
-		close_ws(p);
+		pair_close_ws(p);
 		usleep(round % 5 * 500);
 		__atomic_store_n(&t.stop, true, __ATOMIC_RELEASE);
 		ASSERT_EQ(0, pthread_join(t.thread, NULL));
@@ -270,7 +264,7 @@ TEST_F_TIMEOUT(orphan, close_while_a_close_comes, 180)
 		__atomic_store_n(&t.stop, true, __ATOMIC_RELEASE);
 		if (round % 2)
 			ASSERT_EQ(0, pthread_join(t.thread, NULL));
-		close_ws(p);
+		pair_close_ws(p);
 		if (!(round % 2))
 			ASSERT_EQ(0, pthread_join(t.thread, NULL));
 		ASSERT_TRUE(raw_send_bytes(p, &b));

@@ -90,7 +90,6 @@ TEST_F(regress, huge_text_is_announced)
 /* What the kernel sent by itself took the error that the reader was to get. */
 TEST_F(regress, reset_is_left_for_the_reader)
 {
-	struct linger hard = { .l_onoff = 1 };
 	struct pair *p = &self->p;
 	char buf[100];
 
@@ -99,10 +98,7 @@ TEST_F(regress, reset_is_left_for_the_reader)
 		;
 	ASSERT_TRUE(raw_frame(p, TEXT, "last", 4));
 	ASSERT_TRUE(settle(p));
-	ASSERT_EQ(0, setsockopt(p->raw, SOL_SOCKET, SO_LINGER, &hard,
-				sizeof(hard)));
-	close(p->raw);
-	p->raw = -1;
+	close_reset(&p->raw);
 	ASSERT_NE(0, poll_for(p->ws, POLLRDHUP, WS_TEST_MS));
 	EXPECT_EQ(4, ws_recv(p->ws, buf, sizeof(buf), 0).n);
 	EXPECT_EQ(-ECONNRESET, ws_recv(p->ws, buf, sizeof(buf), 0).n);

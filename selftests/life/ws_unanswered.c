@@ -38,16 +38,6 @@ FIXTURE_TEARDOWN(unanswered)
 	pair_close(&self->p);
 }
 
-/* The peer finds the connection reset, behind the Close that it has read. */
-static bool expect_reset(struct pair *p)
-{
-	char byte;
-	ssize_t n = recv(p->raw, &byte, 1, 0);
-
-	return (n < 0 && errno == ECONNRESET) ||
-	       complain("peer expects RST: %zd (%s)", n, strerror(errno));
-}
-
 /* What the program sees when the time is over. */
 static bool is_over(struct pair *p, int code)
 {
@@ -184,7 +174,7 @@ TEST_F_TIMEOUT(taken, slowly, 60)
 	ASSERT_TRUE(pair_open_small(&p, AF_INET, variant->role));
 	ASSERT_EQ(0, setsockopt(p.ws, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)));
 	ASSERT_EQ(0, set_close_timeout(p.ws, limit));
-	n = fill(p.ws);
+	n = fill_way(p.ws);
 	ASSERT_EQ(0, shutdown(p.ws, SHUT_WR));
 	begin = now_ms();
 	/* For much longer than the limit, but a small part of it at a time. */
@@ -259,6 +249,137 @@ TEST_F(closed, time_is_over)
 		EXPECT_LE(test_patience(600) - 10, now_ms() - begin);
 	EXPECT_TRUE(stat_becomes("WsCurrLingering", lingering));
 	EXPECT_EQ(limits + 1, ws_stat("WsErrCloseTimeout"));
+}
+
+FIXTURE(close_timeout)
+{
+	struct pair p;
+};
+
+FIXTURE_VARIANT(close_timeout)
+{
+	int family;
+	__u32 role;
+};
+
+FIXTURE_VARIANT_ADD(close_timeout, server)
+{
+	.family = AF_INET,
+	.role = WS_ROLE_SERVER,
+};
+
+FIXTURE_VARIANT_ADD(close_timeout, client)
+{
+	.family = AF_INET6,
+	.role = WS_ROLE_CLIENT,
+};
+
+FIXTURE_SETUP(close_timeout)
+{
+	ASSERT_TRUE(pair_open(&self->p, variant->family, variant->role));
+}
+
+FIXTURE_TEARDOWN(close_timeout)
+{
+	pair_close(&self->p);
+}
+
+/* Our Close is not answered: TCP is ended, the reader told. */
+TEST_F_TIMEOUT(close_timeout, unanswered, 60)
+{
+	struct pair *p = &self->p;
+	long long limits = ws_stat("WsErrCloseTimeout");
+	uint64_t begin;
+
+	/* Long enough to read the message before. */
+	ASSERT_TRUE(pair_start(p, (struct ws_config){
+		.close_timeout = test_patience(400) }));
+	begin = now_ms();
+	ASSERT_EQ(0, shutdown(p->ws, SHUT_WR));
+	ASSERT_TRUE(raw_frame(p, TEXT, "not a Close", 11));
+	EXPECT_TRUE(expect_text(p->ws, "not a Close"));
+	EXPECT_TRUE(expect_error(p->ws, ETIMEDOUT));
+	EXPECT_LE(200, now_ms() - begin);
+	EXPECT_TRUE(in_time(begin, 4000));
+	EXPECT_TRUE(expect_eof(p->ws));
+	EXPECT_EQ(WS_RULE_CLOSE_TIMEOUT, ws_get_info(p->ws).rule);
+	EXPECT_EQ(limits + 1, ws_stat("WsErrCloseTimeout"));
+	EXPECT_TRUE(expect_close(p, 1000, ""));
+	EXPECT_TRUE(expect_reset(p));
+}
+
+/* The answer is there; that the application is slow changes nothing. */
+TEST_F_TIMEOUT(close_timeout, answered, 60)
+{
+	struct pair *p = &self->p;
+	struct bytes b = { 0 };
+
+	ASSERT_TRUE(pair_start(p, (struct ws_config){
+		.close_timeout = test_patience(300) }));
+	ASSERT_EQ(0, shutdown(p->ws, SHUT_WR));
+	ASSERT_TRUE(raw_frame(p, TEXT, "before", 6));
+	bytes_close(&b, p, 1000, "");
+	ASSERT_TRUE(raw_send_bytes(p, &b));
+	usleep(test_patience(1000000));
+	EXPECT_TRUE(expect_text(p->ws, "before"));
+	EXPECT_TRUE(expect_received_close(p->ws, 1000, ""));
+	EXPECT_TRUE(expect_eof(p->ws));
+	EXPECT_EQ(0, ws_get_info(p->ws).rule);
+}
+
+/* What was accepted before a Close is not lost to a peer that takes its time. */
+TEST_F_TIMEOUT(close_timeout, behind_data, 90)
+{
+	struct ws_config cfg = { .role = variant->role, .close_timeout = test_patience(2500) };
+	int sndbuf = 200000;
+	struct bytes b = { 0 };
+	size_t sent = 0, at = 0;
+	struct frame f;
+	struct pair p;
+	ssize_t n;
+
+	ASSERT_TRUE(pair_open_rcvbuf(&p, variant->family, variant->role,
+				     0, 16384, 1400));
+	ASSERT_EQ(0, ws_set(p.ws, WS_CONFIG, &cfg, sizeof(cfg)));
+	ASSERT_EQ(0, setsockopt(p.ws, SOL_SOCKET, SO_SNDBUF, &sndbuf,
+				sizeof(sndbuf)));
+	while ((n = ws_send(p.ws, WS_OP_BINARY, pattern(sent, 4096), 4096,
+			    MSG_DONTWAIT | MSG_MORE)) > 0)
+		sent += n;
+	ASSERT_EQ(0, shutdown(p.ws, SHUT_WR));
+	while (at < sent) {
+		ASSERT_TRUE(read_frame(&p, &f)) {
+			TH_LOG("%zu of %zu bytes", at, sent);
+		}
+		ASSERT_TRUE(is_pattern(f.data, at, f.len));
+		at += f.len;
+		free(f.data);
+		usleep(60000);
+	}
+	EXPECT_TRUE(expect_close(&p, 1000, ""));
+	usleep(400000);
+	bytes_close(&b, &p, 1000, "");
+	ASSERT_TRUE(raw_send_bytes(&p, &b));
+	EXPECT_TRUE(expect_received_close(p.ws, 1000, ""));
+	EXPECT_EQ(0, ws_get_info(p.ws).rule);
+	pair_close(&p);
+}
+
+/* A Close that TCP has no room for is as good as unanswered. */
+TEST_F_TIMEOUT(close_timeout, behind_a_full_buffer, 60)
+{
+	struct pair *p = &self->p;
+	ssize_t n;
+
+	ASSERT_TRUE(pair_start(p, (struct ws_config){ .close_timeout = 500 }));
+	do {
+		n = ws_send(p->ws, WS_OP_BINARY, pattern(0, 60000), 60000,
+			    MSG_DONTWAIT);
+	} while (n > 0);
+	ASSERT_EQ(-EAGAIN, n);
+	ASSERT_EQ(0, shutdown(p->ws, SHUT_WR));
+	EXPECT_TRUE(expect_error(p->ws, ETIMEDOUT));
+	EXPECT_EQ(WS_RULE_CLOSE_TIMEOUT, ws_get_info(p->ws).rule);
 }
 
 TEST_HARNESS_MAIN

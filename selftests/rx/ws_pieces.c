@@ -6,6 +6,7 @@
 #include "kselftest_harness.h"
 #include "ws_test.h"
 
+#include <netinet/tcp.h>
 #include <sys/time.h>
 
 FIXTURE(pieces)
@@ -287,6 +288,44 @@ TEST_F(pieces, recvmmsg)
 			  m.opcode);
 		EXPECT_EQ(i == 5 ? 0 : MSG_EOR, mm[i].msg_hdr.msg_flags);
 	}
+}
+
+/* A buffer that is made larger and smaller in the middle of a message. */
+TEST_F_TIMEOUT(pieces, rcvbuf_in_flight, 60)
+{
+	const size_t len = 3000000;
+	struct pair q, *p = &q;
+	static char buf[50000];
+	uint32_t seed = 5;
+	struct sender s;
+	size_t at = 0;
+	int clamp = 0;
+
+	ASSERT_TRUE(pair_open(p, variant->family, variant->role));
+	/* Most of it is on its way before the first change. */
+	ASSERT_TRUE(pass_message(p, 2 * len));
+	ASSERT_TRUE(sender_start(&s, p, BINARY, len));
+	while (at < len) {
+		uint32_t r = next_random(&seed);
+		struct got got;
+
+		if (!(r % 8))
+			set_int(p->ws, SOL_SOCKET, SO_RCVBUF,
+				4096 << r / 8 % 7);
+		if (!(r % 16))
+			set_int(p->ws, SOL_TCP, TCP_WINDOW_CLAMP,
+				clamp++ & 1 ? 1 << 20 : 5000);
+		got = ws_recv(p->ws, buf, r % sizeof(buf) + 1, 0);
+		ASSERT_LT(0, got.n) {
+			TH_LOG("at %zu: %zd", at, got.n);
+		}
+		ASSERT_TRUE(is_pattern(buf, at, got.n));
+		at += got.n;
+		ASSERT_EQ(at == len, !!(got.flags & MSG_EOR));
+	}
+	EXPECT_TRUE(sender_join(&s));
+	EXPECT_TRUE(pair_works(p));
+	pair_close(p);
 }
 
 TEST_HARNESS_MAIN

@@ -4,7 +4,7 @@
  * once for it.
  */
 #include "kselftest_harness.h"
-#include "ws_test.h"
+#include "ws_reader.h"
 
 #include <sys/epoll.h>
 
@@ -114,6 +114,34 @@ TEST_F(poll, level_and_edge)
 	ASSERT_TRUE(raw_frame(p, TEXT, "three", 5));
 	EXPECT_EQ(EPOLLIN, wait_events(self->ep, WS_TEST_MS));
 	EXPECT_TRUE(expect_text(p->ws, "three"));
+}
+
+/* An edge is seen for what comes while the first is still unread, and unscanned. */
+TEST_F(poll, unscanned)
+{
+	struct pair *p = &self->p;
+	struct bytes b = { 0 };
+	char buf[64];
+
+	ASSERT_EQ(0, set_flags(p->ws, WS_F_RECORDS));
+	bytes_frame(&b, p, BINARY, "second", 6);
+	ASSERT_TRUE(send_unscanned(p, &b));
+	EXPECT_EQ(EPOLLIN, wait_events(self->ep, WS_TEST_MS));
+	ASSERT_TRUE(raw_frame(p, BINARY, "third", 5));
+	EXPECT_EQ(EPOLLIN, wait_events(self->ep, WS_TEST_MS));
+	EXPECT_EQ(48, recv(p->ws, buf, sizeof(buf), 0));
+}
+
+TEST_F(poll, busy_poll)
+{
+	struct pair *p = &self->p;
+	char byte;
+
+	EXPECT_EQ(0, set_int(p->ws, SOL_SOCKET, SO_BUSY_POLL, 200));
+	EXPECT_TRUE(pair_works(p));
+	EXPECT_EQ(0, poll_for(p->ws, POLLIN, 20));
+	EXPECT_EQ(-EAGAIN, ws_recv(p->ws, &byte, 1, MSG_DONTWAIT).n);
+	EXPECT_TRUE(pair_works(p));
 }
 
 /* The rest of a message is still something to read. */
@@ -284,14 +312,10 @@ TEST_F(poll, fin)
 
 TEST_F(poll, reset)
 {
-	struct linger now = { .l_onoff = 1 };
 	struct pair *p = &self->p;
 	uint32_t events;
 
-	ASSERT_EQ(0, setsockopt(p->raw, SOL_SOCKET, SO_LINGER, &now,
-				sizeof(now)));
-	close(p->raw);
-	p->raw = -1;
+	close_reset(&p->raw);
 	events = wait_events(self->ep, WS_TEST_MS);
 	EXPECT_EQ(READ_EVENTS, events & READ_EVENTS);
 	EXPECT_TRUE(expect_error(p->ws, ECONNRESET));

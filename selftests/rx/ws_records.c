@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Many messages in one call as a stream of records: WS_F_RECORDS. */
 #include "kselftest_harness.h"
-#include "ws_test.h"
+#include "ws_reader.h"
+#include "ws_ways.h"
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -32,14 +33,6 @@ FIXTURE_VARIANT_ADD(records, client)
 	.role = WS_ROLE_CLIENT,
 };
 
-static int set_flags(int fd, __u32 flags)
-{
-	struct ws_config cfg = ws_get_config(fd);
-
-	cfg.flags = flags;
-	return ws_set(fd, WS_CONFIG, &cfg, sizeof(cfg));
-}
-
 FIXTURE_SETUP(records)
 {
 	ASSERT_TRUE(pair_open(&self->p, variant->family, variant->role));
@@ -51,45 +44,6 @@ FIXTURE_TEARDOWN(records)
 	pair_close(&self->p);
 }
 
-/*
- * The record at @p says this, has this payload and zeros behind it. Returns
- * what follows it, or NULL.
- */
-static const unsigned char *record(const unsigned char *p, int opcode,
-				   int flags, const void *data, size_t len)
-{
-	static const unsigned char zeros[8];
-	struct ws_msg m;
-
-	if (!p)
-		return NULL;
-	memcpy(&m, p, sizeof(m));
-	p += sizeof(m);
-	if (m.opcode != opcode || m.flags != flags || m.len != len ||
-	    (opcode != WS_OP_CLOSE && m.code)) {
-		complain("record: opcode %d flags %d len %u code %u, not %d %d %zu",
-			 m.opcode, m.flags, m.len, m.code, opcode, flags, len);
-		return NULL;
-	}
-	if (memcmp(p, data, len) || memcmp(p + len, zeros, -len & 7)) {
-		complain("record of %zu bytes: wrong payload or padding", len);
-		return NULL;
-	}
-	return p + WS_RECORD_SIZE(len) - sizeof(m);
-}
-
-static size_t put_record(void *to, int opcode, int flags, const void *data,
-			 size_t len)
-{
-	struct ws_msg m = { .len = len, .opcode = opcode, .flags = flags };
-
-	memcpy(to, &m, sizeof(m));
-	memcpy(to + sizeof(m), data, len);
-	memset(to + sizeof(m) + len, '#', -len & 7);
-	return WS_RECORD_SIZE(len);
-}
-
-#define END	WS_MSG_END
 #define MORE	WS_MSG_MORE
 
 /* All sizes that the padding can have, the empty message among them. */
@@ -108,12 +62,11 @@ TEST_F(records, many)
 		total += WS_RECORD_SIZE(i);
 	}
 	ASSERT_TRUE(raw_send_bytes(p, &b));
-	bytes_free(&b);
 	ASSERT_TRUE(settle(p));
 	ASSERT_EQ((ssize_t)total, read(p->ws, self->buf, sizeof(self->buf)));
 	for (i = 0; i < 300; i++) {
-		at = record(at, i & 1 ? WS_OP_TEXT : WS_OP_BINARY,
-			    i < 299 ? END | MORE : END, pattern(i, i), i);
+		at = record_is(at, i & 1 ? WS_OP_TEXT : WS_OP_BINARY,
+			       i < 299 ? END | MORE : END, pattern(i, i), i);
 		ASSERT_NE(NULL, at);
 	}
 	ASSERT_EQ(-1, recv(p->ws, self->buf, 64, MSG_DONTWAIT));
@@ -136,7 +89,6 @@ TEST_F(records, fit)
 	for (i = 0; i < 20; i++)
 		bytes_frame(&b, p, BINARY, pattern(i, 30), 30);
 	ASSERT_TRUE(raw_send_bytes(p, &b));
-	bytes_free(&b);
 	ASSERT_TRUE(settle(p));
 	/* 40 bytes a record. */
 	for (n = 40; next < 20; n += 7) {
@@ -144,9 +96,9 @@ TEST_F(records, fit)
 			  (20 - next) * 40, recv(p->ws, self->buf, n, 0));
 		at = self->buf;
 		for (i = 0; i < n / 40 && next < 20; i++, next++) {
-			at = record(at, WS_OP_BINARY,
-				    next < 19 ? END | MORE : END,
-				    pattern(next, 30), 30);
+			at = record_is(at, WS_OP_BINARY,
+				       next < 19 ? END | MORE : END,
+				       pattern(next, 30), 30);
 			ASSERT_NE(NULL, at);
 		}
 	}
@@ -165,14 +117,14 @@ TEST_F(records, pieces)
 	EXPECT_EQ(-1, recv(p->ws, self->buf, 15, 0));
 	EXPECT_EQ(EINVAL, errno);
 	ASSERT_EQ(16, recv(p->ws, self->buf, 17, 0));
-	EXPECT_NE(NULL, record(self->buf, WS_OP_TEXT, MORE, "01234567", 8));
+	EXPECT_NE(NULL, record_is(self->buf, WS_OP_TEXT, MORE, "01234567", 8));
 	EXPECT_EQ(-EBUSY, set_flags(p->ws, 0));
 	ASSERT_EQ(16, recv(p->ws, self->buf, 16, 0));
-	EXPECT_NE(NULL, record(self->buf, WS_OP_TEXT, MORE, "89abcdef", 8));
+	EXPECT_NE(NULL, record_is(self->buf, WS_OP_TEXT, MORE, "89abcdef", 8));
 	ASSERT_EQ(32, recv(p->ws, self->buf, 32, 0));
-	EXPECT_NE(NULL, record(record(self->buf, WS_OP_TEXT, END | MORE,
-				      "ghijk", 5),
-			       WS_OP_BINARY, END, "b", 1));
+	EXPECT_NE(NULL, record_is(record_is(self->buf, WS_OP_TEXT, END | MORE,
+					    "ghijk", 5),
+				  WS_OP_BINARY, END, "b", 1));
 	EXPECT_EQ(0, set_flags(p->ws, 0));
 }
 
@@ -191,93 +143,17 @@ TEST_F(records, fragments)
 	bytes_frame(&b, p, BINARY, "", 0);
 	bytes_frame(&b, p, F_BINARY, "not", 3);
 	ASSERT_TRUE(raw_send_bytes(p, &b));
-	bytes_free(&b);
 	ASSERT_TRUE(settle(p));
 	ASSERT_EQ(24, read(p->ws, self->buf, 100));
-	EXPECT_NE(NULL, record(record(self->buf, WS_OP_TEXT, END | MORE,
-				      "abcd", 4),
-			       WS_OP_BINARY, END, "", 0));
+	EXPECT_NE(NULL, record_is(record_is(self->buf, WS_OP_TEXT, END | MORE,
+					    "abcd", 4),
+				  WS_OP_BINARY, END, "", 0));
 	EXPECT_TRUE(expect_frame(p, PONG, "?", 1));
 	EXPECT_TRUE(expect_frame(p, PONG, "!", 1));
 	EXPECT_TRUE(expect_frame(p, PONG, ".", 1));
 	ASSERT_TRUE(raw_frame(p, CONT, "yet", 3));
 	ASSERT_EQ(16, read(p->ws, self->buf, 100));
-	EXPECT_NE(NULL, record(self->buf, WS_OP_BINARY, END, "notyet", 6));
-}
-
-/* The Close comes alone, and what was before it can still be answered. */
-TEST_F(records, close)
-{
-	struct pair *p = &self->p;
-	struct bytes b = { 0 };
-	struct ws_msg m;
-	int n;
-
-	bytes_frame(&b, p, TEXT, "last", 4);
-	bytes_close(&b, p, 4000, "reason");
-	ASSERT_TRUE(raw_send_bytes(p, &b));
-	bytes_free(&b);
-	ASSERT_TRUE(settle(p));
-	ASSERT_EQ(16, read(p->ws, self->buf, 100));
-	EXPECT_NE(NULL, record(self->buf, WS_OP_TEXT, END | MORE, "last", 4));
-	ASSERT_EQ(16, write(p->ws, self->buf, 16));
-	EXPECT_TRUE(expect_frame(p, TEXT, "last", 4));
-	ASSERT_EQ(0, ioctl(p->ws, FIONREAD, &n));
-	EXPECT_EQ(16, n);
-	ASSERT_EQ(16, recv(p->ws, self->buf, 100, MSG_PEEK));
-	/* Not a byte of the reason fits: it is still there then. */
-	ASSERT_EQ(-1, read(p->ws, self->buf, 8));
-	EXPECT_EQ(EINVAL, errno);
-	ASSERT_EQ(16, read(p->ws, self->buf, 100));
-	EXPECT_NE(NULL, record(self->buf, WS_OP_CLOSE, END, "reason", 6));
-	memcpy(&m, self->buf, sizeof(m));
-	EXPECT_EQ(4000, m.code);
-	EXPECT_TRUE(expect_close(p, 4000, ""));
-	EXPECT_EQ(0, read(p->ws, self->buf, 100));
-}
-
-/* A Close that is read in pieces; FIONREAD tells of what is left. */
-TEST_F(records, close_in_pieces)
-{
-	struct pair *p = &self->p;
-	struct bytes b = { 0 };
-	int n;
-
-	bytes_close(&b, p, 4000, "a longer reason");
-	ASSERT_TRUE(raw_send_bytes(p, &b));
-	bytes_free(&b);
-	ASSERT_TRUE(settle(p));
-	ASSERT_EQ(0, ioctl(p->ws, FIONREAD, &n));
-	EXPECT_EQ(24, n);
-	ASSERT_EQ(16, read(p->ws, self->buf, 16));
-	EXPECT_NE(NULL, record(self->buf, WS_OP_CLOSE, 0, "a longer", 8));
-	ASSERT_EQ(0, ioctl(p->ws, FIONREAD, &n));
-	EXPECT_EQ(16, n);
-	ASSERT_EQ(16, read(p->ws, self->buf, 100));
-	EXPECT_NE(NULL, record(self->buf, WS_OP_CLOSE, END, " reason", 7));
-	ASSERT_EQ(0, ioctl(p->ws, FIONREAD, &n));
-	EXPECT_EQ(0, n);
-	EXPECT_EQ(0, read(p->ws, self->buf, 100));
-}
-
-/* Everything before a fault, then the fault, then the end. */
-TEST_F(records, fault)
-{
-	struct pair *p = &self->p;
-	struct bytes b = { 0 };
-
-	bytes_frame(&b, p, TEXT, "good", 4);
-	bytes_frame(&b, p, TEXT, "\xc0\xaf", 2);
-	bytes_frame(&b, p, TEXT, "never", 5);
-	ASSERT_TRUE(raw_send_bytes(p, &b));
-	bytes_free(&b);
-	ASSERT_TRUE(settle(p));
-	ASSERT_EQ(16, read(p->ws, self->buf, 100));
-	EXPECT_NE(NULL, record(self->buf, WS_OP_TEXT, END | MORE, "good", 4));
-	EXPECT_EQ(-1, read(p->ws, self->buf, 100));
-	EXPECT_EQ(EILSEQ, errno);
-	EXPECT_EQ(0, read(p->ws, self->buf, 100));
-	EXPECT_TRUE(expect_close(p, 1007, ""));
+	EXPECT_NE(NULL, record_is(self->buf, WS_OP_BINARY, END, "notyet", 6));
 }
 
 TEST_F(records, peek_and_flags)
@@ -294,8 +170,8 @@ TEST_F(records, peek_and_flags)
 	EXPECT_EQ(-1, recv(p->ws, self->buf, 100, MSG_TRUNC));
 	EXPECT_EQ(EINVAL, errno);
 	ASSERT_EQ(32, recv(p->ws, self->buf, 100, MSG_WAITALL));
-	EXPECT_NE(NULL, record(record(self->buf, WS_OP_TEXT, END | MORE,
-				      "a", 1), WS_OP_TEXT, END, "b", 1));
+	EXPECT_NE(NULL, record_is(record_is(self->buf, WS_OP_TEXT, END | MORE,
+					    "a", 1), WS_OP_TEXT, END, "b", 1));
 	EXPECT_EQ(-EINVAL, set_flags(p->ws, WS_F_RECORDS | WS_F_BATCH));
 	EXPECT_EQ(-EINVAL, set_flags(p->ws, 8));
 	/* A control message would say the same again. */
@@ -317,25 +193,26 @@ TEST_F(records, bad_memory)
 	for (i = 0; i < 3; i++)
 		bytes_frame(&b, &self->p, BINARY, pattern(i, 40), 40);
 	ASSERT_TRUE(raw_send_bytes(&self->p, &b));
-	bytes_free(&b);
 	ASSERT_TRUE(settle(&self->p));
 	/* The second record's payload runs into the bad page. */
 	p = two + page - 48 - 24;
 	ASSERT_EQ(48, read(self->p.ws, p, 200));
-	EXPECT_NE(NULL, record(p, WS_OP_BINARY, END | MORE, pattern(0, 40),
-			       40));
+	EXPECT_NE(NULL, record_is(p, WS_OP_BINARY, END | MORE, pattern(0, 40),
+				  40));
 	EXPECT_EQ(-1, read(self->p.ws, two + page - 16, 200));
 	EXPECT_EQ(EFAULT, errno);
 	EXPECT_EQ(-1, read(self->p.ws, two + page, 200));
 	EXPECT_EQ(EFAULT, errno);
 	ASSERT_EQ(96, read(self->p.ws, self->buf, 200));
-	EXPECT_NE(NULL, record(record(self->buf, WS_OP_BINARY, END | MORE,
-				      pattern(1, 40), 40),
-			       WS_OP_BINARY, END, pattern(2, 40), 40));
+	EXPECT_NE(NULL, record_is(record_is(self->buf, WS_OP_BINARY, END | MORE,
+					    pattern(1, 40), 40),
+				  WS_OP_BINARY, END, pattern(2, 40), 40));
 
 	/* And the other way: the first record is good, the second is not. */
-	put_record(p, WS_OP_BINARY, END, pattern(0, 40), 40);
-	put_record(self->buf, WS_OP_BINARY, END, pattern(1, 40), 40);
+	put_record(p, (struct ws_msg){ 40, WS_OP_BINARY, END, 0 },
+		   pattern(0, 40));
+	put_record(self->buf, (struct ws_msg){ 40, WS_OP_BINARY, END, 0 },
+		   pattern(1, 40));
 	memcpy(p + 48, self->buf, 24);
 	ASSERT_EQ(48, write(self->p.ws, p, 96));
 	EXPECT_EQ(-1, write(self->p.ws, p + 48, 48));
@@ -344,114 +221,6 @@ TEST_F(records, bad_memory)
 	EXPECT_TRUE(expect_frame(&self->p, BINARY, pattern(0, 40), 40));
 	EXPECT_TRUE(expect_frame(&self->p, BINARY, pattern(1, 40), 40));
 	munmap(two, 2 * page);
-}
-
-TEST_F(records, send_many)
-{
-	struct pair *p = &self->p;
-	size_t n = 0;
-	int i;
-
-	for (i = 0; i < 300; i++)
-		n += put_record(self->buf + n, i % 3, END, pattern(i, i), i);
-	ASSERT_EQ((ssize_t)n, write(p->ws, self->buf, n));
-	for (i = 0; i < 300; i++)
-		ASSERT_TRUE(expect_frame(p, i % 3 == 1 ? TEXT : BINARY,
-					 pattern(i, i), i));
-	EXPECT_EQ(300, ws_get_info(p->ws).tx_messages);
-	EXPECT_EQ(1, ws_get_info(p->ws).tx_calls);
-}
-
-/* A record can be cut anywhere but in its head. */
-TEST_F(records, send_cut)
-{
-	struct pair *p = &self->p;
-	struct frame f;
-	size_t n, got;
-	ssize_t cut;
-
-	n = put_record(self->buf, WS_OP_TEXT, END, "hello", 5);
-	n += put_record(self->buf + n, WS_OP_BINARY, END, "x", 1);
-	for (cut = 1; cut < 16; cut++) {
-		ssize_t first = write(p->ws, self->buf, cut);
-
-		if (cut < 8) {
-			ASSERT_EQ(-1, first);
-			ASSERT_EQ(EINVAL, errno);
-			continue;
-		}
-		ASSERT_EQ(cut, first);
-		ASSERT_EQ((ssize_t)n - cut,
-			  write(p->ws, self->buf + cut, n - cut));
-		for (got = 0; got < 5; got += f.len) {
-			ASSERT_TRUE(read_frame(p, &f));
-			ASSERT_EQ(0, memcmp(f.data, "hello" + got, f.len));
-			free(f.data);
-			if (f.first & FIN)
-				break;
-		}
-		ASSERT_TRUE(expect_frame(p, BINARY, "x", 1));
-	}
-	/* The tail of a head is not taken. */
-	ASSERT_EQ(16, write(p->ws, self->buf, 23));
-	ASSERT_TRUE(expect_frame(p, TEXT, "hello", 5));
-}
-
-/* A message in fragments, control records, and the end. */
-TEST_F(records, send_control)
-{
-	struct pair *p = &self->p;
-	size_t n;
-	struct ws_msg m = { .len = 3, .opcode = WS_OP_CLOSE, .flags = END,
-			    .code = 4001 };
-
-	wire_own_pongs(p, "in a record");
-	n = put_record(self->buf, WS_OP_TEXT, 0, "ab", 2);
-	n += put_record(self->buf + n, WS_OP_PING, END, "ping", 4);
-	n += put_record(self->buf + n, WS_OP_TEXT, 0, "", 0);
-	n += put_record(self->buf + n, 0, END, "cd", 2);
-	n += put_record(self->buf + n, WS_OP_PONG, END, "", 0);
-	ASSERT_EQ((ssize_t)n, write(p->ws, self->buf, n));
-	EXPECT_TRUE(expect_frame(p, F_TEXT, "ab", 2));
-	EXPECT_TRUE(expect_frame(p, PING, "ping", 4));
-	EXPECT_TRUE(expect_frame(p, F_CONT, "", 0));
-	EXPECT_TRUE(expect_frame(p, CONT, "cd", 2));
-	EXPECT_TRUE(expect_frame(p, PONG, "", 0));
-
-	memcpy(self->buf, &m, sizeof(m));
-	memcpy(self->buf + 8, "bye\0\0\0\0\0", 8);
-	/* Not in two halves. */
-	EXPECT_EQ(-1, write(p->ws, self->buf, 12));
-	EXPECT_EQ(EINVAL, errno);
-	ASSERT_EQ(16, write(p->ws, self->buf, 16));
-	EXPECT_TRUE(expect_close(p, 4001, "bye"));
-	EXPECT_EQ(-1, send(p->ws, self->buf, 16, MSG_NOSIGNAL));
-	EXPECT_EQ(EPIPE, errno);
-}
-
-/* What is wrong is refused when it is its turn, and nothing of it is sent. */
-TEST_F(records, send_wrong)
-{
-	static const struct ws_msg wrong[] = {
-		{ .opcode = 3, .flags = END },
-		{ .opcode = 11, .flags = END },
-		{ .opcode = WS_OP_TEXT, .flags = END | 0x80 },
-		{ .opcode = WS_OP_TEXT, .flags = END | WS_MSG_RSV1 },
-		{ .opcode = WS_OP_PING, .flags = 0 },
-		{ .opcode = WS_OP_CLOSE, .flags = END, .code = 1006 },
-	};
-	struct pair *p = &self->p;
-	size_t n, i;
-
-	for (i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
-		n = put_record(self->buf, WS_OP_TEXT, END, "ok", 2);
-		memcpy(self->buf + n, &wrong[i], sizeof(wrong[i]));
-		ASSERT_EQ(16, write(p->ws, self->buf, 24));
-		ASSERT_EQ(-1, write(p->ws, self->buf + n, 8));
-		ASSERT_EQ(EINVAL, errno);
-		ASSERT_TRUE(expect_frame(p, TEXT, "ok", 2));
-	}
-	EXPECT_TRUE(expect_silence(p));
 }
 
 /* splice() moves records into a pipe, behind what that has already. */
@@ -468,7 +237,6 @@ TEST_F(records, splice)
 	bytes_frame(&b, p, BINARY, pattern(0, 9000), 9000);
 	bytes_close(&b, p, 4000, "reason");
 	ASSERT_TRUE(raw_send_bytes(p, &b));
-	bytes_free(&b);
 	ASSERT_TRUE(settle(p));
 	ASSERT_EQ(5, write(fd[1], "first", 5));
 	ASSERT_EQ(72, splice(p->ws, NULL, fd[1], NULL, 80, 0));
@@ -476,20 +244,20 @@ TEST_F(records, splice)
 	EXPECT_EQ(0, memcmp(self->buf, "first", 5));
 	at = self->buf + 5;
 	for (i = 0; i < 3; i++)
-		at = (void *)record(at, WS_OP_BINARY, END | MORE,
-				    pattern(i, 13), 13);
+		at = (void *)record_is(at, WS_OP_BINARY, END | MORE,
+				       pattern(i, 13), 13);
 	EXPECT_NE(NULL, at);
 	/* A piece, the rest of that message, and the Close. */
 	ASSERT_EQ(4096, splice(p->ws, NULL, fd[1], NULL, 4100, 0));
 	ASSERT_EQ(4096, read(fd[0], self->buf, sizeof(self->buf)));
-	EXPECT_NE(NULL, record(self->buf, WS_OP_BINARY, MORE, pattern(0, 4088),
-			       4088));
+	EXPECT_NE(NULL, record_is(self->buf, WS_OP_BINARY, MORE, pattern(0, 4088),
+				  4088));
 	ASSERT_EQ(4920, splice(p->ws, NULL, fd[1], NULL, 9000, 0));
 	ASSERT_EQ(16, splice(p->ws, NULL, fd[1], NULL, 9000, 0));
 	ASSERT_EQ(4936, read(fd[0], self->buf, sizeof(self->buf)));
-	at = (void *)record(self->buf, WS_OP_BINARY, END | MORE,
-			    pattern(4088, 4912), 4912);
-	EXPECT_NE(NULL, record(at, WS_OP_CLOSE, END, "reason", 6));
+	at = (void *)record_is(self->buf, WS_OP_BINARY, END | MORE,
+			       pattern(4088, 4912), 4912);
+	EXPECT_NE(NULL, record_is(at, WS_OP_CLOSE, END, "reason", 6));
 	close(fd[0]);
 	close(fd[1]);
 }
@@ -508,54 +276,12 @@ TEST_F(records, vector_is_full)
 			iov[i] = (struct iovec){ self->buf + 16 * i, 16 };
 	}
 	ASSERT_TRUE(raw_send_bytes(p, &b));
-	bytes_free(&b);
 	ASSERT_TRUE(settle(p));
 	ASSERT_EQ(256, readv(p->ws, iov, 16));
 	for (i = 0; i < 16; i++)
-		EXPECT_NE(NULL, record(self->buf + 16 * i, WS_OP_BINARY,
-				       END | MORE, pattern(i, 8), 8));
+		EXPECT_NE(NULL, record_is(self->buf + 16 * i, WS_OP_BINARY,
+					  END | MORE, pattern(i, 8), 8));
 	ASSERT_EQ(16, read(p->ws, self->buf, 100));
-}
-
-/* Much more than the send buffer, without waiting: every byte, in order. */
-TEST_F(records, send_full)
-{
-	const size_t big = 3000000, size = WS_RECORD_SIZE(big);
-	unsigned char *rec = malloc(size + 16);
-	size_t at = 0, got = 0, total;
-	struct pair *p = &self->p;
-	bool fin = false;
-	struct frame f;
-
-	ASSERT_NE(NULL, rec);
-	put_record(rec, WS_OP_BINARY, END, "", 0);
-	((struct ws_msg *)rec)->len = big;
-	memcpy(rec + 8, pattern(0, PATTERN_MAX), PATTERN_MAX);
-	memcpy(rec + 8 + PATTERN_MAX, pattern(PATTERN_MAX, PATTERN_MAX),
-	       PATTERN_MAX);
-	memcpy(rec + 8 + 2 * PATTERN_MAX,
-	       pattern(2 * PATTERN_MAX, big - 2 * PATTERN_MAX),
-	       big - 2 * PATTERN_MAX);
-	total = size + put_record(rec + size, WS_OP_TEXT, END, "end", 3);
-	ASSERT_EQ(0, fcntl(p->ws, F_SETFL, O_NONBLOCK));
-	while (!fin || at < total) {
-		ssize_t n = at < total ? write(p->ws, rec + at, total - at) : 0;
-
-		if (n > 0)
-			at += n;
-		ASSERT_TRUE(n >= 0 || errno == EAGAIN);
-		if (fin)
-			continue;
-		ASSERT_TRUE(read_frame(p, &f));
-		ASSERT_TRUE(is_pattern(f.data, got, f.len));
-		got += f.len;
-		fin = f.first & FIN;
-		free(f.data);
-	}
-	ASSERT_EQ(big, got);
-	ASSERT_TRUE(expect_frame(p, TEXT, "end", 3));
-	EXPECT_EQ(2, ws_get_info(p->ws).tx_messages);
-	free(rec);
 }
 
 /* Any messages, cut anywhere, read into any buffers: all there, in order. */
@@ -643,94 +369,73 @@ TEST_F_TIMEOUT(records, chance, 120)
 	free(all);
 }
 
-/* Any messages, any number of them a call, from anywhere. */
-TEST_F_TIMEOUT(records, send_chance, 120)
+/* Unscanned text, a fragment, a longer header, no payload. */
+TEST_F(records, mixture)
 {
-	unsigned char *all = malloc(1 << 16);
+	static const int first[] = { TEXT, BINARY, BINARY, F_TEXT, CONT, TEXT };
+	static const size_t len[] = { 40, 200, 0, 9, 3, 1 };
+	const unsigned char *at = self->buf;
 	struct pair *p = &self->p;
-	uint64_t bytes = 0, messages = 0;
-	uint32_t seed = 11;
-	int round, i;
-
-	ASSERT_NE(NULL, all);
-	for (round = 0; round < 300; round++) {
-		size_t at = next_random(&seed) % 8, n = at;
-		int count = 1 + next_random(&seed) % 30;
-		struct ws_msg m[30];
-
-		for (i = 0; i < count; i++) {
-			m[i] = random_msg(&seed);
-			n += put_record(all + n, m[i].opcode, m[i].flags,
-					pattern(i, m[i].len), m[i].len);
-			bytes += m[i].len;
-			if (n > 40000)
-				count = i + 1;
-		}
-		ASSERT_EQ((ssize_t)(n - at), write(p->ws, all + at, n - at));
-		for (i = 0; i < count; i++)
-			ASSERT_TRUE(expect_frame(p, m[i].opcode == WS_OP_TEXT ?
-						 TEXT : BINARY,
-						 pattern(i, m[i].len),
-						 m[i].len));
-		messages += count;
-		ASSERT_EQ(bytes, ws_get_info(p->ws).tx_bytes);
-		ASSERT_EQ(messages, ws_get_info(p->ws).tx_messages);
-	}
-	free(all);
-}
-
-static void *reads_all(void *arg)
-{
-	static char skip[65536];
-	const struct pair *p = arg;
+	struct bytes b = { 0 };
 	ssize_t n;
+	int i;
 
-	do {
-		n = recv(p->raw, skip, sizeof(skip), 0);
-	} while (n > 0 || (n < 0 && errno == EAGAIN));
-	return NULL;
+	for (i = 0; i < 60; i++)
+		bytes_frame(&b, p, first[i % 6], pattern(i, len[i % 6]),
+			    len[i % 6]);
+	ASSERT_TRUE(send_unscanned(p, &b));
+	n = recv(p->ws, self->buf, sizeof(self->buf), 0);
+	ASSERT_EQ(16 + 10 * (48 + 208 + 8 + 24 + 16), n);
+	at += 16;
+	for (i = 0; i < 60; i++) {
+		struct ws_msg m = msg_at(at);
+
+		if (i % 6 == 4)
+			continue;
+		ASSERT_EQ(len[i % 6] + (i % 6 == 3 ? 3 : 0), m.len);
+		ASSERT_EQ(first[i % 6] & 3, m.opcode);
+		ASSERT_EQ(i < 59 ? WS_MSG_END | WS_MSG_MORE : WS_MSG_END,
+			  m.flags);
+		ASSERT_EQ(0, memcmp(at + 8, pattern(i, len[i % 6]),
+				    len[i % 6]));
+		at += WS_RECORD_SIZE(m.len);
+	}
+	EXPECT_EQ(51, ws_get_info(p->ws).rx_messages);
 }
 
-/* What fits goes at once, though there is more that has to wait for room. */
-TEST_F_TIMEOUT(records, little_room, 60)
+/* What is not whole is no message, and says nothing of more. */
+TEST_F(records, half_a_message)
 {
 	struct pair *p = &self->p;
-	size_t len = 0, sent = 0;
-	uint64_t begin;
-	pthread_t thread;
-	int room = 2048, waits = 0, stalls = 0;
-	char *all;
+	struct bytes b = { 0 };
 
-	ASSERT_EQ(0, setsockopt(p->ws, SOL_SOCKET, SO_SNDBUF, &room,
-				sizeof(room)));
-	all = malloc(256 * 1024);
-	while (len < 256 * 1024 - 112) {
-		const struct ws_msg m = { .len = 100, .opcode = WS_OP_BINARY,
-					  .flags = WS_MSG_END };
+	bytes_frame(&b, p, BINARY, "second", 6);
+	b.n -= 3;
+	ASSERT_TRUE(send_unscanned(p, &b));
+	ASSERT_EQ(16, recv(p->ws, self->buf, sizeof(self->buf), MSG_PEEK));
+	EXPECT_EQ(WS_MSG_END, msg_at(self->buf).flags);
+	ASSERT_EQ(16, recv(p->ws, self->buf, sizeof(self->buf), 0));
+	EXPECT_EQ(WS_MSG_END, msg_at(self->buf).flags);
+	EXPECT_EQ(0, poll_now(p->ws, POLLIN));
+}
 
-		memcpy(all + len, &m, sizeof(m));
-		memset(all + len + 8, 'x', 104);
-		len += WS_RECORD_SIZE(100);
+/* Less room than there is: the rest is still there, and is told of. */
+TEST_F(records, no_room)
+{
+	struct pair *p = &self->p;
+	struct bytes b = { 0 };
+	int i;
+
+	for (i = 0; i < 9; i++)
+		bytes_frame(&b, p, BINARY, "again", 5);
+	ASSERT_TRUE(send_unscanned(p, &b));
+	for (i = 0; i < 10; i += 2) {
+		ASSERT_EQ(32, recv(p->ws, self->buf, 40, 0));
+		EXPECT_EQ(WS_MSG_END | WS_MSG_MORE, msg_at(self->buf).flags);
+		EXPECT_EQ(i < 8 ? WS_MSG_END | WS_MSG_MORE : WS_MSG_END,
+			  msg_at(self->buf + 16).flags);
 	}
-	ASSERT_EQ(0, pthread_create(&thread, NULL, reads_all, p));
-	while (sent < len) {
-		ssize_t n = send(p->ws, all + sent, len - sent, MSG_DONTWAIT);
-
-		if (n < 0 && errno == EAGAIN)
-			n = 0;
-		ASSERT_LE(0, n);
-		begin = now_ms();
-		if (!n)
-			ASSERT_EQ(POLLOUT, poll_for(p->ws, POLLOUT, WS_TEST_MS));
-		waits += !n;
-		stalls += !in_time(begin, 180);
-		sent += n;
-	}
-	/* It took TCP's probe timer each time, for 4592 bytes. */
-	EXPECT_LE(stalls, waits / 2);
-	shutdown(p->raw, SHUT_RDWR);
-	pthread_join(thread, NULL);
-	free(all);
+	EXPECT_EQ(0, poll_now(p->ws, POLLIN));
 }
 
 TEST_HARNESS_MAIN

@@ -365,6 +365,60 @@ TEST_F(recv, oob_is_refused)
 	EXPECT_EQ(-EOPNOTSUPP, ws_recv(self->p.ws, buf, 8, MSG_OOB).n);
 }
 
+/* A place in the stream to peek at means nothing where there are messages. */
+TEST_F(recv, peek_off)
+{
+	EXPECT_EQ(-EOPNOTSUPP, set_int(self->p.ws, SOL_SOCKET, SO_PEEK_OFF, 3));
+	EXPECT_TRUE(pair_works(&self->p));
+}
+
+/* One that was set before the attach must not move what is peeked at. */
+TEST_F(recv, peek_off_before)
+{
+	struct pair q;
+	char buf[16];
+
+	ASSERT_TRUE(pair_connect(&q, AF_INET, variant->role));
+	set_int(q.ws, SOL_SOCKET, SO_PEEK_OFF, 2);
+	ASSERT_EQ(0, ws_attach(q.ws));
+	if (variant->role)
+		ASSERT_EQ(0, ws_set_role(q.ws, variant->role));
+	ASSERT_TRUE(raw_frame(&q, TEXT, "abcdef", 6));
+	ASSERT_TRUE(settle(&q));
+	EXPECT_EQ(6, ws_recv(q.ws, buf, sizeof(buf), MSG_PEEK).n);
+	EXPECT_EQ(0, memcmp(buf, "abcdef", 6));
+	EXPECT_EQ(6, ws_recv(q.ws, buf, sizeof(buf), MSG_PEEK).n);
+	EXPECT_TRUE(expect_text(q.ws, "abcdef"));
+	pair_close(&q);
+}
+
+/* The option changes how TCP keeps urgent bytes: here they are in place. */
+TEST_F(recv, oobinline)
+{
+	struct pair *p = &self->p;
+	struct bytes b = { 0 };
+	char byte;
+	size_t i;
+
+	/* TLS sends none. */
+	if (test_tls())
+		return;
+	set_int(p->ws, SOL_SOCKET, SO_OOBINLINE, 1);
+	bytes_frame(&b, p, TEXT, "urgent all over", 15);
+	for (i = 0; i < b.n; i++) {
+		if (i == b.n / 2)
+			set_int(p->ws, SOL_SOCKET, SO_OOBINLINE, 0);
+		ASSERT_EQ(1, send(p->raw, b.p + i, 1, i & 1 ? MSG_OOB : 0));
+	}
+	bytes_free(&b);
+	EXPECT_TRUE(expect_text(p->ws, "urgent all over"));
+	EXPECT_EQ(-1, recv(p->ws, &byte, 1, MSG_OOB));
+	EXPECT_EQ(EOPNOTSUPP, errno);
+	EXPECT_EQ(-1, send(p->ws, &byte, 1, MSG_OOB));
+	EXPECT_EQ(EOPNOTSUPP, errno);
+	EXPECT_TRUE(pair_works(p));
+}
+
 /* splice() moves a message's payload into a pipe. */
 TEST_F(recv, splice)
 {

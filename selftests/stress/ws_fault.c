@@ -10,19 +10,6 @@
 
 #include <sys/time.h>
 
-static bool by_chance;
-
-bool fault_allows(struct life *l, int err)
-{
-	l->failures++;
-	if (err != ENOMEM && err != ENOBUFS && err != EFAULT)
-		return complain("a fault came out as %s", strerror(err));
-	if (by_chance)
-		return l->failures < 10000 || complain("nothing works");
-	return (fault_fired() && l->failures == 1) ||
-	       complain("%s without a fault", strerror(err));
-}
-
 FIXTURE(fault)
 {
 	int dummy;
@@ -96,7 +83,7 @@ FIXTURE_SETUP(fault)
 	/* No leftovers of another test. */
 	ASSERT_TRUE(stat_becomes("WsCurrSockets", 0));
 	ASSERT_TRUE(stat_becomes("WsCurrLingering", 0));
-	by_chance = false;
+	fault_by_chance = false;
 	ASSERT_TRUE(fault_open());
 }
 
@@ -149,7 +136,7 @@ TEST_F_TIMEOUT(fault, memory_by_chance, 300)
 {
 	unsigned int i, told = 0;
 
-	by_chance = true;
+	fault_by_chance = true;
 	for (i = 0; i < 8; i++) {
 		struct life l = { .ending = variant->ending, .ping = true };
 
@@ -168,7 +155,7 @@ TEST_F_TIMEOUT(fault, copies_by_chance, 300)
 {
 	unsigned int i, told = 0;
 
-	by_chance = true;
+	fault_by_chance = true;
 	for (i = 0; i < 4; i++) {
 		struct life l = { .ending = variant->ending };
 

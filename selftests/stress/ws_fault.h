@@ -91,8 +91,14 @@ bool fault_fired(void);
 /* What fails by chance, in every context, does so in @percent of the cases. */
 bool fault_points(int percent_memory, int percent_copy);
 
-/* ws_fault.c: may this call have failed? Then it is made again. */
+/* Faults may be any number, not one at most. */
+extern bool fault_by_chance;
+/* May this call have failed? Then it is made again. */
 bool fault_allows(struct life *l, int err);
+/* Calls for which that is done. */
+bool life_attach(struct life *l);
+bool life_set(struct life *l, int opt, const void *val, socklen_t len);
+bool life_info(struct life *l, struct ws_info *info);
 
 /* What the peer reads, frame by frame: false when anything is wrong. */
 bool peer_read(struct life *l);

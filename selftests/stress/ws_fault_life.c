@@ -4,36 +4,6 @@
 
 #include "ws_fault.h"
 
-static bool attach(struct life *l)
-{
-	int err;
-
-	while ((err = ws_attach(l->p.ws)))
-		if (!fault_allows(l, -err))
-			return false;
-	return true;
-}
-
-static bool set(struct life *l, int opt, const void *val, socklen_t len)
-{
-	int err;
-
-	while ((err = ws_set(l->p.ws, opt, val, len)))
-		if (!fault_allows(l, -err))
-			return complain("option %d", opt);
-	return true;
-}
-
-static bool info(struct life *l, struct ws_info *info)
-{
-	socklen_t len = sizeof(*info);
-
-	while (getsockopt(l->p.ws, SOL_WS, WS_INFO, info, &len))
-		if (!fault_allows(l, errno))
-			return false;
-	return true;
-}
-
 /* One message from where the pattern is, to the end or left open. */
 static bool send_message(struct life *l, int opcode, size_t len, bool end)
 {
@@ -104,11 +74,6 @@ static bool receive(struct life *l, int opcode, size_t len, size_t room)
 	return ok && (done == len || complain("%zu of %zu", done, len));
 }
 
-bool peer_frame(struct life *l, int first, size_t ahead, size_t len)
-{
-	return raw_frame(&l->p, first, pattern(l->to_ws + ahead, len), len);
-}
-
 static bool peer_ping(struct life *l)
 {
 	char text[16];
@@ -118,38 +83,18 @@ static bool peer_ping(struct life *l)
 	return raw_frame(&l->p, PING, text, n);
 }
 
-static bool peer_close(struct life *l)
-{
-	struct bytes b = { 0 };
-
-	bytes_close(&b, &l->p, 1000, "");
-	return raw_send_bytes(&l->p, &b);
-}
-
-bool life_config(struct life *l, __u32 flags)
-{
-	struct ws_config cfg = {
-		.role = l->p.role,
-		.flags = flags,
-		.ping_interval = l->ping ? WS_TIME_MIN : 0,
-		.ping_timeout = l->ping ? WS_TEST_MS : 0,
-	};
-
-	return set(l, WS_CONFIG, &cfg, sizeof(cfg));
-}
-
 static bool set_up(struct life *l)
 {
 	struct bytes b = { 0 };
 	bool ok;
 
 	l->dropped = ws_stat("WsPongDropped");
-	if (!attach(l) || !life_config(l, 0))
+	if (!life_attach(l) || !life_config(l, 0))
 		return false;
 	/* The first message was read together with the handshake. */
 	bytes_frame(&b, &l->p, TEXT, pattern(0, 300), 300);
-	ok = set(l, WS_RX_PREFIX, b.p, 100) && raw_send(&l->p, b.p + 100,
-							b.n - 100);
+	ok = life_set(l, WS_RX_PREFIX, b.p, 100) && raw_send(&l->p, b.p + 100,
+							     b.n - 100);
 	bytes_free(&b);
 	return ok && receive(l, WS_OP_TEXT, 300, 1000);
 }
@@ -236,12 +181,12 @@ bool life_close(struct life *l)
 	case END_CLOSE:
 		close(l->p.ws);
 		l->p.ws = -1;
-		return peer_reads_close(l, 1001) && peer_close(l);
+		return peer_reads_close(l, 1001) && raw_close(&l->p, 1000, "");
 	case END_PEER:
-		return peer_close(l) && receive_close(l) &&
+		return raw_close(&l->p, 1000, "") && receive_close(l) &&
 		       peer_reads_close(l, 1000) && end_received(l);
 	}
-	return peer_reads_close(l, 1000) && peer_close(l) && receive_close(l) &&
+	return peer_reads_close(l, 1000) && raw_close(&l->p, 1000, "") && receive_close(l) &&
 	       end_received(l);
 }
 
@@ -253,7 +198,7 @@ bool life_run(struct life *l)
 		return false;
 	if (l->ping && !peer_reads_until(l, &l->kernel_pings, 1))
 		return complain("no PING from the kernel");
-	if (!info(l, &i))
+	if (!life_info(l, &i))
 		return false;
 	if (i.rx_messages != 12 || i.rx_bytes != l->to_ws ||
 	    i.tx_messages != l->messages || i.tx_bytes != l->from_ws)

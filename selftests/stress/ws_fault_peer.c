@@ -144,3 +144,8 @@ bool peer_reads_close(struct life *l, int code)
 	       (l->close == (unsigned int)code ||
 		complain("Close %u, not %d", l->close, code));
 }
+
+bool peer_frame(struct life *l, int first, size_t ahead, size_t len)
+{
+	return raw_frame(&l->p, first, pattern(l->to_ws + ahead, len), len);
+}

@@ -37,8 +37,6 @@ struct recipe {
 	uint8_t p[RECIPE_MAX];
 };
 
-unsigned long long fuzz_calls;
-
 static struct {
 	uint64_t seed;
 	uint64_t runs;
@@ -54,20 +52,6 @@ static struct recipe corpus[CORPUS_MAX];
 static unsigned int ncorpus;
 static struct recipe current;
 static uint64_t run_number;
-
-/* What the watchdog looks at: main thread and second thread. */
-static struct {
-	const char *what;
-	uint64_t since;
-} watched[2];
-static __thread int thread_number;
-
-void doing(const char *what)
-{
-	__atomic_store_n(&watched[thread_number].since, now_ms(),
-			 __ATOMIC_RELAXED);
-	__atomic_store_n(&watched[thread_number].what, what, __ATOMIC_RELEASE);
-}
 
 static void print_recipe(FILE *f)
 {
@@ -389,11 +373,6 @@ static void options(int argc, char **argv)
 			exit(2);
 		}
 	}
-}
-
-static void on_signal(int sig)
-{
-	(void)sig;
 }
 
 int main(int argc, char **argv)

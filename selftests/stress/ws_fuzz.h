@@ -55,7 +55,13 @@ void fuzz_peer(struct world *w, struct dice *d);
 /* A valid stream, both ways, every byte of which is compared. */
 bool fuzz_valid(struct world *w, struct dice *d);
 
-/* For the watchdog: what this thread does from now on, NULL for nothing. */
+/* What the watchdog looks at: main thread and second thread. */
+extern struct watched {
+	const char *what;
+	uint64_t since;
+} watched[2];
+extern __thread int thread_number;
+/* What this thread does from now on, NULL for nothing. */
 void doing(const char *what);
 extern unsigned long long fuzz_calls;
 

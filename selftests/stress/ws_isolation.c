@@ -34,129 +34,32 @@ FIXTURE_VARIANT(isolation)
 	struct attack attack;
 };
 
-FIXTURE_VARIANT_ADD(isolation, held_lock)
-{
-	.attack = {
-		.name = "held lock",
-		.processes = 1,
-		.arm = arm_held,
-		.run = attack_held,
-	},
-};
+#define ATTACK_ONE(id, title, attackers, ...)				\
+	FIXTURE_VARIANT_ADD(isolation, id)				\
+	{								\
+		.attack = {						\
+			.name = title,					\
+			.processes = attackers,				\
+			__VA_ARGS__					\
+		},							\
+	}
+/* The same with kTLS below, against kTLS. */
+#define ATTACK_BOTH(id, title, attackers, ...)				\
+	ATTACK_ONE(id, title, attackers, __VA_ARGS__);			\
+	ATTACK_ONE(id ## _tls, title ", kTLS", attackers, .tls = true,	\
+		   __VA_ARGS__)
 
-FIXTURE_VARIANT_ADD(isolation, held_lock_tls)
-{
-	.attack = {
-		.name = "held lock, kTLS",
-		.tls = true,
-		.processes = 1,
-		.arm = arm_held,
-		.run = attack_held,
-	},
-};
-
-FIXTURE_VARIANT_ADD(isolation, full_cgroup)
-{
-	.attack = {
-		.name = "full memory cgroup",
-		.processes = 1,
-		.memory_max = "32M",
-		.arm = arm_memory,
-		.disarm = disarm_memory,
-		.run = attack_memory,
-	},
-};
-
-FIXTURE_VARIANT_ADD(isolation, full_cgroup_tls)
-{
-	.attack = {
-		.name = "full cgroup, kTLS",
-		.tls = true,
-		.processes = 1,
-		.memory_max = "32M",
-		.arm = arm_memory,
-		.disarm = disarm_memory,
-		.run = attack_memory,
-	},
-};
-
-FIXTURE_VARIANT_ADD(isolation, tcp_memory)
-{
-	.attack = {
-		.name = "TCP memory pressure",
-		.processes = 1,
-		.arm = arm_pressure,
-		.disarm = disarm_pressure,
-		.run = attack_pressure,
-	},
-};
-
-FIXTURE_VARIANT_ADD(isolation, dear_packets)
-{
-	.attack = {
-		.name = "dear packets",
-		.processes = 1,
-		.run = attack_dear,
-	},
-};
-
-FIXTURE_VARIANT_ADD(isolation, dear_packets_tls)
-{
-	.attack = {
-		.name = "dear packets, kTLS",
-		.tls = true,
-		.processes = 1,
-		.run = attack_dear,
-	},
-};
-
-FIXTURE_VARIANT_ADD(isolation, pings)
-{
-	.attack = {
-		.name = "PING flood",
-		.processes = 1,
-		.run = attack_pings,
-	},
-};
-
-FIXTURE_VARIANT_ADD(isolation, pings_tls)
-{
-	.attack = {
-		.name = "PING flood, kTLS",
-		.tls = true,
-		.processes = 1,
-		.run = attack_pings,
-	},
-};
-
-FIXTURE_VARIANT_ADD(isolation, scan)
-{
-	.attack = {
-		.name = "scan of 32 MiB",
-		.processes = 2,
-		.run = attack_scan,
-		.mild = attack_busy,
-	},
-};
-
-FIXTURE_VARIANT_ADD(isolation, lingering)
-{
-	.attack = {
-		.name = "lingering places",
-		.processes = 4,
-		.run = attack_linger,
-	},
-};
-
-FIXTURE_VARIANT_ADD(isolation, read_ahead_tls)
-{
-	.attack = {
-		.name = "read-ahead, kTLS",
-		.tls = true,
-		.processes = 1,
-		.run = attack_ahead,
-	},
-};
+ATTACK_BOTH(held_lock, "held lock", 1, .arm = arm_held, .run = attack_held);
+ATTACK_BOTH(full_cgroup, "full cgroup", 1, .memory_max = "32M",
+	    .arm = arm_memory, .disarm = disarm_memory, .run = attack_memory);
+ATTACK_ONE(tcp_memory, "TCP memory pressure", 1, .arm = arm_pressure,
+	   .disarm = disarm_pressure, .run = attack_pressure);
+ATTACK_BOTH(dear_packets, "dear packets", 1, .run = attack_dear);
+ATTACK_BOTH(pings, "PING flood", 1, .run = attack_pings);
+ATTACK_ONE(scan, "scan of 32 MiB", 2, .run = attack_scan, .mild = attack_busy);
+ATTACK_ONE(lingering, "lingering places", 4, .run = attack_linger);
+ATTACK_ONE(read_ahead_tls, "read-ahead, kTLS", 1, .tls = true,
+	   .run = attack_ahead);
 
 static void end_process(pid_t *pid)
 {

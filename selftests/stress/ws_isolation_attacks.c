@@ -28,29 +28,17 @@ void begun(struct attacker *a)
 
 bool pairs_open(struct pair *p, int n)
 {
-	struct sockaddr_in sin = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	int listener = socket(AF_INET, SOCK_STREAM, 0), i, err;
-	socklen_t len = sizeof(sin);
+	int i, err;
 
-	if (bind(listener, (void *)&sin, len) || listen(listener, 8) ||
-	    getsockname(listener, (void *)&sin, &len))
-		return complain("listen: %s", strerror(errno));
+	if (!pairs_connect(p, n))
+		return false;
 	for (i = 0; i < n; i++) {
-		p[i] = (struct pair){ .raw = socket(AF_INET, SOCK_STREAM, 0) };
-		if (connect(p[i].raw, (void *)&sin, sizeof(sin)))
-			return complain("connection %d: %s", i,
-					strerror(errno));
-		p[i].ws = accept(listener, NULL, NULL);
 		if (test_tls() && !pair_secure(&p[i], test_tls()))
 			return false;
 		err = ws_attach(p[i].ws);
 		if (err)
 			return complain("attach %d: %s", i, strerror(-err));
 	}
-	close(listener);
 	return true;
 }
 

@@ -41,14 +41,6 @@ struct victim {
 	pthread_t server;
 };
 
-static uint64_t now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000ULL + ts.tv_nsec / 1000;
-}
-
 /* One event loop for all of its sockets, as servers have. */
 static void *serve(void *arg)
 {

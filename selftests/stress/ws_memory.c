@@ -4,52 +4,24 @@
  * in the middle of a frame, and whose memory cgroup pays for it.
  */
 #include "kselftest_harness.h"
+#include "ws_machine.h"
 #include "ws_test.h"
 
-#include <fcntl.h>
 #include <sys/sysinfo.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #define CONNECTIONS	10000
-
-static int listen_at(struct sockaddr_in *sin)
-{
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	socklen_t len = sizeof(*sin);
-
-	*sin = (struct sockaddr_in){
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	if (bind(fd, (void *)sin, len) || listen(fd, 16) ||
-	    getsockname(fd, (void *)sin, &len))
-		complain("listen: %s", strerror(errno));
-	return fd;
-}
 
 /* @n connections; the attached end is the listener's. */
 static bool connect_many(struct pair *p, int n)
 {
 	struct rlimit limit = { .rlim_cur = n * 2 + 100,
 				.rlim_max = n * 2 + 100 };
-	struct sockaddr_in sin;
-	int listener, i;
 
 	if (setrlimit(RLIMIT_NOFILE, &limit))
 		return complain("descriptors: %s", strerror(errno));
-	listener = listen_at(&sin);
-	for (i = 0; i < n; i++) {
-		p[i] = (struct pair){ .raw = socket(AF_INET, SOCK_STREAM, 0) };
-		if (connect(p[i].raw, (void *)&sin, sizeof(sin)))
-			return complain("connection %d: %s", i,
-					strerror(errno));
-		p[i].ws = accept(listener, NULL, NULL);
-	}
-	close(listener);
-	return true;
+	return pairs_connect(p, n);
 }
 
 /* KiB that are not available for anything else. */
@@ -86,12 +58,6 @@ static long slab_bytes(unsigned int *size)
 	if (f)
 		fclose(f);
 	return sum;
-}
-
-/* Each object has what watches it beside it. */
-static bool debug_kernel(void)
-{
-	return !access("/sys/kernel/debug/kmemleak", F_OK);
 }
 
 /* Where a pair takes a tenth of a second to open and close. */
@@ -170,53 +136,15 @@ TEST_F_TIMEOUT(memory, half_made, 600)
 	EXPECT_TRUE(stat_becomes("WsCurrLingering", 0));
 }
 
-#define CGROUPS		"/tmp/ws_memory"
-#define GROUP		CGROUPS "/test"
+#define GROUP		"test"
 
-static bool write_to(const char *path, const char *text)
+/* Nobody is in it any more, and it goes. */
+static void end_group(void)
 {
-	int fd = open(path, O_WRONLY);
-	bool ok = fd >= 0 && write(fd, text, strlen(text)) > 0;
+	static const char *const names[] = { GROUP };
 
-	if (!ok)
-		complain("%s: %s", path, strerror(errno));
-	close(fd);
-	return ok;
-}
-
-static long long group_memory(void)
-{
-	FILE *f = fopen(GROUP "/memory.current", "r");
-	long long value = -1;
-
-	if (!f || fscanf(f, "%lld", &value) != 1)
-		complain("memory.current: %s", strerror(errno));
-	if (f)
-		fclose(f);
-	return value;
-}
-
-/* A group with this limit, and this process in it. */
-static bool enter_group(const char *limit)
-{
-	if (mkdir(CGROUPS, 0700) && errno != EEXIST)
-		return complain("%s: %s", CGROUPS, strerror(errno));
-	if (mount("none", CGROUPS, "cgroup2", 0, NULL) && errno != EBUSY)
-		return complain("cgroup2: %s", strerror(errno));
-	if (!write_to(CGROUPS "/cgroup.subtree_control", "+memory"))
-		return false;
-	if (mkdir(GROUP, 0700) && errno != EEXIST)
-		return complain("%s: %s", GROUP, strerror(errno));
-	return write_to(GROUP "/memory.max", limit) &&
-	       write_to(GROUP "/cgroup.procs", "0");
-}
-
-static void leave_group(void)
-{
-	write_to(CGROUPS "/cgroup.procs", "0");
-	rmdir(GROUP);
-	umount(CGROUPS);
-	rmdir(CGROUPS);
+	group_leave();
+	groups_end(names, 1);
 }
 
 /* Many, because the kernel counts 64 pages of a processor at a time. */
@@ -238,17 +166,17 @@ TEST_F_TIMEOUT(memory, charged_to_the_group, 600)
 	long long before, attached, prefixed;
 	int i, n = fewer(GROUPED);
 
-	ASSERT_TRUE(enter_group("max"));
+	ASSERT_TRUE(group_enter(GROUP, "max"));
 	ASSERT_TRUE(connect_many(self->p, n));
 	prefix();
-	before = group_memory();
+	before = group_memory(GROUP);
 	for (i = 0; i < n; i++)
 		ASSERT_EQ(0, ws_attach(self->p[i].ws));
-	attached = group_memory();
+	attached = group_memory(GROUP);
 	for (i = 0; i < PREFIXED; i++)
 		ASSERT_EQ(0, ws_set(self->p[i].ws, WS_RX_PREFIX, prefix(),
 				    PREFIX));
-	prefixed = group_memory();
+	prefixed = group_memory(GROUP);
 	TH_LOG("charged: %lld bytes an attach, %lld for %d of prefix",
 	       (attached - before) / n, (prefixed - attached) / PREFIXED,
 	       PREFIX);
@@ -256,7 +184,7 @@ TEST_F_TIMEOUT(memory, charged_to_the_group, 600)
 	EXPECT_LE(PREFIX * 9 / 10, (prefixed - attached) / PREFIXED);
 	for (i = 0; i < n; i++)
 		pair_close(&self->p[i]);
-	leave_group();
+	end_group();
 }
 
 /* What is read ahead from kTLS, whoever reads it ahead. */
@@ -268,26 +196,26 @@ TEST_F_TIMEOUT(memory, read_ahead_is_charged, 240)
 	int i;
 
 	setenv("WS_TEST_TLS", "1.3", 1);
-	ASSERT_TRUE(enter_group("max"));
+	ASSERT_TRUE(group_enter(GROUP, "max"));
 	pattern(0, AHEAD);
 	for (i = 0; i < SECURE; i++) {
 		ASSERT_TRUE(pair_open(&self->p[i], AF_INET, WS_ROLE_SERVER));
 		ASSERT_EQ(0, poll_now(self->p[i].ws, POLLIN));
 	}
-	before = group_memory();
+	before = group_memory(GROUP);
 	for (i = 0; i < SECURE; i++) {
 		ASSERT_TRUE(raw_frame(&self->p[i], BINARY, pattern(0, AHEAD),
 				      AHEAD));
 		ASSERT_EQ(POLLIN, poll_for(self->p[i].ws, POLLIN, WS_TEST_MS));
 	}
-	after = group_memory();
+	after = group_memory(GROUP);
 	TH_LOG("charged: %lld bytes for %d", (after - before) / SECURE, AHEAD);
 	EXPECT_LE(AHEAD / 2, (after - before) / SECURE);
 	for (i = 0; i < SECURE; i++)
 		pair_close(&self->p[i]);
 	EXPECT_TRUE(stat_becomes("WsCurrSockets", 0));
 	unsetenv("WS_TEST_TLS");
-	leave_group();
+	end_group();
 }
 
 /* As much of a large frame as the peer's end takes without being read. */
@@ -364,7 +292,7 @@ TEST_F_TIMEOUT(memory, stuck_senders_are_charged, 300)
 	long long before, after, taken = 0;
 	int i, small = 4608;
 
-	ASSERT_TRUE(enter_group("max"));
+	ASSERT_TRUE(group_enter(GROUP, "max"));
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
 	pattern(0, PATTERN_MAX);
 	for (i = 0; i < STUCK; i++) {
@@ -375,20 +303,20 @@ TEST_F_TIMEOUT(memory, stuck_senders_are_charged, 300)
 		ASSERT_EQ(0, setsockopt(self->p[i].ws, SOL_SOCKET, SO_SNDTIMEO,
 					&tv, sizeof(tv)));
 	}
-	before = group_memory();
+	before = group_memory(GROUP);
 	for (i = 0; i < STUCK; i++) {
 		ssize_t n = send(self->p[i].ws, pattern(0, PATTERN_MAX),
 				 PATTERN_MAX, MSG_NOSIGNAL);
 
 		taken += n > 0 ? n : 0;
 	}
-	after = group_memory();
+	after = group_memory(GROUP);
 	TH_LOG("a socket: %lld bytes accepted, %lld charged", taken / STUCK,
 	       (after - before) / STUCK);
 	EXPECT_LE(taken * 3 / 4, after - before);
 	for (i = 0; i < STUCK; i++)
 		pair_close(&self->p[i]);
-	leave_group();
+	end_group();
 }
 
 /*
@@ -400,7 +328,7 @@ static int fill_the_group(struct pair *p)
 {
 	int i, err = 0;
 
-	if (!enter_group("16M") || !connect_many(p, PREFIXED))
+	if (!group_enter(GROUP, "16M") || !connect_many(p, PREFIXED))
 		return 1;
 	for (i = 0; !err && i < PREFIXED; i++)
 		err = ws_attach(p[i].ws);
@@ -431,7 +359,7 @@ TEST_F_TIMEOUT(memory, limit_of_the_group, 300)
 	ASSERT_TRUE(raw_frame(&p, TEXT, "well", 4));
 	EXPECT_TRUE(expect_text(p.ws, "well"));
 	pair_close(&p);
-	leave_group();
+	end_group();
 }
 
 TEST_HARNESS_MAIN

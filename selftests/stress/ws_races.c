@@ -1,350 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Anything at any time: threads and processes that do what a program may do
- * to a socket, all on the same few sockets, which come and go meanwhile; and
- * the module that comes and goes. What is looked for is in the kernel's log.
+ * to a socket, all on the same few sockets, which come and go meanwhile; sockets
+ * that end at a bad moment; and the module that comes and goes. What is looked
+ * for is in the kernel's log.
  *
  * WS_TEST_SECONDS says how long each lasts.
  */
 #include "kselftest_harness.h"
-#include "ws_test.h"
+#include "ws_races.h"
 
 #include <fcntl.h>
 #include <signal.h>
-#include <poll.h>
-#include <netinet/tcp.h>
-#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define THREADS		10
-#define PAIRS		3
-#define ENDS		(PAIRS * 2)
-/* The descriptors that everybody uses; dup2() puts others in their place. */
-#define FIRST_FD	200
-/* Where the guest has the module. */
-#define MODULE		"/ws.ko"
-
-static bool begun, over;
-static int unix_sv[2];
-
-/* Between threads. */
-#define get(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
-#define set(x, v)	__atomic_store_n(&(x), v, __ATOMIC_RELAXED)
-
-struct racer {
-	pthread_t thread;
-	uint32_t seed;
-	unsigned long done;
-};
-
-static struct racer racers[THREADS];
-
-static uint32_t pick(struct racer *r, uint32_t n)
+/* WS_TEST_MODULE, or where the guest has it. */
+static const char *module_path(void)
 {
-	return next_random(&r->seed) % n;
-}
+	const char *path = getenv("WS_TEST_MODULE");
 
-static int any_fd(struct racer *r)
-{
-	return FIRST_FD + pick(r, ENDS);
-}
-
-static void on_signal(int sig)
-{
-	(void)sig;
-}
-
-/* A connection, whatever signals come. */
-static bool undisturbed_connect(struct pair *p, int family)
-{
-	sigset_t set, old;
-	bool ok;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	pthread_sigmask(SIG_BLOCK, &set, &old);
-	ok = pair_connect(p, family, WS_ROLE_SERVER);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return ok;
-}
-
-/* A new pair in the place of an old one; one of its ends may stay plain. */
-static bool refill(struct racer *r, int number)
-{
-	struct timeval tv = { .tv_usec = 5000 };
-	int first = FIRST_FD + number * 2, i;
-	struct pair p;
-
-	if (!undisturbed_connect(&p, pick(r, 2) ? AF_INET : AF_INET6))
-		return false;
-	for (i = 0; i < 2; i++) {
-		int fd = i ? p.raw : p.ws;
-
-		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
-		if (pick(r, 4))
-			ws_attach(fd);
-		if (pick(r, 2))
-			ws_set_role(fd, i);
-		dup2(fd, first + i);
-		close(fd);
-	}
-	return true;
-}
-
-static void do_refill(struct racer *r)
-{
-	if (!pick(r, 4))
-		refill(r, pick(r, PAIRS));
-}
-
-static void do_attach(struct racer *r)
-{
-	ws_attach(any_fd(r));
-}
-
-static void do_config(struct racer *r)
-{
-	static const __u32 times[] = { 0, WS_TIME_MIN, WS_TIME_MIN + 3, 130 };
-	struct ws_config cfg = {
-		.role = pick(r, 2),
-		.max_message = pick(r, 3) ? 0 : 1000,
-		.rsv = pick(r, 2) ? WS_RSV1 : 0,
-		.ping_interval = times[pick(r, 4)],
-		.ping_timeout = times[pick(r, 4)],
-		.assembly_timeout = times[pick(r, 4)],
-		.close_timeout = times[pick(r, 3) + 1],
-	};
-	int fd = any_fd(r);
-
-	if (ws_set(fd, WS_CONFIG, &cfg, sizeof(cfg))) {
-		cfg.role = !cfg.role;
-		ws_set(fd, WS_CONFIG, &cfg, sizeof(cfg));
-	}
-	if (!pick(r, 8))
-		ws_set(fd, WS_RX_PREFIX, "\x81\x85\0\0\0\0hello",
-		       1 + pick(r, 11));
-}
-
-static void do_recv(struct racer *r)
-{
-	static const int flags[] = { 0, MSG_DONTWAIT, MSG_PEEK, MSG_TRUNC,
-				     MSG_WAITALL, MSG_OOB, MSG_ERRQUEUE,
-				     MSG_PEEK | MSG_TRUNC };
-	char buf[20000];
-
-	if (pick(r, 4))
-		ws_recv(any_fd(r), buf, pick(r, sizeof(buf)), flags[pick(r, 8)]);
-	else
-		recv(any_fd(r), buf, pick(r, sizeof(buf)), MSG_DONTWAIT);
-}
-
-static void do_send(struct racer *r)
-{
-	static const int flags[] = { 0, MSG_DONTWAIT, MSG_MORE, MSG_OOB };
-	size_t len = pick(r, 8) ? pick(r, 2000) : pick(r, 300000);
-
-	ws_send(any_fd(r), pick(r, 3), pattern(0, len), len, flags[pick(r, 4)]);
-	if (!pick(r, 4))
-		ws_send(any_fd(r), WS_OP_PING + pick(r, 2), "?", 1, 0);
-	if (!pick(r, 16))
-		ws_send_close(any_fd(r), 1000, "bye");
-}
-
-/* Frames from a plain end; to an attached one these are just payload. */
-static void do_send_frames(struct racer *r)
-{
-	static const int firsts[] = { TEXT, F_TEXT, CONT, F_CONT, BINARY, PING,
-				      PONG, CLOSE, 0x83, TEXT, BINARY, PING };
-	int fd = any_fd(r), n = pick(r, 5) + 1;
-	struct pair p = { .role = pick(r, 2) };
-	struct bytes b = { 0 };
-
-	while (n--) {
-		int first = firsts[pick(r, ARRAY_SIZE(firsts))];
-		size_t len = first & 8 ? pick(r, 126) : pick(r, 5000);
-
-		bytes_frame(&b, &p, first, pattern(0, len), len);
-	}
-	send(fd, b.p, pick(r, 3) ? b.n : pick(r, b.n), MSG_NOSIGNAL |
-	     MSG_DONTWAIT);
-	bytes_free(&b);
-}
-
-static void do_splice(struct racer *r)
-{
-	int fd = any_fd(r), pipes[2], flags = SPLICE_F_NONBLOCK;
-
-	if (pipe2(pipes, O_NONBLOCK))
-		return;
-	if (!pick(r, 2))
-		flags |= SPLICE_F_MORE;
-	if (pick(r, 2))
-		splice(fd, NULL, pipes[1], NULL, 1 + pick(r, 20000), flags);
-	else if (write(pipes[1], pattern(0, 9000), 9000) > 0)
-		splice(pipes[0], NULL, fd, NULL, 1 + pick(r, 9000), flags);
-	close(pipes[0]);
-	close(pipes[1]);
-}
-
-static void do_poll(struct racer *r)
-{
-	struct pollfd pfd[ENDS];
-	int i, n;
-
-	for (i = 0; i < ENDS; i++)
-		pfd[i] = (struct pollfd){ .fd = FIRST_FD + i,
-					  .events = pick(r, 2) ? POLLIN :
-						    POLLOUT | POLLRDHUP };
-	poll(pfd, ENDS, pick(r, 5));
-	ioctl(any_fd(r), FIONREAD, &n);
-}
-
-static void do_shutdown(struct racer *r)
-{
-	if (!pick(r, 6))
-		shutdown(any_fd(r), pick(r, 3));
-}
-
-static void do_sockopt(struct racer *r)
-{
-	static const struct {
-		int level, opt;
-	} opts[] = {
-		{ SOL_SOCKET, SO_RCVBUF }, { SOL_SOCKET, SO_SNDBUF },
-		{ SOL_SOCKET, SO_RCVLOWAT }, { SOL_SOCKET, SO_BUSY_POLL },
-		{ SOL_SOCKET, SO_OOBINLINE }, { SOL_SOCKET, SO_PEEK_OFF },
-		{ SOL_TCP, TCP_CORK }, { SOL_TCP, TCP_NODELAY },
-		{ SOL_TCP, TCP_QUICKACK }, { SOL_TCP, TCP_WINDOW_CLAMP },
-		{ SOL_TCP, TCP_NOTSENT_LOWAT }, { SOL_TCP, TCP_REPAIR },
-		{ SOL_TCP, TCP_USER_TIMEOUT },
-	};
-	struct linger reset = { .l_onoff = pick(r, 2) };
-	struct sockaddr sa = { .sa_family = AF_UNSPEC };
-	int which = pick(r, ARRAY_SIZE(opts)), fd = any_fd(r), off = 0;
-	int value = pick(r, 2) ? pick(r, 2) : pick(r, 100000);
-
-	setsockopt(fd, opts[which].level, opts[which].opt, &value,
-		   sizeof(value));
-	if (opts[which].opt == TCP_REPAIR)
-		setsockopt(fd, SOL_TCP, TCP_REPAIR, &off, sizeof(off));
-	if (!pick(r, 8))
-		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	if (!pick(r, 20))
-		connect(fd, &sa, sizeof(sa));
-	else if (!pick(r, 20))
-		listen(fd, 1);
-}
-
-static void do_info(struct racer *r)
-{
-	struct ws_config cfg;
-	struct ws_info info;
-	struct tcp_info tcp;
-	socklen_t len;
-	int fd = any_fd(r);
-
-	len = sizeof(cfg);
-	getsockopt(fd, SOL_WS, WS_CONFIG, &cfg, &len);
-	len = sizeof(info);
-	getsockopt(fd, SOL_WS, WS_INFO, &info, &len);
-	len = sizeof(tcp);
-	getsockopt(fd, SOL_TCP, TCP_INFO, &tcp, &len);
-	ws_stat("WsAttached");
-}
-
-static void do_dup(struct racer *r)
-{
-	char buf[2000];
-	int fd = dup(any_fd(r));
-
-	recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
-	close(fd);
-}
-
-/* Through a Unix socket, where it may stay for a while, or for ever. */
-static void do_pass(struct racer *r)
-{
-	union {
-		char buf[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { .align = {
-		.cmsg_len = CMSG_LEN(sizeof(int)),
-		.cmsg_level = SOL_SOCKET,
-		.cmsg_type = SCM_RIGHTS,
-	} };
-	struct iovec iov = { .iov_base = "x", .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	int fd = any_fd(r);
-	char byte;
-
-	memcpy(CMSG_DATA(&control.align), &fd, sizeof(fd));
-	sendmsg(unix_sv[0], &msg, MSG_DONTWAIT);
-	if (!pick(r, 3))
-		return;
-	iov.iov_base = &byte;
-	msg.msg_controllen = sizeof(control);
-	if (recvmsg(unix_sv[1], &msg, MSG_DONTWAIT) == 1 &&
-	    CMSG_FIRSTHDR(&msg)) {
-		memcpy(&fd, CMSG_DATA(&control.align), sizeof(fd));
-		ws_send(fd, WS_OP_TEXT, "passed", 6, MSG_DONTWAIT);
-		close(fd);
-	}
-}
-
-static void do_signal(struct racer *r)
-{
-	pthread_kill(racers[pick(r, THREADS)].thread, SIGUSR1);
-	usleep(pick(r, 2000));
-}
-
-/* A process with all the sockets, which ends or is killed at its work. */
-static void do_fork(struct racer *r)
-{
-	int n = pick(r, 20);
-	pid_t pid;
-
-	if (pick(r, 8))
-		return;
-	pid = fork();
-	if (!pid) {
-		while (n--) {
-			do_send(r);
-			do_recv(r);
-			do_config(r);
-		}
-		_exit(0);
-	}
-	if (pid < 0)
-		return;
-	usleep(pick(r, 10000));
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-}
-
-static void *race(void *arg)
-{
-	static void (*const acts[])(struct racer *r) = {
-		do_refill, do_attach, do_config, do_recv, do_send,
-		do_send_frames, do_splice, do_poll, do_shutdown, do_sockopt,
-		do_info, do_dup, do_pass, do_signal, do_fork, do_recv, do_send,
-	};
-	struct racer *r = arg;
-
-	/* A signal needs somebody to be sent to. */
-	while (!get(begun))
-		usleep(1000);
-	while (!get(over)) {
-		acts[pick(r, ARRAY_SIZE(acts))](r);
-		r->done++;
-	}
-	return NULL;
+	return path && *path ? path : "/ws.ko";
 }
 
 FIXTURE(races)
@@ -355,6 +31,7 @@ FIXTURE(races)
 FIXTURE_SETUP(races)
 {
 	struct sigaction sa = { .sa_handler = on_signal };
+	struct racer *r = the_race.racers;
 	int i;
 
 	wire_off(NULL, "bad pointers, and descriptors that others close");
@@ -363,12 +40,12 @@ FIXTURE_SETUP(races)
 	sigaction(SIGUSR1, &sa, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	pattern(0, 1);
-	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_DGRAM, 0, unix_sv));
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_DGRAM, 0, the_race.unix_sv));
 	for (i = 0; i < THREADS; i++)
-		racers[i] = (struct racer){ .seed = now_ms() * THREADS + i };
-	TH_LOG("seed %u", racers[0].seed);
+		r[i] = (struct racer){ .seed = now_ms() * THREADS + i };
+	TH_LOG("seed %u", r->seed);
 	for (i = 0; i < PAIRS; i++)
-		ASSERT_TRUE(refill(&racers[0], i));
+		ASSERT_TRUE(refill(r, i));
 }
 
 FIXTURE_TEARDOWN(races)
@@ -381,7 +58,7 @@ static unsigned long calls_done(void)
 	int i;
 
 	for (i = 0; i < THREADS; i++)
-		done += get(racers[i].done);
+		done += get(the_race.racers[i].done);
 	return done;
 }
 
@@ -389,20 +66,21 @@ static unsigned long calls_done(void)
 static bool run(int seconds)
 {
 	uint64_t end = now_ms() + seconds * 1000;
+	struct racer *r = the_race.racers;
 	int i;
 
-	set(begun, false);
-	set(over, false);
+	set(the_race.begun, false);
+	set(the_race.over, false);
 	for (i = 0; i < THREADS; i++)
-		if (pthread_create(&racers[i].thread, NULL, race, &racers[i]))
+		if (pthread_create(&r[i].thread, NULL, take_part, &r[i]))
 			return complain("thread: %s", strerror(errno));
-	set(begun, true);
+	set(the_race.begun, true);
 	while (now_ms() < end)
 		usleep(50000);
 	wait_until(calls_done() > 100);
-	set(over, true);
+	set(the_race.over, true);
 	for (i = 0; i < THREADS; i++)
-		pthread_join(racers[i].thread, NULL);
+		pthread_join(r[i].thread, NULL);
 	fprintf(stderr, "#   %lu calls in %d s\n", calls_done(), seconds);
 	return calls_done() > 100 || complain("too few to be a test");
 }
@@ -411,8 +89,8 @@ static void close_all(void)
 {
 	int i;
 
-	close(unix_sv[0]);
-	close(unix_sv[1]);
+	close(the_race.unix_sv[0]);
+	close(the_race.unix_sv[1]);
 	for (i = 0; i < ENDS; i++)
 		close(FIRST_FD + i);
 }
@@ -456,11 +134,11 @@ static bool module_is_free(void)
 /* Once somebody has used it again. */
 static void *come_and_go(void *arg)
 {
-	int fd = open(MODULE, O_RDONLY | O_CLOEXEC);
+	int fd = open(module_path(), O_RDONLY | O_CLOEXEC);
 	unsigned long attached = 0;
 	struct traffic *t = arg;
 
-	while (!get(over)) {
+	while (!get(the_race.over)) {
 		if (get(t->attached) == attached)
 			continue;
 		if (syscall(__NR_delete_module, "ws", O_NONBLOCK))
@@ -480,7 +158,7 @@ static void *attach_and_close(void *arg)
 {
 	struct traffic *t = arg;
 
-	while (!get(over)) {
+	while (!get(the_race.over)) {
 		struct pair p;
 		int err;
 
@@ -509,24 +187,101 @@ TEST_F_TIMEOUT(races, module, 240)
 
 	close_all();
 	ASSERT_TRUE(stat_becomes("WsCurrSockets", 0));
-	ASSERT_EQ(0, access(MODULE, R_OK)) {
-		TH_LOG("no %s to load again", MODULE);
+	ASSERT_EQ(0, access(module_path(), R_OK)) {
+		TH_LOG("no %s to load again", module_path());
 	}
 	ASSERT_TRUE(module_is_free());
-	set(over, false);
+	set(the_race.over, false);
 	end = now_ms() + 3 * WS_TEST_MS;
 	ASSERT_EQ(0, pthread_create(&loader, NULL, come_and_go, &t));
 	ASSERT_EQ(0, pthread_create(&attacher, NULL, attach_and_close, &t));
 	usleep(test_seconds(3) * 1000000);
 	while (!get(t.unloads) && now_ms() < end)
 		usleep(10000);
-	set(over, true);
+	set(the_race.over, true);
 	ASSERT_EQ(0, pthread_join(loader, NULL));
 	ASSERT_EQ(0, pthread_join(attacher, NULL));
 	TH_LOG("%lu attached, %lu unloads", t.attached, t.unloads);
 	EXPECT_LT(0, t.attached);
 	EXPECT_LT(0, t.unloads);
 	EXPECT_EQ(0, access("/sys/module/ws", F_OK));
+}
+
+FIXTURE(ends)
+{
+	uint32_t seed;
+	long long sockets;
+};
+
+FIXTURE_SETUP(ends)
+{
+	self->seed = now_ms();
+	self->sockets = ws_stat("WsCurrSockets");
+	TH_LOG("seed %u", self->seed);
+	pattern(0, 1);
+}
+
+FIXTURE_TEARDOWN(ends)
+{
+}
+
+TEST_F_TIMEOUT(ends, work_and_timers, 120)
+{
+	uint64_t end = now_ms() + test_seconds(6) * 1000;
+	int rounds = 0;
+
+	do {
+		ASSERT_TRUE(end_pairs(&self->seed));
+		rounds++;
+	} while (now_ms() < end);
+	TH_LOG("%d connections", rounds * ENDING_PAIRS);
+	EXPECT_TRUE(stat_becomes("WsCurrSockets", self->sockets));
+	EXPECT_TRUE(stat_becomes("WsCurrLingering", 0));
+}
+
+/* Namespaces that live now, as the kernel's memory has them. */
+static long namespaces(void)
+{
+	FILE *f = fopen("/proc/slabinfo", "r");
+	long active = -1;
+	char line[512];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "net_namespace %ld", &active) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return active;
+}
+
+TEST_F_TIMEOUT(ends, namespaces, 120)
+{
+	uint64_t end = now_ms() + test_seconds(4) * 1000;
+	long before = namespaces();
+	int rounds = 0, i;
+
+	do {
+		pid_t pid[3];
+
+		for (i = 0; i < 3; i++) {
+			pid[i] = fork();
+			ASSERT_LE(0, pid[i]);
+			if (!pid[i])
+				_exit(live_in_a_namespace(self->seed + i));
+		}
+		for (i = 0; i < 3; i++) {
+			int status;
+
+			ASSERT_EQ(pid[i], waitpid(pid[i], &status, 0));
+			EXPECT_EQ(0, status);
+		}
+		self->seed = next_random(&self->seed);
+		rounds++;
+	} while (now_ms() < end);
+	TH_LOG("%d namespaces", rounds * 3);
+	/* They go when the last socket has; some are kept for the next one. */
+	EXPECT_TRUE(wait_until(namespaces() <= before + 30));
+	EXPECT_EQ(self->sockets, ws_stat("WsCurrSockets"));
 }
 
 TEST_HARNESS_MAIN

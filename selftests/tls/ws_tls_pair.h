@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A pair of sockets over kTLS, for tests about that. After the harness. */
+/* A pair of sockets over kTLS, for tests about that. */
 #ifndef _WS_TLS_PAIR_H
 #define _WS_TLS_PAIR_H
 
+#include "kselftest_harness.h"
 #include "ws_test.h"
 
 FIXTURE(tls) {

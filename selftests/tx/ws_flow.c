@@ -7,8 +7,13 @@
 #include "ws_test.h"
 
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <sys/sendfile.h>
 #include <sys/time.h>
+
+#ifndef TCP_NOTSENT_LOWAT
+#define TCP_NOTSENT_LOWAT	25
+#endif
 
 #define MESSAGES	120
 
@@ -396,6 +401,34 @@ TEST_F(flow, splice)
 	EXPECT_EQ(5000, at);
 	close(fd[0]);
 	close(fd[1]);
+}
+
+/* A sender that is told to queue next to nothing still gets it all out. */
+TEST_F_TIMEOUT(flow, notsent_lowat, 60)
+{
+	struct drain d = { .len = 1000000 };
+	struct pair p;
+	size_t at = 0;
+
+	ASSERT_TRUE(pair_open(&p, variant->family, variant->role));
+	d.p = &p;
+	ASSERT_EQ(0, set_int(p.ws, SOL_TCP, TCP_NOTSENT_LOWAT, 1));
+	ASSERT_EQ(0, pthread_create(&d.thread, NULL, drain_message, &d));
+	while (at < d.len) {
+		ssize_t n;
+
+		ASSERT_NE(0, poll_for(p.ws, POLLOUT, WS_TEST_MS));
+		n = ws_send(p.ws, WS_OP_BINARY, pattern(at, d.len - at),
+			    d.len - at, MSG_DONTWAIT);
+		if (n == -EAGAIN)
+			continue;
+		ASSERT_LT(0, n);
+		at += n;
+	}
+	ASSERT_EQ(0, pthread_join(d.thread, NULL));
+	EXPECT_TRUE(d.ok);
+	EXPECT_TRUE(pair_works(&p));
+	pair_close(&p);
 }
 
 TEST_HARNESS_MAIN

@@ -36,7 +36,7 @@ FIXTURE_SETUP(order)
 	/* A Close that waits for the peer must not be in a hurry. */
 	ASSERT_EQ(0, set_close_timeout(p->ws, 10 * WS_TEST_MS));
 	ASSERT_EQ(0, poll_now(p->ws, POLLIN));
-	self->filled = fill(p->ws);
+	self->filled = fill_way(p->ws);
 	ASSERT_LT(0, self->filled);
 	ASSERT_EQ(0, set_flags(p->ws, way_flags(variant->way)));
 }
@@ -138,7 +138,7 @@ TEST_F(order, pongs_before_the_close)
 		p->ws = c.p.ws;
 		ASSERT_TRUE(ping_it(p, 5, 2));
 	}
-	EXPECT_TRUE(drain_fill(p, self->filled));
+	EXPECT_TRUE(drain_way(p, self->filled));
 	EXPECT_TRUE(expect_pongs(p, variant->way < BY_SHUTDOWN ? 7 : 5));
 	EXPECT_TRUE(expect_close_by(p, variant->way));
 	if (variant->way < BY_SHUTDOWN)
@@ -156,7 +156,7 @@ TEST_F(order, nothing_behind_the_close)
 	struct ws_config cfg = ws_get_config(self->p.ws);
 	struct pair *p = &self->p;
 
-	EXPECT_TRUE(drain_fill(p, self->filled));
+	EXPECT_TRUE(drain_way(p, self->filled));
 	ASSERT_TRUE(wait_until(poll_now(p->ws, POLLOUT) & POLLOUT));
 	cfg.ping_interval = 100;
 	cfg.ping_timeout = 10 * WS_TEST_MS;
@@ -216,7 +216,7 @@ TEST_F(order, sender_that_waits)
 		     close_by(p, way, 0));
 	pthread_join(thread, NULL);
 	EXPECT_EQ(-EPIPE, c.err);
-	EXPECT_TRUE(drain_fill(p, self->filled));
+	EXPECT_TRUE(drain_way(p, self->filled));
 	EXPECT_TRUE(expect_close(p, 1000, ""));
 	EXPECT_EQ(0, (int)ws_get_info(p->ws).tx_pongs);
 	EXPECT_EQ(self->filled, (int)ws_get_info(p->ws).tx_messages);
@@ -228,7 +228,7 @@ TEST_F(order, between_fragments)
 	struct pair *p = &self->p;
 
 	ASSERT_EQ(0, set_flags(p->ws, 0));
-	EXPECT_TRUE(drain_fill(p, self->filled));
+	EXPECT_TRUE(drain_way(p, self->filled));
 	ASSERT_EQ(1, ws_send(p->ws, WS_OP_TEXT, "a", 1, MSG_MORE));
 	ASSERT_EQ(1, ws_send(p->ws, WS_OP_PONG, "b", 1, 0));
 	ASSERT_EQ(1, ws_send(p->ws, 0, "c", 1, MSG_MORE));
@@ -264,7 +264,7 @@ TEST_F(order, most_pongs)
 	ASSERT_TRUE(raw_send_bytes(p, &b));
 	ASSERT_TRUE(wait_until(ws_get_info(p->ws).rx_pings == 67));
 	EXPECT_EQ(dropped + 3, ws_stat("WsPongDropped"));
-	EXPECT_TRUE(drain_fill(p, self->filled));
+	EXPECT_TRUE(drain_way(p, self->filled));
 	for (i = 3; i < 67 && expect_frame(p, PONG, &i, 1); i++)
 		;
 	EXPECT_EQ(67, i);

@@ -142,15 +142,6 @@ static bool read_bytes(struct pair *p, size_t len)
 	return at == len || complain("%zu bytes, not %zu", at, len);
 }
 
-static void reset(int *fd)
-{
-	struct linger now = { .l_onoff = 1 };
-
-	setsockopt(*fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-	close(*fd);
-	*fd = -1;
-}
-
 /* poll() would return for completions of MSG_ZEROCOPY, too. */
 static bool hangs_up(int fd)
 {
@@ -214,7 +205,7 @@ TEST_F(refs, reset_by_the_peer)
 	struct pair *p = &self->p;
 
 	ASSERT_LT(0, SEND_FULL());
-	reset(&p->raw);
+	close_reset(&p->raw);
 	EXPECT_TRUE(hangs_up(p->ws));
 	EXPECT_EQ(-ECONNRESET, ws_recv(p->ws, self->map, 1, 0).n);
 	EXPECT_EQ(-EPIPE, ws_send(p->ws, 0, "x", 1, 0));
@@ -230,7 +221,7 @@ TEST_F(refs, reset_by_us)
 	struct pair *p = &self->p;
 
 	ASSERT_LT(0, SEND_FULL());
-	reset(&p->ws);
+	close_reset(&p->ws);
 	EXPECT_TRUE(poll_for(p->raw, POLLHUP, WS_TEST_MS));
 	pair_close(p);
 	NOTHING_IS_LEFT();
@@ -269,7 +260,7 @@ TEST_F(refs, closed_and_not_read)
 	p->ws = -1;
 	EXPECT_TRUE(stat_becomes("WsCurrLingering", lingering));
 	/* Nothing waits in TCP any more once the peer has gone. */
-	reset(&p->raw);
+	close_reset(&p->raw);
 	NOTHING_IS_LEFT();
 }
 

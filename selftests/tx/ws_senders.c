@@ -6,6 +6,9 @@
 #include "kselftest_harness.h"
 #include "ws_test.h"
 
+#include <signal.h>
+#include <sys/time.h>
+
 #define THREADS		8
 #define MESSAGES	40
 
@@ -221,7 +224,6 @@ TEST_F(senders, shutdown_frees_them)
 /* ... and when the peer is gone. */
 TEST_F(senders, reset_frees_them)
 {
-	struct linger now = { .l_onoff = 1 };
 	struct worker w[THREADS] = { 0 };
 	struct pair *p = &self->p;
 	uint64_t begin = now_ms();
@@ -234,13 +236,41 @@ TEST_F(senders, reset_frees_them)
 		ASSERT_EQ(0, pthread_create(&w[i].thread, NULL, sender, &w[i]));
 	}
 	usleep(200000);
-	ASSERT_EQ(0, setsockopt(p->raw, SOL_SOCKET, SO_LINGER, &now,
-				sizeof(now)));
-	close(p->raw);
-	p->raw = -1;
+	close_reset(&p->raw);
 	for (i = 0; i < THREADS; i++)
 		ASSERT_EQ(0, pthread_join(w[i].thread, NULL));
 	EXPECT_TRUE(in_time(begin, 8000));
+}
+
+/* A signal ends a send that waits, with nothing or with what is taken. */
+TEST(signal_ends_it)
+{
+	struct itimerval in_100_ms = { .it_value.tv_usec = 100000 };
+	struct itimerval often = { { 0, 100000 }, { 0, 100000 } };
+	struct sigaction sa = { .sa_handler = on_signal };
+	int room = 200000;
+	struct pair p;
+	ssize_t n;
+
+	ASSERT_TRUE(pair_open_rcvbuf(&p, AF_INET, WS_ROLE_SERVER, 0, 4096,
+				     1448));
+	/* So that TCP does not find that there could be more. */
+	ASSERT_EQ(0, setsockopt(p.ws, SOL_SOCKET, SO_SNDBUF, &room,
+				sizeof(room)));
+	ASSERT_EQ(0, sigaction(SIGALRM, &sa, NULL));
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &in_100_ms, NULL));
+	/* The timer may be over before the send buffer is full. */
+	do {
+		n = ws_send(p.ws, WS_OP_BINARY, pattern(0, PATTERN_MAX),
+			    PATTERN_MAX, MSG_DONTWAIT);
+	} while (n > 0);
+	ASSERT_EQ(-EAGAIN, n);
+	/* The first signal may come before the call that it ends. */
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &often, NULL));
+	/* With a timeout of the socket it is EINTR, never a restart. */
+	n = ws_send(p.ws, WS_OP_CONT, "x", 1, 0);
+	EXPECT_EQ(-EINTR, n);
+	pair_close(&p);
 }
 
 TEST_HARNESS_MAIN

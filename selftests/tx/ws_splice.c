@@ -280,11 +280,6 @@ static bool counted(struct count *c, size_t want)
 	return complain("%zu bytes of %zu", c->bytes, want);
 }
 
-static void on_alarm(int sig)
-{
-	(void)sig;
-}
-
 /*
  * Signals may end splice() between two pages. What it has counted by then goes
  * out although no other call follows.
@@ -292,7 +287,7 @@ static void on_alarm(int sig)
 TEST_F(splice, interrupted)
 {
 	struct itimerval fast = { { 0, 500 }, { 0, 500 } }, stop = { 0 };
-	struct sigaction sa = { .sa_handler = on_alarm };
+	struct sigaction sa = { .sa_handler = on_signal };
 	struct count c = { .p = &self->p };
 	int fd[2], short_ones = 0, i;
 	size_t sum = 0, piped = 0;

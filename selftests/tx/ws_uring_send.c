@@ -26,14 +26,6 @@ FIXTURE_TEARDOWN(uring_send)
 	pair_close(&self->p);
 }
 
-static bool set_flags(int fd, __u32 flags)
-{
-	struct ws_config c = ws_get_config(fd);
-
-	c.flags = flags;
-	return !ws_set(fd, WS_CONFIG, &c, sizeof(c));
-}
-
 /* Result of the one request that is in the ring. */
 static int run(struct io_uring *ring)
 {
@@ -56,13 +48,13 @@ TEST_F(uring_send, send)
 		{ { 8, WS_OP_BINARY, WS_MSG_END, 0 }, "12345678" },
 	};
 
-	ASSERT_TRUE(set_flags(self->p.ws, WS_F_RECORDS));
+	ASSERT_EQ(0, set_flags(self->p.ws, WS_F_RECORDS));
 	io_uring_prep_send(io_uring_get_sqe(&self->ring), self->p.ws, r,
 			   sizeof(r), 0);
 	ASSERT_EQ((int)sizeof(r), run(&self->ring));
 	ASSERT_TRUE(expect_frame(&self->p, TEXT, "abc", 3));
 	ASSERT_TRUE(expect_frame(&self->p, BINARY, "12345678", 8));
-	ASSERT_TRUE(set_flags(self->p.ws, 0));
+	ASSERT_EQ(0, set_flags(self->p.ws, 0));
 	io_uring_prep_send(io_uring_get_sqe(&self->ring), self->p.ws, "xy", 2,
 			   0);
 	ASSERT_EQ(2, run(&self->ring));
@@ -124,7 +116,7 @@ TEST_F(uring_send, large)
 	bool last = false;
 
 	ASSERT_NE(NULL, data);
-	ASSERT_TRUE(set_flags(self->p.ws, WS_F_RECORDS));
+	ASSERT_EQ(0, set_flags(self->p.ws, WS_F_RECORDS));
 	memcpy(data, &m, sizeof(m));
 	memset(data + sizeof(m), 'x', len);
 	sqe = io_uring_get_sqe(&self->ring);

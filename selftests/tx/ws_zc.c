@@ -296,7 +296,6 @@ TEST_F(zc, close)
 /* The peer resets: every page comes back although nobody sends or closes. */
 TEST_F(zc, reset)
 {
-	struct linger hard = { .l_onoff = 1 };
 	struct pair *p = &self->s.p;
 	size_t bytes;
 	__u32 calls;
@@ -306,10 +305,7 @@ TEST_F(zc, reset)
 	/* A part of a frame is left, and what the call set going is over. */
 	usleep(test_patience(200000));
 	EXPECT_EQ(0, poll_now(p->ws, POLLOUT) & POLLOUT);
-	ASSERT_EQ(0, setsockopt(p->raw, SOL_SOCKET, SO_LINGER, &hard,
-				sizeof(hard)));
-	close(p->raw);
-	p->raw = -1;
+	close_reset(&p->raw);
 	EXPECT_TRUE(completed(&self->s, calls));
 }
 

@@ -247,7 +247,6 @@ static bool all_free(struct user *u, int busy)
 /* The peer resets: all buffers come back although nobody sends or closes. */
 TEST_F(uring, reset)
 {
-	struct linger hard = { .l_onoff = 1 };
 	struct pair *p = &self->u.p;
 	size_t bytes;
 	int busy;
@@ -258,10 +257,7 @@ TEST_F(uring, reset)
 		EXPECT_LT(0, busy);
 	/* What the call set going is over; see zc.reset. */
 	usleep(test_patience(200000));
-	ASSERT_EQ(0, setsockopt(p->raw, SOL_SOCKET, SO_LINGER, &hard,
-				sizeof(hard)));
-	close(p->raw);
-	p->raw = -1;
+	close_reset(&p->raw);
 	EXPECT_TRUE(all_free(&self->u, busy));
 }
 

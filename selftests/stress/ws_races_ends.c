@@ -3,39 +3,12 @@
  * Sockets that end at a bad moment: with work queued, when their timers fire,
  * while they linger and the peer does something else, and with the network
  * namespace they are in. The peer sees whole frames and one Close, or a reset.
- *
- * WS_TEST_SECONDS says how long each lasts.
+ * See ws_races.h.
  */
-#include "kselftest_harness.h"
-#include "ws_test.h"
+#include "ws_machine.h"
+#include "ws_races.h"
 
-#include <net/if.h>
-#include <netinet/tcp.h>
-#include <sched.h>
-#include <sys/ioctl.h>
-#include <sys/wait.h>
-
-#define PAIRS		24
-
-FIXTURE(ends)
-{
-	uint32_t seed;
-	long long sockets;
-};
-
-FIXTURE_SETUP(ends)
-{
-	self->seed = now_ms();
-	self->sockets = ws_stat("WsCurrSockets");
-	TH_LOG("seed %u", self->seed);
-	pattern(0, 1);
-}
-
-FIXTURE_TEARDOWN(ends)
-{
-}
-
-static bool times(struct pair *p, __u32 ping, __u32 assembly)
+static bool set_times(struct pair *p, __u32 ping, __u32 assembly)
 {
 	struct ws_config cfg = {
 		.role = p->role,
@@ -61,7 +34,7 @@ static void peer_sends(struct pair *p, const void *data, size_t len)
 }
 
 /* More PINGs than PONGs find room: the peer reads nothing. */
-static void stuff(struct pair *p, uint32_t *seed)
+static void stuff_pair(struct pair *p, uint32_t *seed)
 {
 	struct bytes b = { 0 };
 	int i;
@@ -85,7 +58,7 @@ static void stuff(struct pair *p, uint32_t *seed)
 }
 
 /* The peer ends in one of its ways, or goes on. */
-static void peer_acts(struct pair *p, uint32_t *seed)
+static void end_peer(struct pair *p, uint32_t *seed)
 {
 	struct linger reset = { .l_onoff = 1 };
 	struct bytes b = { 0 };
@@ -195,32 +168,32 @@ static bool tidy_end(int fd)
 	}
 }
 
-static bool round_of_pairs(uint32_t *seed)
+bool end_pairs(uint32_t *seed)
 {
-	struct pair p[PAIRS];
+	struct pair p[ENDING_PAIRS];
 	bool ok = true;
 	int i;
 
-	for (i = 0; i < PAIRS; i++) {
+	for (i = 0; i < ENDING_PAIRS; i++) {
 		if (!pair_open(&p[i], i & 1 ? AF_INET : AF_INET6,
 			       WS_ROLE_SERVER))
 			return false;
 		if (next_random(seed) % 4)
-			ok &= times(&p[i], WS_TIME_MIN, WS_TIME_MIN);
+			ok &= set_times(&p[i], WS_TIME_MIN, WS_TIME_MIN);
 		else
-			ok &= times(&p[i], 0, 0);
-		stuff(&p[i], seed);
+			ok &= set_times(&p[i], 0, 0);
+		stuff_pair(&p[i], seed);
 	}
 	/* Close to the moment when all the timers fire. */
 	usleep(next_random(seed) % 150000);
-	for (i = 0; i < PAIRS; i++) {
+	for (i = 0; i < ENDING_PAIRS; i++) {
 		if (p[i].raw >= 0 && next_random(seed) % 3 == 0)
-			peer_acts(&p[i], seed);
+			end_peer(&p[i], seed);
 		end_ws(&p[i], seed);
 		if (p[i].raw >= 0 && next_random(seed) % 2)
-			peer_acts(&p[i], seed);
+			end_peer(&p[i], seed);
 	}
-	for (i = 0; i < PAIRS; i++) {
+	for (i = 0; i < ENDING_PAIRS; i++) {
 		if (p[i].raw < 0)
 			continue;
 		if (next_random(seed) % 2)
@@ -230,44 +203,19 @@ static bool round_of_pairs(uint32_t *seed)
 	return ok;
 }
 
-TEST_F_TIMEOUT(ends, work_and_timers, 120)
-{
-	uint64_t end = now_ms() + test_seconds(6) * 1000;
-	int rounds = 0;
-
-	do {
-		ASSERT_TRUE(round_of_pairs(&self->seed));
-		rounds++;
-	} while (now_ms() < end);
-	TH_LOG("%d connections", rounds * PAIRS);
-	EXPECT_TRUE(stat_becomes("WsCurrSockets", self->sockets));
-	EXPECT_TRUE(stat_becomes("WsCurrLingering", 0));
-}
-
-static bool loopback_up(void)
-{
-	struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-	int fd = socket(AF_INET, SOCK_DGRAM, 0);
-	int err = ioctl(fd, SIOCSIFFLAGS, &ifr);
-
-	close(fd);
-	return !err || complain("lo: %s", strerror(errno));
-}
-
-/* Ends by exit, with everything open, or closed and lingering. */
-static int life_in_a_namespace(uint32_t seed)
+int live_in_a_namespace(uint32_t seed)
 {
 	struct pair p[4];
 	int i;
 
-	if (unshare(CLONE_NEWNET) || !loopback_up())
+	if (!net_own())
 		return 1;
 	for (i = 0; i < 4; i++) {
 		if (!pair_open(&p[i], AF_INET, WS_ROLE_SERVER))
 			return 2;
-		if (i && !times(&p[i], WS_TIME_MIN, WS_TIME_MIN))
+		if (i && !set_times(&p[i], WS_TIME_MIN, WS_TIME_MIN))
 			return 3;
-		stuff(&p[i], &seed);
+		stuff_pair(&p[i], &seed);
 		if (next_random(&seed) % 2)
 			end_ws(&p[i], &seed);
 	}
@@ -276,50 +224,3 @@ static int life_in_a_namespace(uint32_t seed)
 	usleep(next_random(&seed) % 120000);
 	return 0;
 }
-
-/* Namespaces that live now, as the kernel's memory has them. */
-static long namespaces(void)
-{
-	FILE *f = fopen("/proc/slabinfo", "r");
-	long active = -1;
-	char line[512];
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "net_namespace %ld", &active) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return active;
-}
-
-TEST_F_TIMEOUT(ends, namespaces, 120)
-{
-	uint64_t end = now_ms() + test_seconds(4) * 1000;
-	long before = namespaces();
-	int rounds = 0, i;
-
-	do {
-		pid_t pid[3];
-
-		for (i = 0; i < 3; i++) {
-			pid[i] = fork();
-			ASSERT_LE(0, pid[i]);
-			if (!pid[i])
-				_exit(life_in_a_namespace(self->seed + i));
-		}
-		for (i = 0; i < 3; i++) {
-			int status;
-
-			ASSERT_EQ(pid[i], waitpid(pid[i], &status, 0));
-			EXPECT_EQ(0, status);
-		}
-		self->seed = next_random(&self->seed);
-		rounds++;
-	} while (now_ms() < end);
-	TH_LOG("%d namespaces", rounds * 3);
-	/* They go when the last socket has; some are kept for the next one. */
-	EXPECT_TRUE(wait_until(namespaces() <= before + 30));
-	EXPECT_EQ(self->sockets, ws_stat("WsCurrSockets"));
-}
-
-TEST_HARNESS_MAIN
