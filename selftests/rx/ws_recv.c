@@ -216,7 +216,8 @@ TEST_F(recv, rcvtimeo)
 	ASSERT_TRUE(raw_frame(p, F_TEXT, "open", 4));
 	begin = now_ms();
 	EXPECT_EQ(-EAGAIN, ws_recv(p->ws, buf, 8, 0).n);
-	EXPECT_LE(190, now_ms() - begin);
+	/* Ticks of a starved emulator come late and then many at a time. */
+	EXPECT_LE(150, now_ms() - begin);
 	EXPECT_TRUE(in_time(begin, 5000));
 }
 

@@ -266,7 +266,8 @@ TEST_F(flow, sndtimeo)
 				sizeof(tv)));
 	begin = now_ms();
 	EXPECT_EQ(-EAGAIN, ws_send(p->ws, WS_OP_CONT, "x", 1, 0));
-	EXPECT_LE(190, now_ms() - begin);
+	/* Ticks of a starved emulator come late and then many at a time. */
+	EXPECT_LE(150, now_ms() - begin);
 	EXPECT_TRUE(in_time(begin, 5000));
 }
 
