@@ -35,7 +35,7 @@ clean:
 		$(MAKE) -C $(KDIR) M=$(CURDIR)/kmod clean; fi
 	rm -f modules.order Module.symvers .module-common.o
 	rm -f .*.cmd .module-common.o.d
-	rm -rf build/selftests build/userspace* build/kmod-* build/planted
+	rm -rf build/selftests build/userspace* build/kmod-* build/planted build/kselftest-tree
 
 distclean: clean
 	rm -rf build
