@@ -16,7 +16,7 @@ endif
 
 .PHONY: modules modules_install clean distclean userspace selftests check \
 	check-more check-all check-debug check-quick bench bench-native bench-core \
-	bench-python conformance coverage mutants style fuzz soak vm vm-shell setup help
+	bench-python conformance coverage mutants style style-all fuzz soak vm vm-shell setup help
 
 modules:
 	@test -e $(KDIR)/Makefile || { \
@@ -81,6 +81,9 @@ conformance:
 style:
 	@selftests/style/run
 
+style-all:
+	@selftests/style/run --all
+
 fuzz:
 	@selftests/vm/setup --no-vm core userspace bench
 	@selftests/fuzz/run $(SECONDS)
@@ -131,7 +134,8 @@ help:
 	@echo '  make soak MINUTES=2   mixed load; fails when memory grows; a picture'
 	@echo '  make vm-shell         a shell in the machine, module loaded'
 	@echo '  make vm               the module for its kernel only'
-	@echo '  make style            checkpatch, sparse, W=1, kernel-doc, shellcheck'
+	@echo '  make style            checkpatch, sparse, W=1, kernel-doc, shellcheck: of'
+	@echo '                        what has changed; style-all: everything, all kernels'
 	@echo '  make setup            downloads and installs what these need'
 	@echo 'Variables:'
 	@echo '  KERNEL=6.1|6.12|7.x|debug|kcsan  kernel of the virtual machine; uml and'
