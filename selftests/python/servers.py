@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Echo servers in Python for "kws bench": servers.py NAME PORT
+"""Echo servers in Python for "kws-bench": servers.py NAME PORT
 
 sockets, asyncio, uvicorn: the kernel does the framing; the others are the same
 by the websockets library. All take each message out and send it back.

@@ -15,6 +15,7 @@
 #include "cmd.h"
 #include "echo.h"
 #include "echo_fast.h"
+#include "../../selftests/bench/load/requests.h"
 
 /* A message of 1 MiB fits, as a record, too. */
 #define BUFFER_SIZE	((1 << 20) + 4096)

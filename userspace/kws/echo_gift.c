@@ -21,6 +21,7 @@
 #include "core.h"
 #include "echo.h"
 #include "echo_uring.h"
+#include "../../selftests/bench/load/requests.h"
 
 /* A part of the file that user space reads at once. */
 #define PART		65536

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* kws bench: what the files about the load share. */
+/* kws-bench: what the files about the load share. */
 #ifndef KWS_BENCH_LOAD_H
 #define KWS_BENCH_LOAD_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* kws bench: the rows, and kws's own servers. */
+/* kws-bench: the rows, and kws's own servers. */
 #include <stdio.h>
 #include <string.h>
 

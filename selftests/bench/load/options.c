@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* kws bench: its options. */
+/* kws-bench: its options. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,8 +9,9 @@
 #include "cmd.h"
 
 static const char help[] =
-	"Usage: kws bench [OPTION]... [URL]\n"
-	"       kws bench --report [--json=FILE] FILE...\n\n"
+	"Usage: kws-bench [OPTION]... [URL]\n"
+	"       kws-bench --report [--json=FILE] FILE...\n"
+	"       kws-bench echo [OPTION]...\n\n"
 	"Loads echo servers one after the other with the same bytes and prints how many\n"
 	"messages a second they return and what CPU time, system calls and wake-ups one\n"
 	"message costs them. Without a URL the servers are: kws echo (kernel framing, if\n"
@@ -128,7 +129,7 @@ static int parse_one(struct bench *b, int option)
 /**
  * bench_options() - read the command line
  * @b: set as it says
- * @argc: of cmd_bench()
+ * @argc: of bench_main()
  * @argv: the same
  *
  * Return: -1 to go on at argv[optind], else the exit status.
@@ -144,7 +145,7 @@ int bench_options(struct bench *b, int argc, char **argv)
 			return 0;
 		}
 		if (parse_one(b, option))
-			return usage_error("bench");
+			return usage_error("");
 	}
-	return b->report || optind >= argc - 1 ? -1 : usage_error("bench");
+	return b->report || optind >= argc - 1 ? -1 : usage_error("");
 }

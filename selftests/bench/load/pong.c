@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * kws bench: how long a PONG takes, on a machine that is idle but for it and
+ * kws-bench: how long a PONG takes, on a machine that is idle but for it and
  * on one whose processors are busy.
  *
  * The latency is from before the send() of the PING until the client has read
@@ -28,7 +28,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "bench_load.h"
+#include "load.h"
 #include "cmd.h"
 
 #define PONG_MS		20000

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* kws bench: the same load on one server after the other. */
+/* kws-bench: the same load on one server after the other. */
 #include <errno.h>
 #include <math.h>
 #include <sched.h>
@@ -327,7 +327,7 @@ static int report(struct bench *b, char **files)
 	return b->chart ? table_chart(&b->table, b->chart) : 0;
 }
 
-int cmd_bench(int argc, char **argv)
+int bench_main(int argc, char **argv)
 {
 	static struct bench b = { .seconds = 1, .clock = "host" };
 	int r;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * kws bench: what a load has taken. That is time, or where time is not the
+ * kws-bench: what a load has taken. That is time, or where time is not the
  * load's alone, what someone else knows of the processor time it has had.
  */
 #include <errno.h>

@@ -13,9 +13,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "bench_load.h"
+#include "load.h"
 #include "cmd.h"
 #include "kws.h"
+#include "requests.h"
 
 #define ANSWER_MS	20000
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * kws bench --profile: for someone who looks on from outside the machine and
+ * kws-bench --profile: for someone who looks on from outside the machine and
  * counts its instructions, marks where they begin to matter and where they end
  * to, and what is needed to make sense of them. See selftests/bench/profile.
  */

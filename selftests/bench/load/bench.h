@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* kws bench: the load, the servers under it, and the table. */
+/* kws-bench: the load, the servers under it, and the table. */
 #ifndef KWS_BENCH_H
 #define KWS_BENCH_H
 
@@ -224,6 +224,7 @@ struct bench {
 	struct table table;
 };
 
+int bench_main(int argc, char **argv);
 int bench_add(struct bench *b, const char *name, const char *command);
 int bench_options(struct bench *b, int argc, char **argv);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * kws bench: connections on which nothing happens but PING and PONG, what
+ * kws-bench: connections on which nothing happens but PING and PONG, what
  * that keeps the machine busy with, and the memory they take.
  *
  * Keepalive by the kernel is charged to no process, so all time counts in which
@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bench_load.h"
+#include "load.h"
 #include "cmd.h"
 
 #define SETTLE_US	5000
