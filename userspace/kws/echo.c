@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* kws echo: accepts, shakes hands, and lets a framing answer. */
+/* kws echo: accepts connections, does the handshakes, calls the framings. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -15,9 +15,8 @@
 #include "cmd.h"
 #include "echo.h"
 #include "echo_fast.h"
-#include "../../selftests/bench/load/requests.h"
 
-/* A message of 1 MiB fits, as a record, too. */
+/* Holds a message of 1 MiB, as a record, too. */
 #define BUFFER_SIZE	((1 << 20) + 4096)
 #define EVENTS		64
 
@@ -39,6 +38,7 @@ static int accept_one(struct server *s)
 		return 0;
 	}
 	p->fd = fd;
+	p->framing = &framing_none;
 	queue_add(&s->shaking, p);
 	s->open++;
 	s->accepted++;
@@ -47,6 +47,10 @@ static int accept_one(struct server *s)
 	return 0;
 }
 
+/**
+ * accept_all() - accept all waiting connections
+ * @s: the server
+ */
 void accept_all(struct server *s)
 {
 	while (!accept_one(s))
@@ -54,29 +58,34 @@ void accept_all(struct server *s)
 	s->crowded = errno == EMFILE || errno == ENFILE;
 }
 
-/* A benchmark may want short answers. */
-static size_t wants_ack(const char *target)
+/* Compression is done by libkws, which sees whole messages. */
+static const struct framing *choose_framing(struct server *s,
+					    const struct kws_result *result)
 {
-	size_t len = strlen("/" BENCH_ACK);
+	const struct framing *f = NULL;
 
-	return target && !strncmp(target, "/" BENCH_ACK, len) ?
-		strtoul(target + len, NULL, 10) : 0;
+	if (result->deflate)
+		return &framing_library;
+	if (s->choose)
+		f = s->choose(s, result);
+	return f ? f : s->framing;
 }
 
-/* By the kernel or by us. The handshake is over: no queue has the peer. */
-static int keep_alive(struct server *s, struct peer *p)
+static int open_framing(struct server *s, struct peer *p,
+			const struct kws_result *result)
 {
-	if (!s->ping_ms)
-		return 0;
-	if (p->framing->kernel || (p->conn && kws_is_kernel(p->conn)))
-		return kernel_ping(s, p->fd);
-	if (p->framing == &framing_user)
-		quiet_watch(s, p);
+	p->framing = choose_framing(s, result);
+	if (p->framing->open(s, p, result)) {
+		if (!p->state)
+			p->framing = &framing_none;
+		return -1;
+	}
+	peer_end_handshake(s, p);
 	return 0;
 }
 
-/* NEXT_READ here: the framing may take its first step. */
-static enum next shake(struct server *s, struct peer *p)
+/* NEXT_READ: the handshake is over, and the framing may begin. */
+static enum next shake_hands(struct server *s, struct peer *p)
 {
 	const struct kws_result *result = kws_handshake_result(p->hs);
 	int r = kws_handshake_step(p->hs, p->fd);
@@ -85,17 +94,11 @@ static enum next shake(struct server *s, struct peer *p)
 		peer_wait(s, p, kws_handshake_events(p->hs));
 		return NEXT_WRITE;
 	}
-	if (r > 0)
-		p->ack = wants_ack(result->target);
-	/* Compression is libkws's business: it sees whole messages. */
-	p->framing = r > 0 && result->deflate ? &framing_user : s->framing;
-	if (r > 0 && s->bench && gift_wanted(result->target, &p->gift))
-		p->framing = &framing_gift;
-	if (r > 0 && s->bench && result->target)
-		sscanf(result->target, "/" BENCH_PING "%u", &s->ping_ms);
-	if (r > 0 && !p->framing->open(s, p, result)) {
-		peer_end_handshake(s, p);
-		return keep_alive(s, p) ? NEXT_CLOSE : NEXT_READ;
+	if (r > 0 && !open_framing(s, p, result)) {
+		if (s->ping_ms && p->framing->keep_alive &&
+		    p->framing->keep_alive(s, p))
+			return NEXT_CLOSE;
+		return NEXT_READ;
 	}
 	if (r > 0 && errno == ENOENT)
 		complain_no_module();
@@ -105,6 +108,26 @@ static enum next shake(struct server *s, struct peer *p)
 	return NEXT_CLOSE;
 }
 
+/* Sends unsent replies, then answers what has been received. */
+static enum next call_framing(struct server *s, struct peer *p)
+{
+	enum next next;
+
+	if (p->blocked) {
+		next = p->framing->writable(s, p);
+		if (next != NEXT_READ)
+			return next;
+	}
+	next = p->framing->readable(s, p);
+	p->blocked = next == NEXT_WRITE;
+	return next;
+}
+
+/**
+ * peer_serve() - the socket of a connection is ready
+ * @s: the server
+ * @p: the connection; it may be gone afterwards
+ */
 void peer_serve(struct server *s, struct peer *p)
 {
 	enum next next;
@@ -114,7 +137,7 @@ void peer_serve(struct server *s, struct peer *p)
 		return;
 	}
 	if (p->hs) {
-		next = shake(s, p);
+		next = shake_hands(s, p);
 		if (next == NEXT_CLOSE)
 			peer_leave(s, p);
 		if (next != NEXT_READ)
@@ -123,7 +146,7 @@ void peer_serve(struct server *s, struct peer *p)
 			return;
 	}
 	p->heard = s->now;
-	next = p->framing->step(s, p);
+	next = call_framing(s, p);
 	if (next == NEXT_CLOSE)
 		peer_leave(s, p);
 	else if (peer_wait(s, p, next == NEXT_READ ? EPOLLIN : EPOLLOUT))
@@ -143,11 +166,11 @@ static void print_stats(struct server *s, int64_t now)
 }
 
 /**
- * stats_due() - a line of statistics every second, if that is wanted
+ * stats_due() - print a line of statistics every second, if asked for
  * @s: the server
- * @timeout: milliseconds until something else has to be done, or -1
+ * @timeout: milliseconds until another task is due, or -1
  *
- * Return: the same, with the next line taken into account.
+ * Return: the milliseconds until that or the next line.
  */
 int stats_due(struct server *s, int timeout)
 {
@@ -161,7 +184,7 @@ int stats_due(struct server *s, int timeout)
 	return timeout < 0 || timeout > 1000 ? 1000 : timeout;
 }
 
-static void run(struct server *s)
+static void run_epoll(struct server *s)
 {
 	struct epoll_event events[EVENTS];
 
@@ -186,7 +209,7 @@ static void run(struct server *s)
 	}
 }
 
-static int watch(struct server *s)
+static int prepare_epoll(struct server *s)
 {
 	struct epoll_event e = { .events = EPOLLIN };
 	sigset_t set;
@@ -198,10 +221,8 @@ static int watch(struct server *s)
 	s->signals = signalfd(-1, &set, SFD_CLOEXEC);
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
 	s->buffer_size = BUFFER_SIZE;
-	/* What was left from before is in front of it. */
-	if (s->framing == &framing_user)
-		s->buffer_size = s->read_size + FAST_READ;
-	s->buffer = malloc(s->buffer_size);
+	/* framing_user puts the bytes left from before in front of a read. */
+	s->buffer = malloc(BUFFER_SIZE + FAST_READ);
 	if (s->signals < 0 || s->epoll < 0 || !s->buffer)
 		return -1;
 	e.data.ptr = &s->signals;
@@ -211,22 +232,27 @@ static int watch(struct server *s)
 	return epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->listener, &e);
 }
 
-int cmd_echo(int argc, char **argv)
+/**
+ * echo_serve() - run a server until a signal ends it
+ * @argc: of cmd_echo()
+ * @argv: the same
+ * @s: empty but for @s->framing, the default, and @s->choose
+ *
+ * Return: the exit status.
+ */
+int echo_serve(int argc, char **argv, struct server *s)
 {
-	struct server s = {
-		.framing = &framing_kernel,
-		.read_size = FAST_READ,
-		.engine = "epoll",
-	};
 	const char *address = "127.0.0.1", *port = "9001";
 	int r;
 
-	r = echo_options(argc, argv, &s, &address, &port);
+	s->read_size = FAST_READ;
+	s->engine = "epoll";
+	r = echo_options(argc, argv, s, &address, &port);
 	if (r >= 0)
 		return r;
-	if (prepare_tls(&s))
+	if (prepare_tls(s))
 		return 1;
-	if (s.framing->kernel) {
+	if (s->framing->kernel) {
 		r = kws_kernel_ready();
 		if (!r)
 			complain_no_module();
@@ -236,29 +262,38 @@ int cmd_echo(int argc, char **argv)
 		if (r <= 0)
 			return 1;
 	}
-	if (!strcmp(s.engine, "uring") && uring_open(&s))
+	if (!strcmp(s->engine, "uring") && uring_open(s))
 		return 1;
-	if (!s.uring)
-		s.engine = "";
-	s.listener = listen_on(address, port);
-	if (s.listener < 0)
+	if (!s->uring)
+		s->engine = "";
+	s->listener = listen_on(address, port);
+	if (s->listener < 0)
 		return 1;
-	if (watch(&s)) {
+	if (prepare_epoll(s)) {
 		complain("cannot start: %s", strerror(errno));
 		return 1;
 	}
-	announce(&s);
-	s.stats_since = now_ns();
-	if (s.uring)
-		uring_run(&s);
+	announce(s);
+	s->stats_since = now_ns();
+	if (s->uring)
+		uring_run(s);
 	else
-		run(&s);
-	if (s.stats)
+		run_epoll(s);
+	if (s->stats)
 		fprintf(stderr, "%llu connections, %llu messages, %llu bytes\n",
-			(unsigned long long)s.accepted,
-			(unsigned long long)s.messages,
-			(unsigned long long)s.bytes);
-	kws_tls_free(s.options.tls);
-	free(s.buffer);
+			(unsigned long long)s->accepted,
+			(unsigned long long)s->messages,
+			(unsigned long long)s->bytes);
+	if (s->uring)
+		uring_close(s);
+	kws_tls_free(s->options.tls);
+	free(s->buffer);
 	return 0;
+}
+
+int cmd_echo(int argc, char **argv)
+{
+	struct server s = { .framing = &framing_kernel };
+
+	return echo_serve(argc, argv, &s);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The echo server: connections, and the ways to answer them. */
+/* The echo server: connections, and the framings that answer them. */
 #ifndef KWS_ECHO_H
 #define KWS_ECHO_H
 
@@ -16,111 +16,76 @@ enum next {
 };
 
 struct peer;
+struct ring_ops;
 struct server;
 
 /**
- * struct answer - received bytes, which become what is sent, in place
- */
-struct answer {
-	char *data;
-	size_t len;
-};
-
-/**
- * struct framing - one way to answer
- * @name: for people
- * @kernel: by the kernel
- * @open: the handshake is over and came to that; -1 with errno
- * @answer: io_uring received bytes: makes the reply of them. Bytes of a frame
- *	that is not whole go to peer::left. -1: the connection has to end.
- * @messages: io_uring receives and sends messages with a struct ws_msg
- * @step: the socket is ready for what was asked for: echo what there is
- * @finish: goes on ending the connection; 0 when it can be closed, -1 with
- *	EAGAIN when the peer has something to do first. NULL: it always can
- * @close: ends the connection and closes the socket
+ * struct framing - one way to answer messages
+ * @name: printed when the server starts
+ * @kernel: the kernel does the framing; the module must be loaded
+ * @any_tls: OpenSSL may do the records of TLS; others need kTLS
+ * @ring: receive and send by io_uring; NULL: io_uring only polls
+ * @open: take a connection over after its handshake. Return: 0, or -1 with
+ *	errno. Then peer::state is NULL, or @close has to free it.
+ * @readable: echo what has been received
+ * @writable: send what the socket had no room for. Return: NEXT_READ when
+ *	everything is out. Called after NEXT_WRITE only.
+ * @keep_alive: start to send PINGs; NULL: this framing has no keepalive
+ * @ping: send one PING, unless something else is unsent; for quiet_watch()
+ * @finish: continue the end of a connection. Return: 0 when it can be closed,
+ *	-1 with EAGAIN when the peer has to act first, after setting @unsent to
+ *	the number of unsent bytes. NULL: it can always be closed.
+ * @close: close the socket and free peer::state
+ *
+ * Once per wake-up, not per message, these are called through the pointers.
  */
 struct framing {
 	const char *name;
 	bool kernel;
+	bool any_tls;
+	const struct ring_ops *ring;
 	int (*open)(struct server *s, struct peer *p,
 		    const struct kws_result *result);
-	int (*answer)(struct server *s, struct peer *p, struct answer *a);
-	bool messages;
-	enum next (*step)(struct server *s, struct peer *p);
-	int (*finish)(struct peer *p);
+	enum next (*readable)(struct server *s, struct peer *p);
+	enum next (*writable)(struct server *s, struct peer *p);
+	int (*keep_alive)(struct server *s, struct peer *p);
+	void (*ping)(struct peer *p);
+	int (*finish)(struct peer *p, size_t *unsent);
 	void (*close)(struct peer *p);
 };
 
+extern const struct framing framing_none;
 extern const struct framing framing_kernel;
 extern const struct framing framing_plain;
 extern const struct framing framing_records;
 extern const struct framing framing_batch;
 extern const struct framing framing_user;
-extern const struct framing framing_raw;
-extern const struct framing framing_gift;
-
-/* The largest of them. */
-#define GIFT_MAX	(64u << 20)
-
-/**
- * struct gift - what a client of kws echo --bench has instead of an echo
- * @bytes: of each answer
- * @count: answers to a message
- * @memory: from memory, else from a file
- */
-struct gift {
-	size_t bytes;
-	unsigned int count;
-	bool memory;
-};
-
-/**
- * struct sink - framing_user: the message that is coming in and not echoed
- * @left: payload bytes of it that are still to come
- * @key: belongs to the next one
- * @on: this is how the connection is served
- */
-struct sink {
-	uint64_t left;
-	uint32_t key;
-	bool on;
-};
+extern const struct framing framing_library;
 
 /**
  * struct peer - one connection
  * @fd: its socket, with O_NONBLOCK
- * @framing: after the handshake the way to answer
+ * @framing: how it is served; framing_none until the handshake is over
+ * @state: what @framing keeps for this connection
+ * @blocked: the socket had no room: framing::writable is called first
  * @events: what epoll waits for
  * @hs: the handshake until it is over, then NULL
- * @before: in the server's queue @shaking or @leaving
- * @after: the same
- * @leaving: it is being ended, until @leave_by (now_ns()) at the latest
- * @unsent: kws_pending() of a leaving connection when we last looked
- * @left: framing_user: bytes of a frame that is not whole yet
- * @left_len: framing_user: how many
- * @other: framing_user: they are not for echo_fast.c
- * @sink: framing_user: with @ack, as long as all frames are simple
- * @conn: framing_user: the connection; its framing may be the kernel's. NULL
- *	as long as all frames are simple
- * @rest: bytes that the socket had no room for
- * @rest_len: how many
- * @rest_msg: kernel: the message they belong to
- * @rest_flags: kernel: MSG_MORE if it goes on after them
- * @ack: bytes a message takes on the wire when it is answered by an empty one
- *	instead of echoed, else 0
- * @ack_bytes: raw: of the next such message that have come
- * @gift: framing_gift: what is sent
- * @watched: in the server's queue @quiet
- * @heard: when something came last, with userspace keepalive
- * @looked: when we looked whether it is quiet, or the later @heard of then
- * @asked: we sent a PING then
- * @burst: kernel: more than one message came with the last wake-up
- * @turns: kernel: wake-ups since we last looked for a second message
- * @lane: with io_uring what it has in the ring, else NULL
+ * @before: previous in server::shaking, server::leaving or server::quiet
+ * @after: next in the same queue
+ * @leaving: the connection is ending, until @leave_by (now_ns()) at the latest
+ * @leave_by: when it is closed
+ * @unsent: unsent bytes at the last step of its end
+ * @watched: in server::quiet
+ * @asked: a PING was sent at @checked
+ * @heard: when data was received last
+ * @checked: when the silence was last checked, or @heard as it was then
+ * @lane: what the connection has in the ring of io_uring, else NULL
  */
 struct peer {
 	int fd;
 	const struct framing *framing;
+	void *state;
+	bool blocked;
 	uint32_t events;
 	struct kws_handshake *hs;
 	struct peer *before;
@@ -128,29 +93,15 @@ struct peer {
 	bool leaving;
 	int64_t leave_by;
 	size_t unsent;
-	void *left;
-	size_t left_len;
-	bool other;
-	struct sink sink;
-	struct kws_conn *conn;
-	void *rest;
-	size_t rest_len;
-	struct ws_msg rest_msg;
-	int rest_flags;
-	size_t ack;
-	size_t ack_bytes;
-	struct gift gift;
 	bool watched;
 	bool asked;
 	int64_t heard;
-	int64_t looked;
-	bool burst;
-	unsigned int turns;
+	int64_t checked;
 	struct lane *lane;
 };
 
 /**
- * struct queue - connections, the one whose time is over first in front
+ * struct queue - connections, the one with the earliest deadline first
  */
 struct queue {
 	struct peer *oldest;
@@ -158,33 +109,43 @@ struct queue {
 };
 
 /**
- * struct server - what all connections share
- * @framing: the way to answer
+ * struct server - shared by all connections
+ * @framing: answers connections without compression
+ * @choose: returns the framing that the request of a client asks for, or NULL
+ *	for @framing. NULL: clients have no choice. kws-bench sets it.
  * @options: for the handshakes
  * @deflate: what they point to
- * @tls: how to do TLS; without a certificate there is none
+ * @tls: options of TLS; without a certificate there is no TLS
  * @max_message: as ws_config::max_message; 0 for the default
- * @buffer: @buffer_size bytes to receive into, for one step
- * @read_size: framing_user: bytes of one recv()
- * @messages: messages, or for framing_raw pieces, echoed so far
+ * @buffer: to receive into; its contents are lost after a step
+ * @buffer_size: bytes that one recv() may ask for
+ * @read_size: framing_user: bytes that one recv() asks for
+ * @messages: echoed so far
  * @bytes: their payload
- * @ping_ms: PING who is quiet for so long; 0 for never
- * @now: when the last wake-up was, if user space looks after who is quiet
- * @quiet: connections that it looks after
- * @bench: clients may ask for what only a benchmark wants
- * @gift_file: framing_gift: what is sent, @gift_bytes
- * @gift: the same in memory
- * @shaking: the connections in their handshake
- * @leaving: those whose end the peer is given time to see
- * @crowded: there was no file descriptor for a connection
- * @complained: when we last said so
+ * @ping_ms: PING after so much silence; 0 for never
+ * @now: time of the last wake-up, kept while @quiet has connections
+ * @quiet: connections whose keepalive is done in user space
+ * @epoll: waits for connections, unless @uring does
+ * @listener: the listening socket
+ * @signals: a signalfd for SIGINT and SIGTERM
+ * @shaking: connections in their handshake
+ * @leaving: connections that are ending, while the peer may still read
+ * @crowded: accept() failed for want of a file descriptor
+ * @complained: when that was last printed
  * @uring: the ring, or NULL for epoll
- * @engine: its name, behind that of the framing
- * @stats_since: of the last line of statistics, with @stats_messages and
- *	@stats_bytes, what there was then
+ * @engine: its name, printed behind that of the framing
+ * @stats_since: time of the last line of statistics
+ * @stats_messages: @messages at that time
+ * @stats_bytes: @bytes at that time
+ * @open: connections
+ * @accepted: all connections so far
+ * @stats: print statistics
+ * @verbose: print why connections are refused
  */
 struct server {
 	const struct framing *framing;
+	const struct framing *(*choose)(struct server *s,
+					const struct kws_result *result);
 	struct kws_options options;
 	struct kws_deflate deflate;
 	struct kws_tls_options tls;
@@ -198,10 +159,6 @@ struct server {
 	uint32_t ping_ms;
 	int64_t now;
 	struct queue quiet;
-	bool bench;
-	int gift_file;
-	size_t gift_bytes;
-	char *gift;
 	int epoll;
 	int listener;
 	int signals;
@@ -220,14 +177,9 @@ struct server {
 	bool verbose;
 };
 
-int peer_keep_rest(struct peer *p, const void *data, size_t len);
-int peer_keep_left(struct peer *p, const void *data, size_t len);
-enum next peer_send(struct peer *p, const char *data, size_t len);
-enum next peer_send_rest(struct peer *p);
-void peer_close(struct peer *p);
+int echo_serve(int argc, char **argv, struct server *s);
 int echo_options(int argc, char **argv, struct server *s,
 		 const char **address, const char **port);
-bool gift_wanted(const char *target, struct gift *gift);
 int prepare_tls(struct server *s);
 int listen_on(const char *address, const char *port);
 void announce(const struct server *s);
@@ -237,10 +189,9 @@ int stats_due(struct server *s, int timeout);
 
 void queue_add(struct queue *q, struct peer *p);
 void queue_remove(struct queue *q, struct peer *p);
-void quiet_watch(struct server *s, struct peer *p);
+int quiet_watch(struct server *s, struct peer *p);
 void quiet_forget(struct server *s, struct peer *p);
 int quiet_sweep(struct server *s);
-int kernel_ping(const struct server *s, int fd);
 void peer_end_handshake(struct server *s, struct peer *p);
 void peer_drop(struct server *s, struct peer *p);
 void peer_leave(struct server *s, struct peer *p);
@@ -249,11 +200,16 @@ int peer_wait(struct server *s, struct peer *p, uint32_t events);
 int peers_sweep(struct server *s);
 void peers_make_room(struct server *s);
 
+int kernel_attach(struct server *s, struct peer *p,
+		  const struct kws_result *result);
+int kernel_keep_alive(struct server *s, struct peer *p);
+int finish_socket(struct peer *p, size_t *unsent);
+
 int uring_open(struct server *s);
+void uring_close(struct server *s);
 void uring_run(struct server *s);
 int uring_wait(struct server *s, struct peer *p, uint32_t events);
 bool uring_begin(struct server *s, struct peer *p);
-void uring_surplus(struct server *s, struct peer *p);
 void uring_forget(struct server *s, struct peer *p);
 
 #endif /* KWS_ECHO_H */

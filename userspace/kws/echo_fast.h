@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Frames made replies where they lie. */
+/* Frames turned into replies in place. */
 #ifndef KWS_ECHO_FAST_H
 #define KWS_ECHO_FAST_H
 
@@ -8,22 +8,22 @@
 #define FAST_READ	65536			/* of one recv() */
 #define FAST_MAX	(FAST_READ - 8)		/* a frame that fits it */
 
-/* What fast_echo() came to. */
+/* The result of fast_echo(). */
 enum fast {
 	FAST_MORE,
 	FAST_OTHER,
 };
 
 /**
- * struct frames - what was read, and the replies
- * @in: bytes read, changed
+ * struct frames - bytes read, and the replies
+ * @in: the bytes read; they are overwritten
  * @in_len: how many
  * @out: the replies, somewhere in the same memory
  * @out_len: how many bytes
- * @left: bytes at the end that no reply was made for
+ * @left: bytes at the end that have no reply yet
  * @left_len: how many
- * @messages: counted up
- * @bytes: the same for their payload
+ * @messages: increased by the messages answered
+ * @bytes: increased by their payload
  */
 struct frames {
 	u8 *in;
@@ -37,11 +37,5 @@ struct frames {
 };
 
 enum fast fast_echo(struct frames *f, u64 max);
-void fast_unmask(u8 *p, size_t n, u32 key);
-
-struct server;
-struct sink;
-
-enum fast fast_sink(struct server *s, struct sink *k, struct frames *f);
 
 #endif /* KWS_ECHO_FAST_H */

@@ -1,33 +1,51 @@
 // SPDX-License-Identifier: MIT
 /*
- * Echo with framing in the kernel: a received message is sent with the very
- * control message it came with. One buffer serves all connections; a message
- * larger than it passes through in pieces.
+ * Echo with framing in the kernel: a received message is sent with the control
+ * message it came with. One buffer serves all connections; a message larger
+ * than the buffer passes through in pieces.
  */
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include "echo.h"
-
-/* Every so many wake-ups a second message is looked for. */
-#define LOOK_AGAIN	16
+#include "echo_burst.h"
+#include "echo_ring.h"
+#include "echo_send.h"
 
 union control {
 	struct cmsghdr align;
 	char bytes[CMSG_SPACE(sizeof(struct ws_msg))];
 };
 
-static int kernel_open(struct server *s, struct peer *p,
-		       const struct kws_result *result)
+/**
+ * struct kernel_peer - a connection of framing_kernel
+ * @unsent: payload that the socket had no room for
+ * @msg: the message it belongs to
+ * @flags: MSG_MORE if more of that message follows
+ * @burst: whether messages come in groups
+ */
+struct kernel_peer {
+	struct held unsent;
+	struct ws_msg msg;
+	int flags;
+	struct burst burst;
+};
+
+/**
+ * kernel_attach() - let the kernel do the framing
+ * @s: the server
+ * @p: the connection
+ * @result: of its handshake
+ *
+ * Return: 0, or -1 with errno: ENOKEY without kTLS.
+ */
+int kernel_attach(struct server *s, struct peer *p,
+		  const struct kws_result *result)
 {
 	struct ws_config config = {
 		.max_message = s->max_message,
-		/* A ring reads on while the replies are still to be sent. */
+		/* A ring receives more while replies are still unsent. */
 		.flags = s->uring ? WS_F_CLOSE : 0,
 	};
 
@@ -43,26 +61,36 @@ static int kernel_open(struct server *s, struct peer *p,
 }
 
 /**
- * kernel_ping() - keepalive by the kernel
- * @s: the server: how often
- * @fd: a socket with framing in the kernel
+ * kernel_keep_alive() - framing::keep_alive: let the kernel send PINGs
+ * @s: the server
+ * @p: a connection with framing in the kernel
  *
  * Return: 0 or -1.
  */
-int kernel_ping(const struct server *s, int fd)
+int kernel_keep_alive(struct server *s, struct peer *p)
 {
 	struct ws_config config;
 	socklen_t len = sizeof(config);
 
-	if (getsockopt(fd, SOL_WS, WS_CONFIG, &config, &len))
+	if (getsockopt(p->fd, SOL_WS, WS_CONFIG, &config, &len))
 		return -1;
 	config.ping_interval = s->ping_ms;
-	return setsockopt(fd, SOL_WS, WS_CONFIG, &config, len);
+	return setsockopt(p->fd, SOL_WS, WS_CONFIG, &config, len);
 }
 
-static enum next send_rest(struct peer *p)
+static int kernel_open(struct server *s, struct peer *p,
+		       const struct kws_result *result)
 {
-	struct iovec iov = { p->rest, p->rest_len };
+	if (kernel_attach(s, p, result))
+		return -1;
+	p->state = calloc(1, sizeof(struct kernel_peer));
+	return p->state ? 0 : -1;
+}
+
+static enum next kernel_writable(struct server *s, struct peer *p)
+{
+	struct kernel_peer *k = p->state;
+	struct iovec iov = { k->unsent.data, k->unsent.len };
 	union control control;
 	struct msghdr msg = {
 		.msg_iov = &iov,
@@ -72,12 +100,13 @@ static enum next send_rest(struct peer *p)
 	};
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
 
+	(void)s;
 	cm->cmsg_level = SOL_WS;
 	cm->cmsg_type = WS_MSG;
-	cm->cmsg_len = CMSG_LEN(sizeof(p->rest_msg));
-	memcpy(CMSG_DATA(cm), &p->rest_msg, sizeof(p->rest_msg));
+	cm->cmsg_len = CMSG_LEN(sizeof(k->msg));
+	memcpy(CMSG_DATA(cm), &k->msg, sizeof(k->msg));
 	do {
-		ssize_t n = sendmsg(p->fd, &msg, MSG_NOSIGNAL | p->rest_flags);
+		ssize_t n = sendmsg(p->fd, &msg, MSG_NOSIGNAL | k->flags);
 
 		if (n < 0)
 			return errno == EAGAIN || errno == EINTR ?
@@ -85,21 +114,21 @@ static enum next send_rest(struct peer *p)
 		iov.iov_base = (char *)iov.iov_base + n;
 		iov.iov_len -= n;
 		if (iov.iov_len) {
-			memmove(p->rest, iov.iov_base, iov.iov_len);
-			iov.iov_base = p->rest;
+			memmove(k->unsent.data, iov.iov_base, iov.iov_len);
+			iov.iov_base = k->unsent.data;
 		}
-		p->rest_len = iov.iov_len;
-	} while (p->rest_len);
-	free(p->rest);
-	p->rest = NULL;
+		k->unsent.len = iov.iov_len;
+	} while (k->unsent.len);
+	drop_held(&k->unsent);
 	return NEXT_READ;
 }
 
-/* What was received is sent as it is; msg still has its control message. */
+/* Sends what was received; @msg still has its control message. */
 static enum next send_back(struct peer *p, struct msghdr *msg, size_t len)
 {
 	int more = msg->msg_flags & MSG_EOR ? 0 : MSG_MORE;
 	struct cmsghdr *cm = CMSG_FIRSTHDR(msg);
+	struct kernel_peer *k;
 	ssize_t n;
 
 	msg->msg_iov->iov_len = len;
@@ -110,14 +139,15 @@ static enum next send_back(struct peer *p, struct msghdr *msg, size_t len)
 		return NEXT_CLOSE;
 	if (n < 0)
 		n = 0;
-	memcpy(&p->rest_msg, CMSG_DATA(cm), sizeof(p->rest_msg));
-	p->rest_flags = more;
-	if (peer_keep_rest(p, (char *)msg->msg_iov->iov_base + n, len - n))
+	k = p->state;
+	memcpy(&k->msg, CMSG_DATA(cm), sizeof(k->msg));
+	k->flags = more;
+	if (hold_bytes(&k->unsent, (char *)msg->msg_iov->iov_base + n, len - n))
 		return NEXT_CLOSE;
 	return NEXT_WRITE;
 }
 
-/* One message or piece; NEXT_READ when it has been echoed. */
+/* Echoes one message or piece; NEXT_READ when all of it is out. */
 static enum next echo_one(struct server *s, struct peer *p, bool *empty)
 {
 	struct iovec iov = { s->buffer, s->buffer_size };
@@ -142,93 +172,68 @@ static enum next echo_one(struct server *s, struct peer *p, bool *empty)
 	if (!cm)
 		return NEXT_CLOSE;
 	memcpy(&info, CMSG_DATA(cm), sizeof(info));
-	/* The kernel has answered it. */
+	/* The kernel has answered the Close, or close() does. */
 	if (info.opcode == WS_OP_CLOSE)
 		return NEXT_CLOSE;
 	s->messages += !!(msg.msg_flags & MSG_EOR);
 	s->bytes += n;
-	if (!p->ack)
-		return send_back(p, &msg, n);
-	return msg.msg_flags & MSG_EOR ? send_back(p, &msg, 0) : NEXT_READ;
+	return send_back(p, &msg, n);
 }
 
-/* Until there are no more; what is sent meanwhile shares packets. */
-static enum next echo_burst(struct server *s, struct peer *p)
+static enum next kernel_readable(struct server *s, struct peer *p)
 {
-	int on = 1, off = 0;
-	bool corked = p->burst, empty = false;
-	enum next next;
-	unsigned int n = 0;
+	struct kernel_peer *k = p->state;
 
-	if (corked)
-		setsockopt(p->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
-	do {
-		next = echo_one(s, p, &empty);
-		n += !empty;
-	} while (next == NEXT_READ && !empty);
-	if (corked && next != NEXT_CLOSE)
-		setsockopt(p->fd, IPPROTO_TCP, TCP_CORK, &off, sizeof(off));
-	p->burst = n > 1;
-	return next;
+	return answer_wakeup(&k->burst, s, p, echo_one);
 }
 
-/*
- * Where messages come one by one, asking again only to hear EAGAIN would cost
- * a call for each: a connection is asked again as long as that pays, and from
- * time to time. epoll is level-triggered: nothing is missed.
- */
-static enum next kernel_step(struct server *s, struct peer *p)
+static const struct ring_ops kernel_ring = {
+	.messages = true,
+};
+
+const struct framing framing_kernel = {
+	.name = "kernel",
+	.kernel = true,
+	.ring = &kernel_ring,
+	.open = kernel_open,
+	.readable = kernel_readable,
+	.writable = kernel_writable,
+	.keep_alive = kernel_keep_alive,
+	.close = bytes_close,
+};
+
+static int plain_open(struct server *s, struct peer *p,
+		      const struct kws_result *result)
 {
-	bool empty;
-
-	if (p->rest) {
-		enum next next = send_rest(p);
-
-		if (next != NEXT_READ)
-			return next;
-	}
-	if (p->burst || ++p->turns % LOOK_AGAIN == 0)
-		return echo_burst(s, p);
-	return echo_one(s, p, &empty);
+	if (kernel_attach(s, p, result))
+		return -1;
+	p->state = calloc(1, sizeof(struct held));
+	return p->state ? 0 : -1;
 }
 
 /*
- * One message and no control message: all go out as binary, and pieces of one
- * that does not fit, into our buffer or the socket's, as messages. 0 stands for
- * the end and for an empty message.
+ * One message without a control message: everything goes out as binary, and a
+ * message larger than the buffer, or than the room of the socket, as several.
+ * A return value of 0 may be the end or an empty message; both end it here.
  */
-static enum next plain_step(struct server *s, struct peer *p)
+static enum next plain_readable(struct server *s, struct peer *p)
 {
-	ssize_t n;
+	ssize_t n = recv(p->fd, s->buffer, s->buffer_size, 0);
 
-	if (p->rest) {
-		enum next next = peer_send_rest(p);
-
-		if (next != NEXT_READ)
-			return next;
-	}
-	n = recv(p->fd, s->buffer, s->buffer_size, 0);
 	if (n <= 0)
 		return n && (errno == EAGAIN || errno == EINTR) ? NEXT_READ :
 								  NEXT_CLOSE;
 	s->messages++;
 	s->bytes += n;
-	return peer_send(p, s->buffer, n);
+	return send_or_hold(p, p->state, s->buffer, n);
 }
-
-const struct framing framing_kernel = {
-	.name = "kernel",
-	.kernel = true,
-	.open = kernel_open,
-	.messages = true,
-	.step = kernel_step,
-	.close = peer_close,
-};
 
 const struct framing framing_plain = {
 	.name = "kernel, without control messages",
 	.kernel = true,
-	.open = kernel_open,
-	.step = plain_step,
-	.close = peer_close,
+	.open = plain_open,
+	.readable = plain_readable,
+	.writable = bytes_writable,
+	.keep_alive = kernel_keep_alive,
+	.close = bytes_close,
 };

@@ -49,7 +49,7 @@ int listen_on(const char *address, const char *port)
 }
 
 /**
- * prepare_tls() - what connections need for TLS, if there is to be TLS
+ * prepare_tls() - load the certificate, if there is to be TLS
  * @s: the server
  *
  * Return: 0, or -1 after saying why.
@@ -66,11 +66,11 @@ int prepare_tls(struct server *s)
 	}
 	if (!s->tls.key)
 		s->tls.key = s->tls.certificate;
-	if (s->framing != &framing_user && s->tls.ktls == KWS_KTLS_NEVER) {
+	if (!s->framing->any_tls && s->tls.ktls == KWS_KTLS_NEVER) {
 		complain("--ktls=never needs --userspace");
 		return -1;
 	}
-	if (s->framing != &framing_user)
+	if (!s->framing->any_tls)
 		s->tls.ktls = KWS_KTLS_ALWAYS;
 	s->options.tls = kws_tls_new(WS_ROLE_SERVER, &s->tls, &why);
 	if (s->options.tls)
@@ -80,7 +80,7 @@ int prepare_tls(struct server *s)
 }
 
 /**
- * announce() - print where the server is to be found
+ * announce() - print the address of the server
  * @s: the server
  */
 void announce(const struct server *s)

@@ -20,35 +20,32 @@ static const char help[] =
 	"  -p, --port=PORT         TCP port, 0 for any free one (default: 9001)\n"
 	"  -b, --bind=ADDRESS      listen there (default: 127.0.0.1; \"::\" for every\n"
 	"                          address of this machine)\n"
-	"      --records           kernel framing, many messages a call: records in the\n"
+	"      --records           kernel framing, many messages per call: records in the\n"
 	"                          stream (WS_F_RECORDS of ws(7)); the fastest\n"
 	"      --batch             the same with recvmsg() and a control message\n"
 	"      --plain             kernel framing with recv() and send() alone, which do not\n"
 	"                          tell text from binary: all is sent as binary\n"
 	"  -u, --userspace         framing in user space: large reads, unmasking in\n"
 	"                          place, replies gathered into one send\n"
-	"      --read=BYTES        with --userspace: of one read, 1K to 1M (default: 64K)\n"
+	"      --read=BYTES        with --userspace: size of a read, 1K to 1M (default: 64K)\n"
 	"      --engine=epoll|uring  how to wait and to move bytes (default: epoll)\n"
 	"      --deflate[=PARAMETER,...]  accept compression (RFC 7692); parameters are\n"
 	"                          server_no_context_takeover, client_no_context_takeover,\n"
 	"                          server_max_window_bits=8..15,\n"
 	"                          client_max_window_bits=8..15, level=1..9 (default: 1),\n"
 	"                          memory=1..9 (8), threshold=BYTES (64)\n"
-	"      --raw               no framing: after the handshake bytes are echoed as\n"
-	"                          they come. Only for measuring\n"
 	"      --tls-cert=FILE     TLS: a PEM file with the certificate, and the chain\n"
 	"      --tls-key=FILE      a PEM file with its key (default: that of --tls-cert)\n"
 	"      --ktls=auto|always|never  encryption in the kernel (default: auto, but\n"
 	"                          always unless --userspace); always means no TLS 1.3\n"
 	"                          with OpenSSL before 3.2\n"
-	"      --bench             clients may ask for large answers: kws bench does\n"
 	"  -m, --max-message=BYTES the largest message accepted (K, M and G are\n"
 	"                          understood; default: 64M)\n"
 	"  -t, --handshake-timeout=SECONDS  for a client's whole request (default: 10)\n"
-	"      --ping=SECONDS      PING who has been quiet for so long (or up to an eighth\n"
-	"                          less), end it when it is for as long again: 0.1 to 86400\n"
-	"  -s, --stats             a line every second, and the totals at the end\n"
-	"  -v, --verbose           say why connections are refused\n"
+	"      --ping=SECONDS      PING a client after so much silence (or up to an eighth\n"
+	"                          less), drop it after as much again: 0.1 to 86400\n"
+	"  -s, --stats             print a line every second, and the totals at the end\n"
+	"  -v, --verbose           print why connections are refused\n"
 	"  -h, --help              this text\n\n"
 	"Example: kws echo --port 9001 &   kws cat ws://localhost:9001/\n";
 
@@ -58,8 +55,6 @@ static const struct option options[] = {
 	{ "userspace", no_argument, NULL, 'u' },
 	{ "deflate", optional_argument, NULL, 'D' },
 	{ "ping", required_argument, NULL, 'P' },
-	{ "bench", no_argument, NULL, 'M' },
-	{ "raw", no_argument, NULL, 'R' },
 	{ "records", no_argument, NULL, 'r' },
 	{ "batch", no_argument, NULL, 'B' },
 	{ "plain", no_argument, NULL, 'L' },
@@ -130,9 +125,6 @@ static int parse_one(int option, struct server *s)
 	case 'D':
 		s->options.deflate = &s->deflate;
 		return parse_deflate(optarg, &s->deflate) ? 0 : -1;
-	case 'R':
-		s->framing = &framing_raw;
-		return 0;
 	case 'r':
 		s->framing = &framing_records;
 		return 0;
@@ -144,9 +136,6 @@ static int parse_one(int option, struct server *s)
 		return 0;
 	case 'E':
 		s->engine = optarg;
-		return 0;
-	case 'M':
-		s->bench = true;
 		return 0;
 	case 'C':
 		s->tls.certificate = optarg;
@@ -166,25 +155,18 @@ static int parse_one(int option, struct server *s)
 	return parse_numeric(option, s);
 }
 
-/* What does not go together. */
-static int check(struct server *s)
+/* Refuses options that contradict each other. Return: -1, or the exit status. */
+static int check_options(const struct server *s)
 {
 	if (strcmp(s->engine, "uring") && strcmp(s->engine, "epoll")) {
 		complain("--engine %s: epoll or uring", s->engine);
 		return EXIT_USAGE;
 	}
-	if (s->ping_ms && (s->framing == &framing_raw ||
-			   (s->framing == &framing_user &&
-			    !strcmp(s->engine, "uring")))) {
-		complain("--ping goes neither with --raw nor with --userspace on io_uring");
+	if (s->ping_ms && s->framing == &framing_user &&
+	    !strcmp(s->engine, "uring")) {
+		complain("--ping does not go with --userspace on io_uring");
 		return EXIT_USAGE;
 	}
-	if (s->bench && s->tls.certificate) {
-		complain("--bench does not go with TLS");
-		return EXIT_USAGE;
-	}
-	if (s->framing == &framing_raw)
-		s->options.deflate = NULL;
 	return -1;
 }
 
@@ -224,7 +206,7 @@ int echo_options(int argc, char **argv, struct server *s,
 		}
 	}
 	if (optind == argc)
-		return check(s);
-	complain("what is \"%s\"?", argv[optind]);
+		return check_options(s);
+	complain("unexpected argument \"%s\"", argv[optind]);
 	return usage_error("echo");
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The echo server's connections: who is shaking hands, who is leaving. */
+/* The echo server's connections: handshakes, ends and time limits. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -8,10 +8,10 @@
 #include "cmd.h"
 #include "echo.h"
 
-/* For the peer to end TCP, too, or to take some of what is still unsent. */
+/* Time for the peer to end TCP, too, or to read some unsent bytes. */
 #define LEAVE_NS	2000000000LL
 
-/* Closed at a time when there are no file descriptors left. */
+/* Connections dropped at once for want of file descriptors. */
 #define CROWD		16
 
 void queue_add(struct queue *q, struct peer *p)
@@ -37,7 +37,11 @@ void queue_remove(struct queue *q, struct peer *p)
 		q->newest = p->before;
 }
 
-/* The handshake is over, one way or the other. */
+/**
+ * peer_end_handshake() - the handshake is over, or has failed
+ * @s: the server
+ * @p: the connection
+ */
 void peer_end_handshake(struct server *s, struct peer *p)
 {
 	queue_remove(&s->shaking, p);
@@ -46,16 +50,14 @@ void peer_end_handshake(struct server *s, struct peer *p)
 }
 
 /**
- * peer_drop() - close a connection at once and forget it
+ * peer_drop() - close and free a connection at once
  * @s: the server
  * @p: the connection
  */
 void peer_drop(struct server *s, struct peer *p)
 {
-	if (p->hs) {
+	if (p->hs)
 		peer_end_handshake(s, p);
-		p->framing = &framing_user;
-	}
 	if (p->leaving)
 		queue_remove(&s->leaving, p);
 	quiet_forget(s, p);
@@ -69,7 +71,7 @@ void peer_drop(struct server *s, struct peer *p)
 }
 
 /**
- * peer_wait() - what a connection waits for
+ * peer_wait() - set the events that a connection waits for
  * @s: the server
  * @p: the connection
  * @events: EPOLLIN, EPOLLOUT
@@ -92,7 +94,7 @@ int peer_wait(struct server *s, struct peer *p, uint32_t events)
 }
 
 /**
- * peer_go_on_leaving() - the socket of a leaving connection is ready
+ * peer_go_on_leaving() - continue the end of a connection
  * @s: the server
  * @p: the connection; it may be gone afterwards
  */
@@ -100,11 +102,10 @@ void peer_go_on_leaving(struct server *s, struct peer *p)
 {
 	size_t unsent;
 
-	if (!p->framing->finish(p) || errno != EAGAIN) {
+	if (!p->framing->finish(p, &unsent) || errno != EAGAIN) {
 		peer_drop(s, p);
 		return;
 	}
-	unsent = p->conn ? kws_pending(p->conn) : 0;
 	if (unsent != p->unsent) {
 		queue_remove(&s->leaving, p);
 		queue_add(&s->leaving, p);
@@ -120,16 +121,14 @@ void peer_go_on_leaving(struct server *s, struct peer *p)
  * @s: the server
  * @p: the connection; it may be gone afterwards
  *
- * close() with unread data makes TCP send a reset, which may overtake what
- * was sent before: the sending side is ended first, and what still comes is
- * read and dropped for a while (RFC 6455 section 7.1.1, RFC 9112 section 9.6).
+ * close() with unread data makes TCP send a reset, which may overtake the data
+ * sent before it. So the sending side is ended first, and received data is read
+ * and dropped for a while (RFC 6455 section 7.1.1, RFC 9112 section 9.6).
  */
 void peer_leave(struct server *s, struct peer *p)
 {
-	if (p->hs) {
+	if (p->hs)
 		peer_end_handshake(s, p);
-		p->framing = &framing_user;
-	}
 	if (!p->framing->finish) {
 		peer_drop(s, p);
 		return;
@@ -141,7 +140,7 @@ void peer_leave(struct server *s, struct peer *p)
 	peer_go_on_leaving(s, p);
 }
 
-/* How long the next of those that are leaving has, or -1. */
+/* Returns milliseconds until the next deadline, or -1. */
 static int sweep_leaving(struct server *s)
 {
 	while (s->leaving.oldest) {
@@ -154,16 +153,17 @@ static int sweep_leaving(struct server *s)
 	return -1;
 }
 
-static int sooner(int a, int b)
+/* The earlier of two timeouts, of which -1 is never. */
+static int pick_earlier(int a, int b)
 {
 	return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
 /**
- * peers_sweep() - end what has had its time
+ * peers_sweep() - end connections whose time limit has passed
  * @s: the server
  *
- * Return: milliseconds until that has to be looked at again, -1 for never.
+ * Return: milliseconds until the next call is due, -1 for never.
  */
 int peers_sweep(struct server *s)
 {
@@ -175,24 +175,24 @@ int peers_sweep(struct server *s)
 		left = kws_handshake_timeout(p->hs);
 		if (left)
 			break;
-		/* It answers 408 and fails. */
+		/* After its time limit the step answers 408 and fails. */
 		if (kws_handshake_step(p->hs, p->fd) > 0)
 			peer_drop(s, p);
 		else
 			peer_leave(s, p);
 		left = -1;
 	}
-	left = sooner(left, quiet_sweep(s));
-	return sooner(left, sweep_leaving(s));
+	left = pick_earlier(left, quiet_sweep(s));
+	return pick_earlier(left, sweep_leaving(s));
 }
 
 /**
- * peers_make_room() - there are no file descriptors left
+ * peers_make_room() - drop connections for want of file descriptors
  * @s: the server
  *
- * Those who leave go first, then the oldest of those who have not shaken
- * hands: whoever opens connections and says nothing keeps nobody else out.
- * Not to be called while there are events to look at.
+ * Ending connections go first, then the oldest ones in their handshake, so that
+ * idle connections cannot lock other clients out. Events that are not handled
+ * yet may point to dropped connections: handle all of them before the call.
  */
 void peers_make_room(struct server *s)
 {
@@ -201,7 +201,7 @@ void peers_make_room(struct server *s)
 
 	s->crowded = false;
 	if (now - s->complained > 1000000000LL) {
-		complain("too many open files (ulimit -n): the oldest without a handshake go");
+		complain("too many open files (ulimit -n): closing the oldest without a handshake");
 		s->complained = now;
 	}
 	for (i = 0; i < CROWD; i++) {

@@ -1,32 +1,30 @@
 // SPDX-License-Identifier: MIT
 /*
- * Keepalive in user space: a PING to who has been quiet, the end for who stays
- * so. Nothing is done when bytes come but to note the time, which is read once
- * a wake-up. Those that are looked at within an eighth of the interval share a
- * wake-up.
+ * Keepalive in user space: a PING after silence, and the end after as much
+ * silence again. When data is received only the time is noted, which is read
+ * once per wake-up. Connections whose deadlines are within an eighth of the
+ * interval share a wake-up.
  */
-#include <sys/socket.h>
-
 #include "cmd.h"
 #include "echo.h"
 
-static int64_t interval(const struct server *s)
+static int64_t interval_ns(const struct server *s)
 {
 	return s->ping_ms * 1000000LL;
 }
 
-/* As soon as that someone counts as quiet. */
-static int64_t patience(const struct server *s)
+/* Silence of this length counts. */
+static int64_t silence_ns(const struct server *s)
 {
-	return interval(s) / 8 * 7;
+	return interval_ns(s) / 8 * 7;
 }
 
-/* The one whose time is over first stays in front. */
-static void put(struct queue *q, struct peer *p)
+/* Keeps the queue sorted by peer::checked. */
+static void insert_peer(struct queue *q, struct peer *p)
 {
 	struct peer *at = q->newest;
 
-	while (at && at->looked > p->looked)
+	while (at && at->checked > p->checked)
 		at = at->before;
 	if (at == q->newest) {
 		queue_add(q, p);
@@ -42,21 +40,24 @@ static void put(struct queue *q, struct peer *p)
 }
 
 /**
- * quiet_watch() - a connection begins
+ * quiet_watch() - framing::keep_alive for framing in user space
  * @s: the server
  * @p: the connection
+ *
+ * Return: 0.
  */
-void quiet_watch(struct server *s, struct peer *p)
+int quiet_watch(struct server *s, struct peer *p)
 {
 	s->now = now_ns();
 	p->heard = s->now;
-	p->looked = s->now;
+	p->checked = s->now;
 	p->watched = true;
-	put(&s->quiet, p);
+	insert_peer(&s->quiet, p);
+	return 0;
 }
 
 /**
- * quiet_forget() - a connection is at its end
+ * quiet_forget() - end the keepalive of a connection
  * @s: the server
  * @p: the connection
  */
@@ -67,39 +68,28 @@ void quiet_forget(struct server *s, struct peer *p)
 	p->watched = false;
 }
 
-/* One that does not go out will not be answered, either. */
-static void ping(struct peer *p)
+static void check_peer(struct server *s, struct peer *p)
 {
-	static const struct ws_msg msg = { .opcode = WS_OP_PING };
-
-	if (p->conn)
-		kws_send(p->conn, &msg, NULL, 0, 0);
-	else if (!p->rest)
-		send(p->fd, "\x89", 2, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
-static void look(struct server *s, struct peer *p)
-{
-	bool asked = p->asked && p->heard < p->looked;
+	bool asked = p->asked && p->heard < p->checked;
 
 	queue_remove(&s->quiet, p);
-	p->asked = s->now - p->heard >= patience(s);
+	p->asked = s->now - p->heard >= silence_ns(s);
 	if (asked && p->asked) {
 		p->watched = false;
 		peer_drop(s, p);
 		return;
 	}
 	if (p->asked)
-		ping(p);
-	p->looked = p->asked ? s->now : p->heard;
-	put(&s->quiet, p);
+		p->framing->ping(p);
+	p->checked = p->asked ? s->now : p->heard;
+	insert_peer(&s->quiet, p);
 }
 
 /**
- * quiet_sweep() - PING, or end, who has been quiet for too long
+ * quiet_sweep() - send the PINGs that are due, drop dead connections
  * @s: the server
  *
- * Return: milliseconds until that has to be done again, -1 for never.
+ * Return: milliseconds until the next call is due, -1 for never.
  */
 int quiet_sweep(struct server *s)
 {
@@ -107,9 +97,9 @@ int quiet_sweep(struct server *s)
 		return -1;
 	s->now = now_ns();
 	while (s->quiet.oldest &&
-	       s->now - s->quiet.oldest->looked >= patience(s))
-		look(s, s->quiet.oldest);
+	       s->now - s->quiet.oldest->checked >= silence_ns(s))
+		check_peer(s, s->quiet.oldest);
 	if (!s->quiet.oldest)
 		return -1;
-	return (s->quiet.oldest->looked + interval(s) - s->now) / 1000000 + 1;
+	return (s->quiet.oldest->checked + interval_ns(s) - s->now) / 1000000 + 1;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * kws echo --engine=uring: the ring, and connections that are not in the fast
- * lane (yet, or any more): those are polled for and served as with epoll.
+ * kws echo --engine=uring: the ring, and connections outside the fast lane,
+ * which are polled and served as with epoll: in their handshake, at their end,
+ * and those whose framing has no ring_ops.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,14 +18,16 @@
 #define ENTRIES		1024
 #define COMPLETIONS	8192
 
-/* Completions that are for no connection; a pointer is more than these. */
+/* Completions without a connection; pointers are larger than these. */
 #define FOR_NOBODY	0
 #define FOR_LISTENER	8
 #define FOR_SIGNALS	16
 
 /**
- * uring_entry() - room for a request, by handing in what is there if need be
+ * uring_entry() - get an entry for a request, submitting others if need be
  * @u: the ring
+ *
+ * Return: the entry.
  */
 struct io_uring_sqe *uring_entry(struct uring *u)
 {
@@ -36,10 +39,10 @@ struct io_uring_sqe *uring_entry(struct uring *u)
 }
 
 /**
- * uring_tag() - a prepared request is for a connection
+ * uring_tag() - mark a prepared request as one of a connection
  * @sqe: the request
  * @p: the connection
- * @op: what it is
+ * @op: its kind
  */
 void uring_tag(struct io_uring_sqe *sqe, struct peer *p, enum op op)
 {
@@ -52,7 +55,7 @@ void uring_tag(struct io_uring_sqe *sqe, struct peer *p, enum op op)
  * @u: the ring
  * @p: the connection
  *
- * Their last completions are still to come.
+ * Their last completions arrive later.
  */
 void uring_cancel(struct uring *u, struct peer *p)
 {
@@ -91,7 +94,7 @@ int uring_wait(struct server *s, struct peer *p, uint32_t events)
 	}
 	if (lane->events == events)
 		return 0;
-	/* The old poll completes as cancelled and the new one is for real. */
+	/* The old poll completes as cancelled; the new one counts. */
 	if (lane->events)
 		uring_cancel(s->uring, p);
 	lane->events = events;
@@ -102,28 +105,30 @@ int uring_wait(struct server *s, struct peer *p, uint32_t events)
 }
 
 /**
- * uring_begin() - the handshake is over: into the fast lane, if there is one
+ * uring_begin() - after the handshake: enter the fast lane, if there is one
  * @s: the server
  * @p: the connection
  *
- * Return: true when the ring does the rest.
+ * Return: true when the ring serves the connection.
  */
 bool uring_begin(struct server *s, struct peer *p)
 {
-	const struct framing *f = p->framing;
+	const struct ring_ops *ops = p->framing->ring;
 
-	if ((!f->answer && !f->messages) || p->conn)
+	if (!ops)
 		return false;
 	/* A request on a non-blocking socket would end with EAGAIN. */
 	fcntl(p->fd, F_SETFL, 0);
 	p->lane->fast = true;
-	if (p->left)
+	if (ops->enter)
+		ops->enter(p, &p->lane->left);
+	if (p->lane->left.data)
 		uring_surplus(s, p);
 	uring_settle(s, p);
 	return true;
 }
 
-static void release(struct uring *u, struct peer *p)
+static void free_peer(struct uring *u, struct peer *p)
 {
 	struct peer **at = &u->starved;
 
@@ -135,14 +140,15 @@ static void release(struct uring *u, struct peer *p)
 	}
 	uring_free_chunks(u, p->lane);
 	p->framing->close(p);
+	drop_held(&p->lane->left);
 	free(p->lane);
 	free(p);
 }
 
 /**
- * uring_forget() - the connection is over
+ * uring_forget() - close and free a connection
  * @s: the server
- * @p: the connection: closed and freed when the ring has let go of it
+ * @p: the connection; closed after the last completion of its requests
  */
 void uring_forget(struct server *s, struct peer *p)
 {
@@ -150,10 +156,10 @@ void uring_forget(struct server *s, struct peer *p)
 	if (p->lane->pending)
 		uring_cancel(s->uring, p);
 	else
-		release(s->uring, p);
+		free_peer(s->uring, p);
 }
 
-static void on_peer(struct server *s, struct io_uring_cqe *cqe)
+static void handle_peer(struct server *s, struct io_uring_cqe *cqe)
 {
 	struct peer *p = (void *)(uintptr_t)(cqe->user_data & ~7ULL);
 	enum op op = cqe->user_data & 7;
@@ -178,13 +184,13 @@ static void on_peer(struct server *s, struct io_uring_cqe *cqe)
 		return;
 	}
 	if (lane->gone && !lane->pending)
-		release(s->uring, p);
+		free_peer(s->uring, p);
 	else if (!lane->gone && lane->fast)
 		uring_settle(s, p);
 }
 
-/* False: the end. */
-static bool on_completion(struct server *s, struct io_uring_cqe *cqe)
+/* Returns false when the server has to end. */
+static bool handle_completion(struct server *s, struct io_uring_cqe *cqe)
 {
 	switch (cqe->user_data) {
 	case FOR_NOBODY:
@@ -198,13 +204,13 @@ static bool on_completion(struct server *s, struct io_uring_cqe *cqe)
 		watch_fd(s->uring, s->listener, FOR_LISTENER);
 		break;
 	default:
-		on_peer(s, cqe);
+		handle_peer(s, cqe);
 	}
 	return true;
 }
 
 /**
- * uring_run() - serve until a signal comes
+ * uring_run() - serve until a signal arrives
  * @s: the server
  */
 void uring_run(struct server *s)
@@ -227,7 +233,7 @@ void uring_run(struct server *s)
 						 timeout < 0 ? NULL : &ts,
 						 NULL);
 		io_uring_for_each_cqe(&u->ring, head, cqe) {
-			going = on_completion(s, cqe) && going;
+			going = handle_completion(s, cqe) && going;
 			n++;
 		}
 		io_uring_cq_advance(&u->ring, n);
@@ -236,7 +242,7 @@ void uring_run(struct server *s)
 }
 
 /**
- * uring_open() - make the ring
+ * uring_open() - create the ring
  * @s: the server
  *
  * Return: 0, or -1 after saying why.
@@ -255,8 +261,6 @@ int uring_open(struct server *s)
 		return -1;
 	s->uring = u;
 	r = io_uring_queue_init_params(ENTRIES, &u->ring, &params);
-	if (!r && s->bench)
-		r = io_uring_queue_init(64, &u->gifts, 0);
 	if (!r)
 		r = uring_buffers(u);
 	if (r) {
@@ -270,4 +274,15 @@ int uring_open(struct server *s)
 	s->engine = u->bundles ? ", io_uring" :
 		", io_uring without bundles, which Linux 6.10 has";
 	return 0;
+}
+
+/**
+ * uring_close() - free the ring
+ * @s: the server, which serves no more
+ */
+void uring_close(struct server *s)
+{
+	io_uring_queue_exit(&s->uring->ring);
+	free(s->uring);
+	s->uring = NULL;
 }

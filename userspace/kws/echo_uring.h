@@ -5,9 +5,9 @@
 
 #include <liburing.h>
 
-#include "echo.h"
+#include "echo_ring.h"
 
-/* Numbers of the kernel's ABI that older headers do not have. */
+/* Of the kernel's ABI; older headers do not have these. */
 #ifndef IORING_RECVSEND_BUNDLE
 #define IORING_RECVSEND_BUNDLE	(1U << 4)
 #endif
@@ -17,10 +17,10 @@
 
 #define URING_BUFFERS	256		/* a power of 2 */
 #define URING_BUFFER	65536
-/* Unsent replies of a connection before it is received from no more. */
+/* A connection with so many unsent replies is not received from. */
 #define URING_CHUNKS	8
 
-/* What a completion is for, in the low bits of its pointer to the peer. */
+/* The request that completes, in the low bits of the pointer to the peer. */
 enum op {
 	OP_POLL,
 	OP_RECV,
@@ -29,11 +29,12 @@ enum op {
 
 /**
  * struct chunk - bytes to be sent
- * @next: behind it on the same connection
- * @data: the bytes, @len of them
- * @buffer: number of the receive buffer that they are in, or -1
- * @heap: memory that they are in, else NULL
- * @message: they go with a control message
+ * @next: the next chunk of the same connection
+ * @data: the bytes
+ * @len: how many
+ * @buffer: number of the receive buffer that holds them, or -1
+ * @heap: memory that holds them, else NULL
+ * @message: send them with a control message
  * @flags: MSG_MORE or 0
  * @iov: of @msg
  * @msg: for @message
@@ -51,25 +52,28 @@ struct chunk {
 };
 
 /**
- * struct lane - what a connection has in the ring
- * @first: being sent
- * @last: the end of the queue
- * @chunks: how many are in it
- * @pending: requests that have not had their last completion
- * @events: what the poll request is for, 0 when there is none
- * @fast: received and sent by the ring; else step() does it after a poll
+ * struct lane - a connection's share of the ring
+ * @first: the first unsent chunk
+ * @last: the last one
+ * @chunks: how many there are
+ * @left: received bytes that have no reply yet
+ * @pending: requests whose last completion has not arrived
+ * @events: of the poll request, 0 when there is none
+ * @fast: the ring receives and sends; else the framing does, after a poll
  * @receiving: a multishot receive is armed
  * @stopping: it is being cancelled
- * @sending: @first is
+ * @sending: @first is being sent
  * @starved: waits for a buffer
- * @ended: nothing more will come
- * @gone: to be freed with its last completion
- * @next_starved: in struct uring @starved
+ * @handover: leave the fast lane; the framing answers @left
+ * @ended: nothing more will be received
+ * @gone: freed with the last completion
+ * @next_starved: the next one in uring::starved
  */
 struct lane {
 	struct chunk *first;
 	struct chunk *last;
 	unsigned int chunks;
+	struct held left;
 	unsigned int pending;
 	uint32_t events;
 	bool fast;
@@ -77,6 +81,7 @@ struct lane {
 	bool stopping;
 	bool sending;
 	bool starved;
+	bool handover;
 	bool ended;
 	bool gone;
 	struct peer *next_starved;
@@ -84,18 +89,17 @@ struct lane {
 
 /**
  * struct uring - the ring
- * @ring: it
+ * @ring: of liburing
  * @buffers: the ring of receive buffers
  * @memory: URING_BUFFERS times URING_BUFFER bytes
- * @order: numbers of buffers in the order the kernel takes them
- * @place: of each buffer in @order
+ * @order: numbers of buffers in the order in which the kernel uses them
+ * @place: index of each buffer in @order
  * @tail: the end of @order
- * @free: how many the kernel has
+ * @free: number of buffers that the kernel may use
  * @chunks: one for each buffer
  * @starved: connections that found no buffer
- * @bundles: one completion may tell of several buffers
- * @gifts: another, for framing_gift
- * @control: form of a multishot recvmsg()
+ * @bundles: one completion may cover several buffers
+ * @control: layout of a multishot recvmsg()
  */
 struct uring {
 	struct io_uring ring;
@@ -108,13 +112,13 @@ struct uring {
 	struct chunk chunks[URING_BUFFERS];
 	struct peer *starved;
 	bool bundles;
-	struct io_uring gifts;
 	struct msghdr control;
 };
 
 struct io_uring_sqe *uring_entry(struct uring *u);
 void uring_tag(struct io_uring_sqe *sqe, struct peer *p, enum op op);
 void uring_cancel(struct uring *u, struct peer *p);
+void uring_surplus(struct server *s, struct peer *p);
 int uring_buffers(struct uring *u);
 void uring_received(struct server *s, struct peer *p, int res,
 		    unsigned int flags);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The fast lane of kws echo --engine=uring: a multishot receive into buffers
- * that the kernel picks, and the reply sent out of the same buffer.
+ * that the kernel picks, and a reply sent from the same buffer.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,8 @@ static char *buffer_at(struct uring *u, unsigned int buffer)
 	return u->memory + (size_t)buffer * URING_BUFFER;
 }
 
-static void give(struct uring *u, unsigned int buffer)
+/* Lets the kernel use a buffer again. */
+static void return_buffer(struct uring *u, unsigned int buffer)
 {
 	unsigned int place = u->tail++ % URING_BUFFERS;
 
@@ -29,7 +30,7 @@ static void give(struct uring *u, unsigned int buffer)
 }
 
 /**
- * uring_buffers() - make the receive buffers
+ * uring_buffers() - create the receive buffers
  * @u: the ring
  *
  * Return: 0 or a negative errno.
@@ -54,7 +55,7 @@ int uring_buffers(struct uring *u)
 		return r;
 	io_uring_buf_ring_init(u->buffers);
 	for (i = 0; i < URING_BUFFERS; i++)
-		give(u, i);
+		return_buffer(u, i);
 	return 0;
 }
 
@@ -67,13 +68,13 @@ static void drop_chunk(struct uring *u, struct chunk *c)
 		free(c);
 	}
 	if (buffer >= 0)
-		give(u, buffer);
+		return_buffer(u, buffer);
 }
 
 /**
- * uring_free_chunks() - the queue of a connection will not be sent
+ * uring_free_chunks() - drop the unsent chunks of a connection
  * @u: the ring
- * @lane: the connection's, with no send in flight
+ * @lane: its lane, without a send in flight
  */
 void uring_free_chunks(struct uring *u, struct lane *lane)
 {
@@ -119,9 +120,9 @@ static void send_first(struct uring *u, struct peer *p)
  * uring_sent() - a send has completed
  * @s: the server
  * @p: the connection
- * @res: bytes taken or a negative errno
+ * @res: bytes sent or a negative errno
  *
- * Return: 0, or -1 when the connection is over.
+ * Return: 0, or -1 when the connection has to end.
  */
 int uring_sent(struct server *s, struct peer *p, int res)
 {
@@ -137,7 +138,7 @@ int uring_sent(struct server *s, struct peer *p, int res)
 		c->data += res;
 		c->len -= res;
 	}
-	/* A short one goes on; an empty message took no bytes to be sent. */
+	/* After a short send the rest follows; an empty message is sent with 0. */
 	if (c->len || res < 0)
 		return 0;
 	lane->first = c->next;
@@ -146,11 +147,11 @@ int uring_sent(struct server *s, struct peer *p, int res)
 	return 0;
 }
 
-static void receive(struct uring *u, struct peer *p)
+static void arm_receive(struct uring *u, struct peer *p)
 {
 	struct io_uring_sqe *sqe = uring_entry(u);
 
-	if (p->framing->messages) {
+	if (p->framing->ring->messages) {
 		io_uring_prep_recvmsg_multishot(sqe, p->fd, &u->control, 0);
 	} else {
 		io_uring_prep_recv_multishot(sqe, p->fd, NULL, 0, 0);
@@ -164,7 +165,43 @@ static void receive(struct uring *u, struct peer *p)
 	p->lane->stopping = false;
 }
 
-/* Bytes in a receive buffer, or copied behind what was left of the last. */
+/* Puts @a behind the bytes that were left before. Returns their memory. */
+static char *join_left(struct lane *lane, struct answer *a)
+{
+	char *joined = realloc(lane->left.data, lane->left.len + a->len);
+
+	if (!joined)
+		return NULL;
+	memcpy(joined + lane->left.len, a->data, a->len);
+	a->data = joined;
+	a->len += lane->left.len;
+	lane->left.data = NULL;
+	lane->left.len = 0;
+	return joined;
+}
+
+/* Replaces received bytes by their reply, and holds those without one. */
+static void make_answer(struct server *s, struct peer *p, struct answer *a)
+{
+	struct lane *lane = p->lane;
+	int r = 1;
+
+	if (lane->handover) {
+		a->left = a->data;
+		a->left_len = a->len;
+		a->len = 0;
+	} else {
+		r = p->framing->ring->answer(s, p, a);
+	}
+	if (r >= 0 && a->left_len &&
+	    hold_bytes(&lane->left, a->left, a->left_len))
+		r = -1;
+	lane->handover = r > 0;
+	if (r < 0)
+		lane->ended = true;
+}
+
+/* Answers bytes in a receive buffer, or with -1 only those left before. */
 static void answer_bytes(struct server *s, struct peer *p, int buffer,
 			 char *data, size_t len)
 {
@@ -172,44 +209,38 @@ static void answer_bytes(struct server *s, struct peer *p, int buffer,
 	struct answer a = { .data = data, .len = len };
 	struct chunk *c = buffer >= 0 ? &u->chunks[buffer] : NULL;
 
-	if (p->left || buffer < 0) {
-		char *joined = realloc(p->left, p->left_len + len);
-
+	if (p->lane->left.data || buffer < 0) {
 		c = calloc(1, sizeof(*c));
-		if (!joined || !c) {
+		if (c)
+			c->heap = join_left(p->lane, &a);
+		if (!c || !c->heap) {
 			free(c);
 			p->lane->ended = true;
-			goto out;
+			goto err_return_buffer;
 		}
-		memcpy(joined + p->left_len, data, len);
-		a.data = joined;
-		a.len = p->left_len + len;
-		c->heap = joined;
-		p->left = NULL;
-		p->left_len = 0;
 	} else {
 		c->heap = NULL;
 	}
 	c->message = false;
 	c->buffer = c->heap ? -1 : buffer;
-	if (p->framing->answer(s, p, &a))
-		p->lane->ended = true;
+	make_answer(s, p, &a);
 	c->data = a.data;
 	c->len = a.len;
 	if (c->heap && buffer >= 0)
-		give(u, buffer);
+		return_buffer(u, buffer);
 	if (c->len)
 		queue_chunk(p->lane, c);
 	else
 		drop_chunk(u, c);
 	return;
-out:
+
+err_return_buffer:
 	if (buffer >= 0)
-		give(u, buffer);
+		return_buffer(u, buffer);
 }
 
-/* The message in a buffer; NULL when it is the end. */
-static struct ws_msg *message_of(struct uring *u, struct chunk *c, int len)
+/* Returns the message in a buffer; NULL at the end of the connection. */
+static struct ws_msg *get_message(struct uring *u, struct chunk *c, int len)
 {
 	struct io_uring_recvmsg_out *out;
 	struct cmsghdr *cm;
@@ -240,22 +271,18 @@ static void answer_message(struct server *s, struct peer *p, int buffer,
 	memset(c, 0, sizeof(*c));
 	c->buffer = buffer;
 	c->message = true;
-	if (!message_of(u, c, len)) {
+	if (!get_message(u, c, len)) {
 		p->lane->ended = true;
-		give(u, buffer);
+		return_buffer(u, buffer);
 		return;
 	}
 	s->messages += !c->flags;
 	s->bytes += c->len;
-	if (p->ack)
-		c->len = 0;
-	if (p->ack && c->flags)
-		give(u, buffer);
-	else
-		queue_chunk(p->lane, c);
+	queue_chunk(p->lane, c);
 }
 
-static void starve(struct uring *u, struct peer *p)
+/* Waits for a buffer, until uring_feed(). */
+static void queue_starved(struct uring *u, struct peer *p)
 {
 	if (p->lane->starved)
 		return;
@@ -264,9 +291,9 @@ static void starve(struct uring *u, struct peer *p)
 	u->starved = p;
 }
 
-/* The buffers of a completion, one or a bundle of them. */
-static void take_buffers(struct server *s, struct peer *p, int res,
-			 unsigned int flags)
+/* Answers the buffers of a completion, one or a bundle of them. */
+static void answer_buffers(struct server *s, struct peer *p, int res,
+			   unsigned int flags)
 {
 	struct uring *u = s->uring;
 	unsigned int buffer = flags >> IORING_CQE_BUFFER_SHIFT;
@@ -279,9 +306,9 @@ static void take_buffers(struct server *s, struct peer *p, int res,
 		buffer = u->order[place++ % URING_BUFFERS];
 		u->free--;
 		res -= n;
-		if (lane->gone || lane->ended || (!n && !p->framing->messages))
-			give(u, buffer);
-		else if (!p->framing->messages)
+		if (lane->gone || lane->ended || (!n && !p->framing->ring->messages))
+			return_buffer(u, buffer);
+		else if (!p->framing->ring->messages)
 			answer_bytes(s, p, buffer, buffer_at(u, buffer), n);
 		else
 			answer_message(s, p, buffer, n);
@@ -303,31 +330,32 @@ void uring_received(struct server *s, struct peer *p, int res,
 	if (!(flags & IORING_CQE_F_MORE))
 		lane->receiving = false;
 	if (flags & IORING_CQE_F_BUFFER)
-		take_buffers(s, p, res > 0 ? res : 0, flags);
+		answer_buffers(s, p, res > 0 ? res : 0, flags);
 	if (res == -ENOBUFS)
-		starve(s->uring, p);
-	else if ((!res && !(flags & IORING_CQE_F_BUFFER)) ||
-		 (res == 0 && !p->framing->messages) ||
+		queue_starved(s->uring, p);
+	else if ((!res && (!(flags & IORING_CQE_F_BUFFER) ||
+			   !p->framing->ring->messages)) ||
 		 (res < 0 && res != -ECANCELED && res != -EAGAIN &&
 		  res != -EINTR))
 		lane->ended = true;
 }
 
 /**
- * uring_surplus() - answer what came with the handshake
+ * uring_surplus() - answer the bytes that came with the handshake
  * @s: the server
- * @p: the connection, in the fast lane
+ * @p: the connection, in the fast lane, with these bytes in lane::left
  */
 void uring_surplus(struct server *s, struct peer *p)
 {
 	answer_bytes(s, p, -1, NULL, 0);
 }
 
-/* The receive is armed, unless there is too much to be sent. */
-static void mind_receive(struct uring *u, struct peer *p)
+/* Arms the receive, or cancels it while too much is unsent. */
+static void update_receive(struct uring *u, struct peer *p)
 {
 	struct lane *lane = p->lane;
-	bool enough = lane->chunks >= URING_CHUNKS || p->other || lane->ended;
+	bool enough = lane->chunks >= URING_CHUNKS || lane->handover ||
+		lane->ended;
 
 	if (lane->receiving && enough && !lane->stopping) {
 		struct io_uring_sqe *sqe = uring_entry(u);
@@ -337,11 +365,11 @@ static void mind_receive(struct uring *u, struct peer *p)
 		lane->stopping = true;
 	}
 	if (!lane->receiving && !enough && !lane->starved)
-		receive(u, p);
+		arm_receive(u, p);
 }
 
 /**
- * uring_settle() - what a connection in the fast lane does next
+ * uring_settle() - start the next requests of a connection in the fast lane
  * @s: the server
  * @p: the connection; it may be gone afterwards
  */
@@ -351,20 +379,22 @@ void uring_settle(struct server *s, struct peer *p)
 
 	if (lane->first && !lane->sending)
 		send_first(s->uring, p);
-	mind_receive(s->uring, p);
-	if (lane->first || lane->receiving || !(lane->ended || p->other))
+	update_receive(s->uring, p);
+	if (lane->first || lane->receiving || !(lane->ended || lane->handover))
 		return;
-	/* All is out and nothing more comes: on with the usual calls. */
+	/* All is out, and the ring receives nothing more: leave the fast lane. */
 	lane->fast = false;
 	fcntl(p->fd, F_SETFL, O_NONBLOCK);
-	if (lane->ended && !p->other)
+	if (!lane->handover) {
 		peer_leave(s, p);
-	else
-		peer_serve(s, p);
+		return;
+	}
+	p->framing->ring->leave(p, &lane->left);
+	peer_serve(s, p);
 }
 
 /**
- * uring_feed() - there may be buffers again for those that found none
+ * uring_feed() - serve starved connections, now that buffers are free
  * @s: the server
  */
 void uring_feed(struct server *s)
@@ -376,7 +406,7 @@ void uring_feed(struct server *s)
 
 		u->starved = p->lane->next_starved;
 		p->lane->starved = false;
-		/* One of them takes one at least; the others come again. */
+		/* It takes at least one buffer; the others are tried again. */
 		if (p->lane->fast && !p->lane->gone)
 			uring_settle(s, p);
 	}

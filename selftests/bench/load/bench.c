@@ -35,7 +35,7 @@ static char *own_command(const struct bench *b, const char *option)
 {
 	char *command;
 
-	if (asprintf(&command, "%s echo --port %%p %s%s%s", b->self, option,
+	if (asprintf(&command, "%s echo %s --port %%p%s%s", b->self, option,
 		     b->certificate ? " --tls-cert " : "",
 		     b->certificate ? b->certificate : "") < 0)
 		return NULL;
@@ -74,8 +74,7 @@ static int add_own(struct bench *b)
 	for (i = 0; i < count; i++)
 		if (bench_add(b, others[i].name, others[i].command))
 			return -1;
-	return bench_add(b, "floor", own_command(b, b->certificate ? "--raw" :
-						 "--raw --bench"));
+	return bench_add(b, "floor", own_command(b, "--raw"));
 }
 
 /*

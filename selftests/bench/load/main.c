@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "bench.h"
-#include "cmd.h"
+#include "server.h"
 
 int main(int argc, char **argv)
 {
 	if (argc > 1 && !strcmp(argv[1], "echo"))
-		return cmd_echo(argc - 1, argv + 1);
+		return serve(argc - 1, argv + 1);
 	return bench_main(argc, argv);
 }

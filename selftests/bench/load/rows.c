@@ -34,13 +34,13 @@ const struct workload workloads[] = {
 const size_t workload_count = sizeof(workloads) / sizeof(workloads[0]);
 
 const struct own own_servers[] = {
-	{ "kws", "--bench", true },
+	{ "kws", "", true },
 	{ "plain", "--plain", true },
 	{ "records", "--records", true },
 	{ "batch", "--batch", true },
 	{ "records-uring", "--records --engine=uring", true },
-	{ "kws-uring", "--bench --engine=uring", true },
-	{ "userspace", "--userspace --bench", false },
+	{ "kws-uring", "--engine=uring", true },
+	{ "userspace", "--userspace", false },
 	{ "userspace-1m", "--userspace --read=1M", false },
 	{ "userspace-uring", "--userspace --engine=uring", false },
 };
