@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* kws cat: a WebSocket client for pipes and people. */
+/* kws cat: a WebSocket client for pipes and terminals. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -41,14 +41,14 @@ static int send_message(struct cat *c, uint8_t opcode, const void *data,
 
 	if (!kws_send(c->conn, &msg, data, len, 0))
 		return 0;
-	/* The peer has closed: what it said about that comes by kws_recv(). */
+	/* The peer has closed: kws_recv() returns its Close. */
 	if (errno == EPIPE)
 		return 0;
 	complain("cannot send: %s", strerror(errno));
 	return -1;
 }
 
-static int say_close(struct cat *c)
+static int send_close(struct cat *c)
 {
 	struct ws_msg msg = { .opcode = WS_OP_CLOSE, .code = 1000 };
 
@@ -62,7 +62,7 @@ static int say_close(struct cat *c)
 	return 0;
 }
 
-/* Whole lines go out; what is left is the start of the next one. */
+/* Sends complete lines, and keeps the start of the next one. */
 static int send_lines(struct cat *c)
 {
 	char *from = c->line, *end = c->line + c->line_len, *nl;
@@ -106,7 +106,7 @@ static int read_input(struct cat *c)
 		return send_lines(c);
 	if (c->line_len && send_message(c, WS_OP_TEXT, c->line, c->line_len))
 		return -1;
-	return say_close(c);
+	return send_close(c);
 }
 
 static void show_close(struct cat *c, const struct kws_message *m)
@@ -117,7 +117,7 @@ static void show_close(struct cat *c, const struct kws_message *m)
 			 (int)m->len, (const char *)m->data);
 }
 
-static int show(struct cat *c, const struct kws_message *m)
+static int show_message(struct cat *c, const struct kws_message *m)
 {
 	if (m->opcode == WS_OP_CLOSE) {
 		show_close(c, m);
@@ -144,13 +144,13 @@ static int complain_receive(struct cat *c)
 	return -1;
 }
 
-/* 1 to go on, 0 at the end of the connection, -1. */
+/* Returns 1 to go on, 0 at the end of the connection, or -1. */
 static int receive_all(struct cat *c)
 {
 	struct kws_message m;
 	int r;
 
-	/* While the peer does not read, nothing more is read from it. */
+	/* Read nothing more from a peer that does not read. */
 	while (!c->echo || !kws_pending(c->conn) || !kws_flush(c->conn)) {
 		r = kws_recv(c->conn, &m);
 		if (r < 0 && errno == EINTR)
@@ -161,7 +161,7 @@ static int receive_all(struct cat *c)
 			return complain_receive(c);
 		if (!r)
 			return 0;
-		if (show(c, &m))
+		if (show_message(c, &m))
 			return -1;
 	}
 	if (errno == EAGAIN || errno == EPIPE)
@@ -170,7 +170,7 @@ static int receive_all(struct cat *c)
 	return -1;
 }
 
-static int timeout_ms(const struct cat *c)
+static int get_timeout(const struct cat *c)
 {
 	int64_t due = c->closing ? c->close_by : c->next_ping;
 	int64_t left;
@@ -181,7 +181,7 @@ static int timeout_ms(const struct cat *c)
 	return left > 0 ? left : 0;
 }
 
-static int on_time(struct cat *c)
+static int handle_time(struct cat *c)
 {
 	int64_t now = now_ns();
 
@@ -195,7 +195,7 @@ static int on_time(struct cat *c)
 	return send_message(c, WS_OP_PING, "kws", 3);
 }
 
-static int converse(struct cat *c)
+static int run_loop(struct cat *c)
 {
 	for (;;) {
 		struct pollfd p[2] = { { .fd = c->fd, .events = POLLIN },
@@ -210,16 +210,16 @@ static int converse(struct cat *c)
 			p[0].events = c->echo ? POLLOUT : POLLIN | POLLOUT;
 			p[1].fd = -1;
 		}
-		if (poll(p, 2, timeout_ms(c)) < 0 && errno != EINTR)
+		if (poll(p, 2, get_timeout(c)) < 0 && errno != EINTR)
 			return -1;
-		if (on_time(c) || (p[1].fd >= 0 && p[1].revents &&
-				   read_input(c)))
+		if (handle_time(c) || (p[1].fd >= 0 && p[1].revents &&
+				       read_input(c)))
 			return -1;
 	}
 }
 
-/* The server ends TCP first, section 7.1.1; not for ever. */
-static void finish(struct cat *c)
+/* Gives the server time to end TCP first, section 7.1.1. */
+static void finish_connection(struct cat *c)
 {
 	struct pollfd p = { .fd = c->fd };
 	int64_t until = now_ns() + FINISH_MS * 1000000LL;
@@ -254,9 +254,9 @@ static void complain_connect(const char *url, const struct kws_result *result)
 }
 
 /**
- * cat_run() - connect and converse
+ * cat_run() - connect, and pass messages until the end
  * @c: the options
- * @url: where to
+ * @url: of the server
  *
  * Return: the exit status.
  */
@@ -302,8 +302,8 @@ int cat_run(struct cat *c, const char *url)
 	kws_handshake_free(hs);
 	if (c->ping_s)
 		c->next_ping = now_ns() + c->ping_s * 1000000000;
-	r = converse(c);
-	finish(c);
+	r = run_loop(c);
+	finish_connection(c);
 	kws_close(c->conn);
 	if (!r && !c->clean) {
 		complain("the connection ended without a Close");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The client: what its options and its conversation share. */
+/* The client: options and state. */
 #ifndef KWS_CAT_H
 #define KWS_CAT_H
 
@@ -11,8 +11,8 @@
 /**
  * struct cat - one run
  * @line: input that has not been sent; @line_len bytes of @line_size
- * @input: where lines come from, -1 when there are no more
- * @closing: our Close has been sent; @close_by is when to stop waiting
+ * @input: file descriptor of the input, -1 at its end
+ * @closing: our Close has been sent; wait for the answer until @close_by
  * @next_ping: when the next PING is due, in ns
  * @deflate: @deflate_count offers of compression
  * @timeout_ms: for the handshake, 0 for the default

@@ -11,26 +11,26 @@
 
 static const char help[] =
 	"Usage: kws cat [OPTION]... URL\n\n"
-	"Connects to ws://host[:port]/path or, with TLS, wss://. Every line of the\n"
-	"standard input is sent as a text message, every message received is written\n"
-	"as a line. At the end of the input the connection is closed as RFC 6455 wants.\n\n"
-	"  -e, --echo           send back what comes in, until the server closes;\n"
+	"Connects to ws://host[:port]/path or, with TLS, wss://. Sends every line of the\n"
+	"standard input as a text message, and writes every message received as a\n"
+	"line. At the end of the input the connection is closed as RFC 6455 demands.\n\n"
+	"  -e, --echo           send every message back until the server closes;\n"
 	"                       the standard input is not read\n"
 	"  -b, --binary         send blocks of the input as binary messages, write\n"
 	"                       messages without line ends\n"
-	"  -P, --ping=SECONDS   send a PING that often\n"
+	"  -P, --ping=SECONDS   send a PING at this interval\n"
 	"  -p, --protocol=NAME  offer this subprotocol (may be given again)\n"
 	"  -H, --header=LINE    add this line to the request (may be given again)\n"
 	"  -m, --max-message=BYTES  the largest message accepted (default: 64M)\n"
 	"      --deflate[=PARAMETER,...]  offer compression (RFC 7692), parameters as for\n"
 	"                       kws echo (may be given again: offers, best first)\n"
 	"      --ca-file=FILE   trust the certificates in this PEM file, not the system's\n"
-	"  -k, --insecure       trust every server\n"
+	"  -k, --insecure       do not check the certificate\n"
 	"      --ktls=auto|always|never  encryption in the kernel (default: auto); always\n"
 	"                       means no TLS 1.3 with OpenSSL before 3.2\n"
 	"  -t, --handshake-timeout=SECONDS  for the server's answer (default: 10)\n"
 	"  -u, --userspace      framing in user space even with the module loaded\n"
-	"  -q, --quiet          no remarks on the standard error\n"
+	"  -q, --quiet          errors only on the standard error\n"
 	"  -h, --help           this text\n\n"
 	"Exit status: 0 after a proper close, 1 after an error, 2 for wrong usage.\n";
 
@@ -76,7 +76,7 @@ static int parse_timeout(struct cat *c)
 	return 0;
 }
 
-static int parse_one(struct cat *c, int option)
+static int parse_option(struct cat *c, int option)
 {
 	switch (option) {
 	case 'e':
@@ -143,20 +143,20 @@ int cmd_cat(int argc, char **argv)
 			fputs(help, stdout);
 			return 0;
 		}
-		if (parse_one(&c, option))
-			goto out_usage;
+		if (parse_option(&c, option))
+			goto err_free_headers;
 	}
 	if (optind != argc - 1) {
 		complain(optind == argc ? "an address is missing" :
 			 "one address is enough");
-		goto out_usage;
+		goto err_free_headers;
 	}
 	status = cat_run(&c, argv[optind]);
 	free(c.line);
 	free(c.headers);
 	return status;
 
-out_usage:
+err_free_headers:
 	free(c.headers);
 	return usage_error("cat");
 }

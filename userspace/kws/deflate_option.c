@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* --deflate=NAME[=VALUE],...: what echo and cat know about compression. */
+/* --deflate=NAME[=VALUE],... of echo and cat. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,8 +31,8 @@ static const struct {
 	{ "threshold", BYTES, offsetof(struct kws_deflate, threshold) },
 };
 
-static bool set(struct kws_deflate *d, enum kind kind, size_t offset,
-		const char *value)
+static bool set_part(struct kws_deflate *d, enum kind kind, size_t offset,
+		     const char *value)
 {
 	char *member = (char *)d + offset;
 	uint64_t number = 1;
@@ -60,7 +60,7 @@ static bool parse_part(char *text, struct kws_deflate *d)
 		*value++ = '\0';
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		if (!strcmp(text, parts[i].name))
-			return set(d, parts[i].kind, parts[i].offset, value);
+			return set_part(d, parts[i].kind, parts[i].offset, value);
 	return false;
 }
 
@@ -69,7 +69,7 @@ static bool parse_part(char *text, struct kws_deflate *d)
  * @text: the argument, or NULL for none
  * @d: set
  *
- * Return: whether it is good; says what is wrong otherwise.
+ * Return: true, or false after a complaint.
  */
 bool parse_deflate(const char *text, struct kws_deflate *d)
 {

@@ -24,7 +24,7 @@ echo_frames(struct frames *f, u64 max, unmask_fn move)
 		u8 first = p[0];
 		u32 key;
 
-		/* An answer to our PING: it only shows that the peer is there. */
+		/* A PONG, which only shows that the peer is there. */
 		if (first == 0x8a && len <= WS_CTRL_MAX && p[1] & 0x80) {
 			if (end - p < head + len)
 				break;

@@ -15,7 +15,7 @@
 
 static const char help[] =
 	"Usage: kws echo [OPTION]...\n\n"
-	"A WebSocket server that sends every message back. The kernel module ws\n"
+	"A WebSocket echo server: it sends every message back. The kernel module ws\n"
 	"does the framing unless --userspace is given. Ends on Ctrl-C.\n\n"
 	"  -p, --port=PORT         TCP port, 0 for any free one (default: 9001)\n"
 	"  -b, --bind=ADDRESS      listen there (default: 127.0.0.1; \"::\" for every\n"
@@ -23,12 +23,12 @@ static const char help[] =
 	"      --records           kernel framing, many messages per call: records in the\n"
 	"                          stream (WS_F_RECORDS of ws(7)); the fastest\n"
 	"      --batch             the same with recvmsg() and a control message\n"
-	"      --plain             kernel framing with recv() and send() alone, which do not\n"
-	"                          tell text from binary: all is sent as binary\n"
+	"      --plain             kernel framing with recv() and send() alone: without the\n"
+	"                          opcode all messages are sent as binary\n"
 	"  -u, --userspace         framing in user space: large reads, unmasking in\n"
-	"                          place, replies gathered into one send\n"
+	"                          place, one send for many replies\n"
 	"      --read=BYTES        with --userspace: size of a read, 1K to 1M (default: 64K)\n"
-	"      --engine=epoll|uring  how to wait and to move bytes (default: epoll)\n"
+	"      --engine=epoll|uring  how to wait, receive and send (default: epoll)\n"
 	"      --deflate[=PARAMETER,...]  accept compression (RFC 7692); parameters are\n"
 	"                          server_no_context_takeover, client_no_context_takeover,\n"
 	"                          server_max_window_bits=8..15,\n"
@@ -84,7 +84,7 @@ static int parse_seconds(const char *text, uint32_t *ms)
 	return 0;
 }
 
-/* Options with a number. */
+/* Parses options with a number. */
 static int parse_numeric(int option, struct server *s)
 {
 	uint64_t number;
@@ -116,7 +116,7 @@ static int parse_numeric(int option, struct server *s)
 	return -1;
 }
 
-static int parse_one(int option, struct server *s)
+static int parse_option(int option, struct server *s)
 {
 	switch (option) {
 	case 'u':
@@ -155,7 +155,7 @@ static int parse_one(int option, struct server *s)
 	return parse_numeric(option, s);
 }
 
-/* Refuses options that contradict each other. Return: -1, or the exit status. */
+/* Refuses contradictory options. Returns -1, or the exit status. */
 static int check_options(const struct server *s)
 {
 	if (strcmp(s->engine, "uring") && strcmp(s->engine, "epoll")) {
@@ -201,7 +201,7 @@ int echo_options(int argc, char **argv, struct server *s,
 					 optarg);
 				return EXIT_USAGE;
 			}
-		} else if (parse_one(c, s)) {
+		} else if (parse_option(c, s)) {
 			return EXIT_USAGE;
 		}
 	}

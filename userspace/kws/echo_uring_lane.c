@@ -138,7 +138,7 @@ int uring_sent(struct server *s, struct peer *p, int res)
 		c->data += res;
 		c->len -= res;
 	}
-	/* After a short send the rest follows; an empty message is sent with 0. */
+	/* A short send continues; an empty message completes with 0. */
 	if (c->len || res < 0)
 		return 0;
 	lane->first = c->next;
@@ -306,7 +306,8 @@ static void answer_buffers(struct server *s, struct peer *p, int res,
 		buffer = u->order[place++ % URING_BUFFERS];
 		u->free--;
 		res -= n;
-		if (lane->gone || lane->ended || (!n && !p->framing->ring->messages))
+		if (lane->gone || lane->ended ||
+		    (!n && !p->framing->ring->messages))
 			return_buffer(u, buffer);
 		else if (!p->framing->ring->messages)
 			answer_bytes(s, p, buffer, buffer_at(u, buffer), n);
@@ -382,7 +383,7 @@ void uring_settle(struct server *s, struct peer *p)
 	update_receive(s->uring, p);
 	if (lane->first || lane->receiving || !(lane->ended || lane->handover))
 		return;
-	/* All is out, and the ring receives nothing more: leave the fast lane. */
+	/* All is out and no receive is armed: leave the fast lane. */
 	lane->fast = false;
 	fcntl(p->fd, F_SETFL, O_NONBLOCK);
 	if (!lane->handover) {

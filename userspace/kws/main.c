@@ -8,10 +8,10 @@
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
-	const char *what;
+	const char *help;
 } commands[] = {
-	{ "echo", cmd_echo, "a server that sends every message back" },
-	{ "cat", cmd_cat, "connect to a server: lines in, messages out" },
+	{ "echo", cmd_echo, "an echo server" },
+	{ "cat", cmd_cat, "a client: sends lines, prints messages" },
 };
 
 static void usage(FILE *to)
@@ -23,7 +23,7 @@ static void usage(FILE *to)
 	      "or in user space, where the module is missing.\n\n"
 	      "Commands:\n", to);
 	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].what);
+		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
 	fputs("\n\"kws COMMAND --help\" has the options; kws(1) is the manual page.\n"
 	      "  -h, --help     this text\n"
 	      "  -V, --version  the version\n", to);

@@ -8,10 +8,10 @@
 #include "deflate.h"
 
 /*
- * Compressed data may be longer than what it stands for. How much of it is
- * taken from a peer for a message of at most conn::max_message.
+ * Compressed data may be longer than the message. Returns how many bytes a peer
+ * may send for a message of at most @max_message.
  */
-static u64 wire_limit(u64 max_message)
+static u64 get_wire_limit(u64 max_message)
 {
 	u64 more = max_message / 4 + 1024;
 
@@ -20,7 +20,7 @@ static u64 wire_limit(u64 max_message)
 }
 
 /**
- * compress_limit() - set the limits of what is received
+ * compress_limit() - set the limits for received messages
  * @c: the connection, with max_message and deflate set
  *
  * Return: 0, or -1 with an errno of setsockopt().
@@ -30,7 +30,8 @@ int compress_limit(struct kws_conn *c)
 	struct ws_config config;
 	socklen_t len = sizeof(config);
 
-	c->wire_max = c->deflate ? wire_limit(c->max_message) : c->max_message;
+	c->wire_max = c->deflate ? get_wire_limit(c->max_message) :
+				   c->max_message;
 	if (!c->kernel)
 		return 0;
 	if (getsockopt(c->fd, SOL_WS, WS_CONFIG, &config, &len))
@@ -45,10 +46,10 @@ int compress_limit(struct kws_conn *c)
  * @conn: a connection on which nothing has been sent or received
  * @agreed: kws_result::deflate; NULL changes nothing
  *
- * kws_recv() then gives inflated messages and kws_send() compresses those that
- * are not shorter than the threshold. The limit of kws_max_message() is for
- * inflated messages. A message for which there is not enough memory ends the
- * connection with code 1011: what follows may refer to it.
+ * kws_recv() then returns inflated messages, and kws_send() compresses messages
+ * from the threshold on. The limit of kws_max_message() is for inflated
+ * messages. If memory is short for a message, the connection ends with code
+ * 1011, because later messages may refer to it.
  *
  * Return: 0, or -1 with EINVAL, EBUSY (done before), ENOMEM or an errno of
  * setsockopt().
@@ -80,7 +81,7 @@ int kws_deflate(struct kws_conn *conn, const struct kws_deflate *agreed)
 	return -1;
 }
 
-static int give_inflated(struct kws_conn *c, struct kws_message *m)
+static int return_inflated(struct kws_conn *c, struct kws_message *m)
 {
 	struct deflate *d = c->deflate;
 
@@ -115,42 +116,42 @@ int compress_recv(struct kws_conn *c, struct kws_message *m)
 	struct deflate *d = c->deflate;
 	int r;
 
-	/* Nothing is kept for a connection that waits. */
+	/* An idle connection keeps no buffer. */
 	free(d->out.data);
 	memset(&d->out, 0, sizeof(d->out));
 	r = c->kernel ? kernel_recv(c, m) : user_recv(c, m);
 	if (r <= 0 || m->opcode == WS_OP_CLOSE)
 		return r;
 	if (c->compressed)
-		return give_inflated(c, m);
-	/* The kernel's limit is that of compressed messages. */
+		return return_inflated(c, m);
+	/* The limit of the kernel is for compressed messages. */
 	if (m->len > c->max_message)
 		return conn_fail(c, WS_RULE_TOO_BIG, 1009, EMSGSIZE);
 	return 1;
 }
 
-static bool opcode_ok(const struct deflate *d, u8 opcode)
+static bool is_valid_opcode(const struct deflate *d, u8 opcode)
 {
 	if (opcode == WS_OP_CONT || opcode == d->open)
 		return true;
 	return !d->open && (opcode == WS_OP_TEXT || opcode == WS_OP_BINARY);
 }
 
-/* Nothing may be refused once it has been compressed. */
-static int room_for_more(struct kws_conn *c)
+/* Before compression: a compressed message cannot be refused any more. */
+static int check_room(struct kws_conn *c)
 {
 	if (c->kernel)
 		return kernel_flush(c);
 	return kws_pending(c) < PENDING_MAX ? 0 : user_flush(c);
 }
 
-/* The kernel's pending bytes are one message's: the buffer becomes them. */
+/* In the kernel, bytes that do not go out become the pending ones. */
 static int send_packed(struct kws_conn *c, const struct ws_msg *msg,
 		       struct buffer *packed, int flags)
 {
 	struct deflate *d = c->deflate;
 
-	/* An empty fragment: RSV1 is for the first frame that is sent. */
+	/* An empty fragment is not sent: RSV1 goes with a first frame. */
 	if (!packed->to)
 		return 0;
 	if (!c->kernel) {
@@ -169,7 +170,7 @@ static int send_packed(struct kws_conn *c, const struct ws_msg *msg,
 	return kernel_flush(c) && errno != EAGAIN ? -1 : 0;
 }
 
-/* 1 for a message that would not get shorter. */
+/* Returns 1 if compression would not make the message shorter. */
 static int pack_and_send(struct kws_conn *c, const struct ws_msg *msg,
 			 const void *data, size_t len, int flags)
 {
@@ -197,7 +198,7 @@ static int pack_and_send(struct kws_conn *c, const struct ws_msg *msg,
  * @len: payload bytes
  * @flags: MSG_MORE or 0
  *
- * Return: 0, or -1; with EAGAIN nothing has been taken.
+ * Return: 0, or -1; with EAGAIN nothing was accepted.
  */
 ssize_t compress_send(struct kws_conn *c, const struct ws_msg *msg,
 		      const void *data, size_t len, int flags)
@@ -207,13 +208,13 @@ ssize_t compress_send(struct kws_conn *c, const struct ws_msg *msg,
 	bool more = flags & MSG_MORE;
 	ssize_t r = 1;
 
-	if (!opcode_ok(d, m.opcode)) {
+	if (!is_valid_opcode(d, m.opcode)) {
 		errno = EINVAL;
 		return -1;
 	}
-	if (room_for_more(c))
+	if (check_room(c))
 		return -1;
-	/* The first fragment does not tell how long the message will be. */
+	/* The length of the whole message is unknown at its first fragment. */
 	if (d->open || more || len >= d->params.threshold) {
 		if (!m.opcode)
 			m.opcode = d->open ? d->open : WS_OP_BINARY;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Connections: opening, closing, and the choice of who does the framing. */
+/* Connections: opening, closing, and the choice of their framing. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 /**
  * buffer_reserve() - make room for @n more bytes behind the last one
- * @b: what it holds stays, and stays at its offset
+ * @b: the buffer; its bytes keep their offsets
  * @n: bytes
  *
  * Return: 0, or -1 with ENOMEM.
@@ -34,10 +34,7 @@ int buffer_reserve(struct buffer *b, size_t n)
 	return 0;
 }
 
-/*
- * Puts the surplus of the handshake where received bytes go, and finds out
- * whether there is kTLS.
- */
+/* Makes the surplus of the handshake received bytes, and looks for kTLS. */
 static int start_user(struct kws_conn *c, const void *prefix, size_t len)
 {
 	if (buffer_reserve(&c->rx, len > READ_SIZE ? len : READ_SIZE))
@@ -51,13 +48,13 @@ static int start_user(struct kws_conn *c, const void *prefix, size_t len)
 	return c->tls || !errno ? 0 : -1;
 }
 
-/* Framing in the kernel, if that is wanted; 0, or -1. */
+/* Starts framing in the kernel, if @framing allows it. */
 static int start_kernel(struct kws_conn *c, const void *prefix, size_t len,
 			enum kws_framing framing)
 {
 	if (framing == KWS_USER)
 		return 0;
-	/* Beside OpenSSL there is nothing in the socket for the kernel. */
+	/* With OpenSSL the socket has no plain text for the kernel. */
 	errno = ENOKEY;
 	if (c->tls && !tls_is_kernel(c->tls))
 		return framing == KWS_KERNEL ? -1 : 0;
@@ -68,7 +65,7 @@ static int start_kernel(struct kws_conn *c, const void *prefix, size_t len,
 	return framing == KWS_KERNEL || errno != ENOENT ? -1 : 0;
 }
 
-/* With @tls, which stays the caller's in case of failure, or NULL. */
+/* @tls may be NULL; after a failure the caller still owns it. */
 static struct kws_conn *open_conn(int fd, unsigned int role, const void *prefix,
 				  size_t len, enum kws_framing framing,
 				  struct tls *tls)
@@ -96,10 +93,10 @@ static struct kws_conn *open_conn(int fd, unsigned int role, const void *prefix,
 	c->next_key = KEYS;
 	if (start_kernel(c, prefix, len, framing) ||
 	    (!c->kernel && start_user(c, prefix, len)))
-		goto err_free;
+		goto err_free_conn;
 	return c;
 
-err_free:
+err_free_conn:
 	flags = errno;
 	free(c->rx.data);
 	free(c);
@@ -108,19 +105,19 @@ err_free:
 }
 
 /**
- * kws_open() - a connection that sends and receives messages
+ * kws_open() - make a connection that sends and receives messages
  * @fd: a connected TCP socket after its handshake, with kTLS in both directions
  *	or without TLS; kws_close() closes it
  * @role: WS_ROLE_SERVER or WS_ROLE_CLIENT: our side
  * @prefix: kws_result::surplus
  * @len: kws_result::surplus_len, at most WS_RX_PREFIX_MAX unless @framing is
  *	KWS_USER
- * @framing: who does it
+ * @framing: by the kernel or in user space
  *
- * Whether the socket blocks (O_NONBLOCK) is looked at here, once.
+ * O_NONBLOCK of the socket is read here; later changes have no effect.
  *
  * Return: the connection, or NULL with EINVAL, ENOMEM or an errno of
- * kws_attach() other than, for KWS_AUTO, ENOENT. @fd stays open then.
+ * kws_attach(), but not ENOENT for KWS_AUTO. @fd stays open then.
  */
 struct kws_conn *kws_open(int fd, unsigned int role, const void *prefix,
 			  size_t len, enum kws_framing framing)
@@ -129,14 +126,15 @@ struct kws_conn *kws_open(int fd, unsigned int role, const void *prefix,
 }
 
 /**
- * kws_handshake_open() - the connection that a handshake came to
- * @hs: a handshake whose upgrade is done; still to be freed
+ * kws_handshake_open() - make the connection of a successful handshake
+ * @hs: a handshake whose upgrade is done; the caller still frees it
  * @fd: its socket; kws_close() closes it
- * @framing: who does it. KWS_AUTO is user space, too, when OpenSSL does the
- *	records of TLS.
+ * @framing: by the kernel or in user space. KWS_AUTO means user space also when
+ *	OpenSSL does the records of TLS.
  *
- * As kws_open() and kws_deflate(), and with TLS whoever does its records. Use
- * kws_recv() before waiting for the socket: OpenSSL may have read ahead.
+ * Does the same as kws_open() and kws_deflate(), and works with TLS by OpenSSL,
+ * too. Call kws_recv() before waiting for the socket: OpenSSL may have read
+ * ahead.
  *
  * Return: the connection, or NULL with an errno of kws_open() or ENOKEY
  * (KWS_KERNEL, but OpenSSL does the records). @fd stays open then.
@@ -174,7 +172,7 @@ struct kws_conn *kws_handshake_open(struct kws_handshake *hs, int fd,
 }
 
 /**
- * kws_max_message() - limit the size of what the peer sends
+ * kws_max_message() - limit the size of received messages
  * @conn: the connection
  * @bytes: payload bytes of a message, all fragments together, inflated; 0
  *	for WS_MAX_MESSAGE_DEFAULT, WS_MAX_MESSAGE_NONE for no limit
@@ -196,20 +194,20 @@ int kws_max_message(struct kws_conn *conn, uint64_t bytes)
 }
 
 /**
- * kws_recv() - the next message
+ * kws_recv() - receive the next message
  * @conn: the connection
- * @message: set when 1 is returned; its data is good until the next call of
+ * @message: set when 1 is returned; its data is valid until the next call of
  *	any function on @conn
  *
- * PING is answered and PONG swallowed on the way. A Close comes as a message
- * and has been answered when this returns. On a non-blocking socket
- * call again when the socket is readable, with level-triggered polling: one
- * call reads at most once. What kws_send() gathered is sent before waiting.
+ * A PING is answered and a PONG dropped here. A Close is returned as a message,
+ * after it has been answered. On a non-blocking socket call again when the
+ * socket is readable, with level-triggered polling: one call reads at most
+ * once. Pending bytes are sent before the socket is read.
  *
  * Return: 1 for a message, 0 for the end of the connection, -1 with EAGAIN,
- * EINTR, ENOMEM, an errno of recv(), or, once and after every whole message
- * before the fault, EPROTO, EILSEQ, EMSGSIZE or EBADMSG (compressed data that
- * is corrupt) for what the peer did wrong (kws_info() has the rule).
+ * EINTR, ENOMEM or an errno of recv(). A fault of the peer is returned once,
+ * after every complete message before it, as EPROTO, EILSEQ, EMSGSIZE or
+ * EBADMSG (compressed data is corrupt); kws_info() has the rule.
  */
 int kws_recv(struct kws_conn *conn, struct kws_message *message)
 {
@@ -219,7 +217,7 @@ int kws_recv(struct kws_conn *conn, struct kws_message *message)
 		user_recv(conn, message);
 }
 
-/* kws_send() without compression. */
+/* Like kws_send(), without compression. */
 ssize_t frame_send(struct kws_conn *c, const struct ws_msg *msg,
 		   const void *data, size_t len, int flags)
 {
@@ -231,15 +229,16 @@ ssize_t frame_send(struct kws_conn *c, const struct ws_msg *msg,
  * kws_send() - send one message, or one fragment of one
  * @conn: the connection
  * @msg: its opcode is WS_OP_TEXT, WS_OP_BINARY, WS_OP_PING, WS_OP_PONG or
- *	WS_OP_CLOSE (then with code); WS_OP_CONT to go on with a message
- * @data: the payload, not changed
+ *	WS_OP_CLOSE (then with code); WS_OP_CONT to continue a message
+ * @data: the payload; it is not modified
  * @len: its length in bytes; at most 125 for PING and PONG, 123 for the
  *	reason of a Close
- * @flags: MSG_MORE when the message goes on with the next call, else 0
+ * @flags: MSG_MORE when the next call continues the message, else 0
  *
- * The message is taken as a whole: bytes that the socket had no room for are
- * kept, see kws_pending(), and go out with the next kws_send(), kws_recv() or
- * kws_flush(). With user-space framing small messages are gathered, too.
+ * The message is accepted as a whole: bytes that the socket has no room for
+ * become pending, see kws_pending(), and go out with the next kws_send(),
+ * kws_recv() or kws_flush(). With framing in user space small messages become
+ * pending, too, so that one send() takes many.
  *
  * Return: 0, or -1 with EAGAIN (too much is pending: flush first), EPIPE
  * (after a Close), EINVAL (opcode or code), EMSGSIZE (a control frame that is
@@ -259,7 +258,7 @@ int kws_send(struct kws_conn *conn, const struct ws_msg *msg,
 }
 
 /**
- * kws_flush() - send what is pending
+ * kws_flush() - send pending bytes
  * @conn: the connection
  *
  * Return: 0 when nothing is left, or -1 with EAGAIN (wait until the socket
@@ -271,11 +270,11 @@ int kws_flush(struct kws_conn *conn)
 }
 
 /**
- * kws_pending() - how many bytes wait to be sent
+ * kws_pending() - count pending bytes
  * @conn: the connection
  *
- * Return: bytes, 1 also for an empty message; 0 when there is no need to wait
- * for room.
+ * Return: bytes that wait to be sent, 1 for an empty message; 0 when there is
+ * no need to wait for room.
  */
 size_t kws_pending(const struct kws_conn *conn)
 {
@@ -287,10 +286,10 @@ size_t kws_pending(const struct kws_conn *conn)
 }
 
 /**
- * kws_info() - what the connection has seen and done
+ * kws_info() - counters and state of a connection
  * @conn: the connection
- * @info: filled. With user-space framing tx counts what was taken, and
- *	wakeups the read() calls that returned something.
+ * @info: filled. With framing in user space tx counts accepted messages, and
+ *	wakeups the read() calls that returned data.
  *
  * Return: 0, or -1 with an errno of getsockopt().
  */
@@ -305,7 +304,7 @@ int kws_info(struct kws_conn *conn, struct ws_info *info)
 	memset(info, 0, sizeof(*info));
 	if (getsockopt(conn->fd, SOL_WS, WS_INFO, info, &len))
 		return -1;
-	/* What only the inflated message showed. */
+	/* Faults that only the inflated message shows. */
 	if (conn->info.state & WS_STATE_FAILED) {
 		info->state |= WS_STATE_FAILED;
 		info->rule = conn->info.rule;
@@ -314,7 +313,7 @@ int kws_info(struct kws_conn *conn, struct ws_info *info)
 }
 
 /**
- * kws_is_kernel() - who does the framing?
+ * kws_is_kernel() - does the kernel do the framing?
  * @conn: the connection
  *
  * Return: 1 for the kernel, 0 for user space.
@@ -326,14 +325,14 @@ int kws_is_kernel(const struct kws_conn *conn)
 
 /**
  * kws_finish() - end a connection so that the peer sees why
- * @conn: a connection at its end: after a Close, a fault or its own wish
+ * @conn: a connection to be ended: after a Close, a fault or by choice
  *
  * close() with unread bytes makes TCP send a reset, which may overtake our
- * Close. So this sends what is pending, a Close with code 1001 if there was
- * none, ends the sending direction (a client in a clean close leaves that to
- * the server, RFC 6455 section 7.1.1) and drops what still comes. It does not
- * wait to receive. Limit the time you give it, then call kws_close(). With
- * framing in the kernel there is nothing to do: close() does it there.
+ * Close. So this sends pending bytes, a Close with code 1001 if none was sent,
+ * ends the sending direction (a client in a clean close leaves that to the
+ * server, RFC 6455 section 7.1.1) and drops received data. It does not wait for
+ * data. Call it again until a time limit of your own, then call kws_close().
+ * With framing in the kernel there is nothing to do: close() does the same.
  *
  * Return: 0 when the peer has ended TCP, -1 with EAGAIN when the socket must
  * become readable (writable, if kws_pending() is not 0) first, or with an
@@ -369,7 +368,7 @@ void kws_close(struct kws_conn *conn)
 /**
  * conn_fail() - fail the connection, RFC 6455 section 7.1.7
  * @c: the connection
- * @rule: what the peer broke, for kws_info()
+ * @rule: the rule that the peer broke, for kws_info()
  * @code: for the Close; 1006 for none
  * @error: for errno
  *
@@ -389,7 +388,7 @@ int conn_fail(struct kws_conn *c, unsigned int rule, u16 code, int error)
 }
 
 /**
- * kws_rule_text() - ws_info::rule in words
+ * kws_rule_text() - describe ws_info::rule
  * @rule: &enum ws_rule, or KWS_RULE_DEFLATE
  *
  * Return: a static string.

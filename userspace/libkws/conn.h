@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The inside of struct kws_conn, shared by its two kinds of framing. */
+/* The members of struct kws_conn, for both kinds of framing. */
 #ifndef KWS_CONN_H
 #define KWS_CONN_H
 
@@ -8,12 +8,12 @@
 #include "tls.h"
 
 #define READ_SIZE	65536		/* one read(), and the usual buffer */
-#define GROW_MAX	(1UL << 20)	/* believed of a length before bytes */
-#define DIRECT_SIZE	8192		/* sent without copying from here on */
-#define FLUSH_SIZE	65536		/* gathered at most before a send() */
-#define PENDING_MAX	(1UL << 20)	/* unsent bytes before EAGAIN */
-#define FINISH_READS	16		/* dropped in one kws_finish() */
-#define KEYS		64		/* masking keys drawn at a time */
+#define GROW_MAX	(1UL << 20)	/* room ahead of received bytes */
+#define DIRECT_SIZE	8192		/* from here on payload is not copied */
+#define FLUSH_SIZE	65536		/* pending bytes that start a send() */
+#define PENDING_MAX	(1UL << 20)	/* pending bytes that give EAGAIN */
+#define FINISH_READS	16		/* in one kws_finish() */
+#define KEYS		64		/* masking keys made at once */
 
 /**
  * struct buffer - bytes at data[from] to data[to], room up to @size
@@ -29,36 +29,35 @@ struct deflate;
 
 /**
  * struct kws_conn - one connection
- * @fd: the socket; ours to close
+ * @fd: the socket; kws_close() closes it
  * @kernel: the kernel does the framing
- * @tls: user space: what is between us and the socket, or NULL
- * @nonblocking: the socket's O_NONBLOCK when it was opened
+ * @tls: user space: the TLS of the socket, or NULL
+ * @nonblocking: O_NONBLOCK of the socket in kws_open()
  * @role: WS_ROLE_*
- * @max_message: as ws_config::max_message, never 0; of inflated messages
- * @wire_max: the same for what is compressed
- * @rx: received and not yet parsed; before it in the same memory, from
- *	@message on, @message_len bytes of the message that is being put
- *	together, unmasked
+ * @max_message: as ws_config::max_message, never 0; for inflated messages
+ * @wire_max: the same for compressed messages
+ * @rx: received bytes, not yet parsed; before them in the same memory, from
+ *	@message on, @message_len bytes of the incomplete message, unmasked
  * @hdr: the frame that is being read
- * @in_frame: @hdr is valid and @left bytes of its payload are to come
+ * @in_frame: @hdr is valid and @left bytes of its payload are missing
  * @key: masking key of the next payload byte
  * @utf8: state of the text check
  * @rx_seq: order of the frames received
  * @rule_pending: a broken rule whose errno has not been reported
- * @compressed: the message that is being put together, or was given out last,
- *	came with WS_MSG_RSV1
+ * @compressed: the incomplete message, or the one returned last, has
+ *	WS_MSG_RSV1
  * @ended: the stream is over: kws_recv() returns 0
  * @drained: the last read() emptied the socket
- * @message_done: the message at @message was given out by the last call
- * @tx: framed (user space) or not yet accepted (kernel) bytes
+ * @message_done: the last call returned the message at @message
+ * @tx: pending bytes: frames (user space) or payload (kernel)
  * @tx_seq: order of the frames sent
- * @tx_msg: kernel: what kind of message is in @tx
- * @tx_flags: kernel: MSG_MORE or 0 for it
- * @tx_waiting: kernel: @tx_msg is not out, even if it is empty
- * @keys: random masking keys, the next one is keys[next_key]
- * @info: counters and state, as the kernel has them
+ * @tx_msg: kernel: the message that @tx belongs to
+ * @tx_flags: kernel: MSG_MORE if more of it follows @tx
+ * @tx_waiting: kernel: @tx_msg is pending, even if it is empty
+ * @keys: random masking keys; keys[next_key] is the next one
+ * @info: counters and state, as ws_info of the kernel
  * @stream: bytes of the received stream that have been parsed
- * @frame_at: where in it the frame that is being read begins
+ * @frame_at: where in @stream the frame that is being read begins
  * @deflate: compression, or NULL where none was agreed on
  */
 struct kws_conn {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The handshakes for programs that may wait, and the hand-over to the kernel. */
+/* Handshakes that may block, and attaching to the kernel. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -14,8 +14,8 @@
 #include "kws.h"
 #include "url.h"
 
-/* Until the handshake is over; returns as kws_handshake_step(). */
-static int run(struct kws_handshake *hs, int fd)
+/* Waits until the handshake is over; returns as kws_handshake_step(). */
+static int run_handshake(struct kws_handshake *hs, int fd)
 {
 	struct pollfd p = { .fd = fd };
 	int r;
@@ -29,8 +29,8 @@ static int run(struct kws_handshake *hs, int fd)
 	return r;
 }
 
-/* For callers who do not want to see the handshake. */
-static void give(struct kws_handshake *hs, struct kws_handshake **to)
+/* Frees the handshake if the caller did not ask for it. */
+static void give_handshake(struct kws_handshake *hs, struct kws_handshake **to)
 {
 	int error = errno;
 
@@ -43,10 +43,10 @@ static void give(struct kws_handshake *hs, struct kws_handshake **to)
 
 /**
  * kws_accept() - answer an Upgrade request
- * @fd: a connected socket that has not been read from
- * @options: how, or NULL
+ * @fd: a connected socket from which nothing has been read
+ * @options: of the handshake, or NULL
  * @hs: set to the handshake, also after a failure (NULL when there was none):
- *	look at kws_handshake_result(), hand on the surplus, free it
+ *	read kws_handshake_result(), pass the surplus on, free it. May be NULL.
  *
  * Waits, at most options->timeout_ms, whether @fd blocks or not. A request
  * that cannot be accepted has been answered when this returns.
@@ -58,14 +58,14 @@ int kws_accept(int fd, const struct kws_options *options,
 	       struct kws_handshake **hs)
 {
 	struct kws_handshake *h = kws_handshake_server(options);
-	int r = h ? run(h, fd) : -1;
+	int r = h ? run_handshake(h, fd) : -1;
 
-	give(h, hs);
+	give_handshake(h, hs);
 	return r < 0 ? -1 : 0;
 }
 
-/* A blocking socket that is connected, within the handshake's time. */
-static int connect_one(const struct addrinfo *a, struct kws_handshake *hs)
+/* Returns a connected, blocking socket, within the time of the handshake. */
+static int connect_address(const struct addrinfo *a, struct kws_handshake *hs)
 {
 	struct pollfd p = { .events = POLLOUT };
 	int fd, error = 0, flags, one = 1;
@@ -78,25 +78,25 @@ static int connect_one(const struct addrinfo *a, struct kws_handshake *hs)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (connect(fd, a->ai_addr, a->ai_addrlen)) {
 		if (errno != EINPROGRESS)
-			goto err_close;
+			goto err_close_fd;
 		p.fd = fd;
 		switch (poll(&p, 1, kws_handshake_timeout(hs))) {
 		case 0:
 			errno = ETIMEDOUT;
-			goto err_close;
+			goto err_close_fd;
 		case -1:
-			goto err_close;
+			goto err_close_fd;
 		}
 		getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
 		errno = error;
 		if (error)
-			goto err_close;
+			goto err_close_fd;
 	}
 	flags = fcntl(fd, F_GETFL);
 	fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
 	return fd;
 
-err_close:
+err_close_fd:
 	error = errno;
 	close(fd);
 	errno = error;
@@ -121,7 +121,7 @@ static int connect_url(const char *text, struct kws_handshake *hs)
 	errno = error == EAI_SYSTEM ? errno :
 		error == EAI_MEMORY ? ENOMEM : EHOSTUNREACH;
 	for (a = error ? NULL : list; a && fd < 0; a = a->ai_next)
-		fd = connect_one(a, hs);
+		fd = connect_address(a, hs);
 	error = errno;
 	if (list)
 		freeaddrinfo(list);
@@ -131,18 +131,18 @@ static int connect_url(const char *text, struct kws_handshake *hs)
 }
 
 /**
- * kws_connect() - connect to a server and have the connection upgraded
+ * kws_connect() - connect to a server and ask for an upgrade
  * @url: ws://host[:port][/path][?query], or wss://
- * @options: how, or NULL
+ * @options: of the handshake, or NULL
  * @hs: as for kws_accept()
  *
- * Names are looked up by getaddrinfo(), whose time is not limited; the rest
- * takes at most options->timeout_ms. Redirects are not followed: the result
- * has status and location.
+ * getaddrinfo() resolves names without a time limit; the rest takes at most
+ * options->timeout_ms. Redirects are not followed: the result has status and
+ * location.
  *
  * Return: a blocking socket with TCP_NODELAY and close-on-exec, or -1 with an
  * errno of kws_handshake_client(), kws_handshake_step() or connect(2), or
- * EHOSTUNREACH for a name that is not known.
+ * EHOSTUNREACH for an unknown name.
  */
 int kws_connect(const char *url, const struct kws_options *options,
 		struct kws_handshake **hs)
@@ -150,18 +150,18 @@ int kws_connect(const char *url, const struct kws_options *options,
 	struct kws_handshake *h = kws_handshake_client(url, options);
 	int fd = h ? connect_url(url, h) : -1;
 
-	if (fd >= 0 && run(h, fd) < 0) {
+	if (fd >= 0 && run_handshake(h, fd) < 0) {
 		int error = errno;
 
 		close(fd);
 		fd = -1;
 		errno = error;
 	}
-	give(h, hs);
+	give_handshake(h, hs);
 	return fd;
 }
 
-/* A socket has one upper-layer protocol, and this one's may be TLS. */
+/* A socket with kTLS has its upper-layer protocol: WS_ATTACH stacks ours. */
 static int attach_tls(int fd, const struct ws_config *config)
 {
 	char name[16] = "";
@@ -187,12 +187,12 @@ static int attach_tls(int fd, const struct ws_config *config)
  * @prefix: kws_result::surplus
  * @len: kws_result::surplus_len, at most WS_RX_PREFIX_MAX
  *
- * After this the socket is used as ws(7) says. A failure after the first
- * step leaves an attached socket, good only to be closed.
+ * Then use the socket as described in ws(7). If a later step of the attach
+ * fails, the socket stays attached and can only be closed.
  *
  * Return: 0, or -1 with ENOENT (the module ws is not loaded), EEXIST (the
- * socket has another upper-layer protocol already), ENOKEY (its TLS is not all
- * the kernel's), ENOTCONN, EPIPE (the connection is being closed) or another
+ * socket already has another upper-layer protocol), ENOKEY (kTLS does not have
+ * both directions), ENOTCONN, EPIPE (the connection is being closed) or another
  * errno of setsockopt().
  */
 int kws_attach(int fd, unsigned int role, const void *prefix, size_t len)
@@ -210,8 +210,8 @@ int kws_attach(int fd, unsigned int role, const void *prefix, size_t len)
 	return 0;
 }
 
-/* A connected pair of loopback sockets; returns the connecting one. */
-static int loopback(int *accepted)
+/* Makes a connected pair of loopback sockets; returns the connecting one. */
+static int make_loopback_pair(int *accepted)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };
 	socklen_t len = sizeof(a);
@@ -237,16 +237,16 @@ static int loopback(int *accepted)
 }
 
 /**
- * kws_kernel_ready() - is the kernel module there?
+ * kws_kernel_ready() - is the kernel module loaded?
  *
  * Tries it on a connection of its own over 127.0.0.1.
  *
- * Return: 1 if kws_attach() works, 0 if the module is not loaded, -1 when
- * there is another obstacle.
+ * Return: 1 if kws_attach() works, 0 if the module is not loaded, -1 with errno
+ * if it fails for another reason.
  */
 int kws_kernel_ready(void)
 {
-	int other, fd = loopback(&other), r, error;
+	int other, fd = make_loopback_pair(&other), r, error;
 
 	if (fd < 0)
 		return -1;

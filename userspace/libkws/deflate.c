@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* permessage-deflate's streams, RFC 7692 section 7.2, with zlib. */
+/* The streams of permessage-deflate, RFC 7692 section 7.2, with zlib. */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -7,30 +7,30 @@
 
 #include "deflate.h"
 
-/* What a sync flush ends with and a message leaves out, section 7.2.1. */
+/* The end of a sync flush, which a message leaves out, section 7.2.1. */
 static const u8 tail[4] = { 0x00, 0x00, 0xff, 0xff };
 
-#define ROOM_MIN	64		/* zlib wants at least 7 for a flush */
+#define ROOM_MIN	64		/* zlib needs at least 7 for a flush */
 
 /*
- * zlib has no raw streams with a window of 256 bytes. What it makes with one
- * of 512 fits into it: it never looks back further than the window less
- * MIN_LOOKAHEAD (262) bytes, here 250. A peer whose 8 is zlib's 9 is read
- * with 9, too; a larger window understands every smaller one.
+ * zlib has no raw streams with a window of 256 bytes. Those that it makes with
+ * 512 bytes fit: it never looks back further than the window less MIN_LOOKAHEAD
+ * (262) bytes, here 250. Received streams are read with 9, too, because a
+ * larger window can read those of every smaller one.
  */
-static int zlib_bits(unsigned int bits)
+static int get_zlib_bits(unsigned int bits)
 {
 	return bits < 9 ? 9 : bits;
 }
 
 /**
- * deflate_new() - the compression of one connection
- * @params: what was agreed on, with all defaults filled in
- * @role: ours
+ * deflate_new() - make the compression of one connection
+ * @params: the agreed parameters, with all defaults filled in
+ * @role: our side
  *
  * Contexts are made when they are first needed.
  *
- * Return: to be given to deflate_free(), or NULL with ENOMEM.
+ * Return: the compression, for deflate_free(), or NULL with ENOMEM.
  */
 struct deflate *deflate_new(const struct kws_deflate *params, u32 role)
 {
@@ -42,9 +42,9 @@ struct deflate *deflate_new(const struct kws_deflate *params, u32 role)
 	server = role == WS_ROLE_SERVER ? &d->tx : &d->rx;
 	client = role == WS_ROLE_SERVER ? &d->rx : &d->tx;
 	d->params = *params;
-	server->bits = zlib_bits(params->server_max_window_bits);
+	server->bits = get_zlib_bits(params->server_max_window_bits);
 	server->forget = params->server_no_context_takeover;
-	client->bits = zlib_bits(params->client_max_window_bits);
+	client->bits = get_zlib_bits(params->client_max_window_bits);
 	client->forget = params->client_no_context_takeover;
 	return d;
 }
@@ -64,7 +64,7 @@ static void end_rx(struct deflate *d)
 }
 
 /**
- * deflate_free() - forget both directions
+ * deflate_free() - free both directions
  * @d: may be NULL
  */
 void deflate_free(struct deflate *d)
@@ -77,8 +77,8 @@ void deflate_free(struct deflate *d)
 	free(d);
 }
 
-/* Room for more output, twice as much each time, @most bytes in all. */
-static int grow(struct buffer *b, size_t first, u64 most)
+/* Makes room for output, twice as much each time, up to @most bytes. */
+static int grow_buffer(struct buffer *b, size_t first, u64 most)
 {
 	size_t size = b->size ? b->size * 2 : first;
 	u8 *data;
@@ -97,7 +97,7 @@ static int grow(struct buffer *b, size_t first, u64 most)
 	return 0;
 }
 
-static unsigned int at_most_uint(size_t n)
+static unsigned int clamp_uint(size_t n)
 {
 	return n < UINT_MAX ? n : UINT_MAX;
 }
@@ -121,12 +121,12 @@ static int start_tx(struct deflate *d)
  * @d: the connection's compression
  * @data: the payload
  * @len: its length
- * @fin: the message ends with it
- * @out: an empty buffer, filled; the caller's to free, also after a failure
+ * @fin: this ends the message
+ * @out: an empty buffer, filled; the caller frees it, also after a failure
  *
  * Every fragment ends with a sync flush: the peer can inflate all of it.
  *
- * Return: 0, or -1 with ENOMEM; then deflate_forget() is due.
+ * Return: 0, or -1 with ENOMEM; then call deflate_forget().
  */
 int deflate_pack(struct deflate *d, const void *data, size_t len, bool fin,
 		 struct buffer *out)
@@ -138,13 +138,13 @@ int deflate_pack(struct deflate *d, const void *data, size_t len, bool fin,
 		return -1;
 	z->next_in = (u8 *)data;
 	do {
-		unsigned int now = at_most_uint(len);
+		unsigned int now = clamp_uint(len);
 
 		z->avail_in = now;
 		do {
-			if (grow(out, len / 2, SIZE_MAX))
+			if (grow_buffer(out, len / 2, SIZE_MAX))
 				return -1;
-			room = at_most_uint(out->size - out->to);
+			room = clamp_uint(out->size - out->to);
 			z->next_out = out->data + out->to;
 			z->avail_out = room;
 			deflate(z, Z_SYNC_FLUSH);
@@ -154,7 +154,7 @@ int deflate_pack(struct deflate *d, const void *data, size_t len, bool fin,
 	} while (len);
 	if (!fin)
 		return 0;
-	/* Nothing came since the last flush: section 7.2.3.6. */
+	/* No data since the last flush: section 7.2.3.6. */
 	if (out->to < sizeof(tail)) {
 		out->data[0] = 0;
 		out->to = 1;
@@ -167,10 +167,10 @@ int deflate_pack(struct deflate *d, const void *data, size_t len, bool fin,
 }
 
 /**
- * deflate_forget() - what was compressed last is not going to be sent
+ * deflate_forget() - the bytes compressed last will not be sent
  * @d: the connection's compression
  *
- * Nothing that follows refers to it, or to anything before.
+ * Later messages refer neither to them nor to anything before.
  */
 void deflate_forget(struct deflate *d)
 {
@@ -192,14 +192,14 @@ static enum unpacked start_rx(struct deflate *d)
 }
 
 /*
- * Inflates all of the input. *@ended: the last block was there (BFINAL) and
- * nothing after it; what may follow it goes on with the same window, which
+ * Inflates all of the input. *@ended: the input ended with the last block
+ * (BFINAL). Data after that block continues with the same window, which
  * inflateReset() would drop.
  */
 static enum unpacked inflate_all(z_stream *z, const u8 *data, size_t len,
 				 u64 limit, struct buffer *out, bool *ended)
 {
-	/* One byte more than allowed tells that it is too much. */
+	/* With one byte more than the limit, too much is detected. */
 	u64 most = limit < SIZE_MAX ? limit + 1 : SIZE_MAX;
 	size_t first = len < most / 4 ? len * 4 : most;
 	unsigned int now, room;
@@ -208,11 +208,11 @@ static enum unpacked inflate_all(z_stream *z, const u8 *data, size_t len,
 	z->next_in = (u8 *)data;
 	z->avail_in = 0;
 	do {
-		now = at_most_uint(len);
+		now = clamp_uint(len);
 		z->avail_in = now;
-		if (grow(out, first, most))
+		if (grow_buffer(out, first, most))
 			return UNPACK_NO_MEMORY;
-		room = at_most_uint(out->size - out->to);
+		room = clamp_uint(out->size - out->to);
 		z->next_out = out->data + out->to;
 		z->avail_out = room;
 		r = inflate(z, Z_SYNC_FLUSH);
@@ -236,14 +236,14 @@ static enum unpacked inflate_all(z_stream *z, const u8 *data, size_t len,
  * @d: the connection's compression
  * @data: the payload of all its frames
  * @len: its length
- * @limit: the most it may become
+ * @limit: the most bytes that it may inflate to
  * @out: an empty buffer, filled; never larger than @limit and a byte
  *
- * Two things that are not quite by the letter but harmless: a payload of no
- * bytes at all, which some send for the second of two empty messages, and
- * the missing byte behind a block with BFINAL (section 7.2.3.4).
+ * Two violations are accepted because they do no harm: an empty payload, which
+ * some peers send for the second of two empty messages, and the missing byte
+ * behind a block with BFINAL (section 7.2.3.4).
  *
- * Return: UNPACK_GOOD, or what is wrong; then the stream is not usable.
+ * Return: UNPACK_GOOD, or the fault; then the stream is unusable.
  */
 enum unpacked deflate_unpack(struct deflate *d, const void *data, size_t len,
 			     u64 limit, struct buffer *out)
@@ -259,7 +259,7 @@ enum unpacked deflate_unpack(struct deflate *d, const void *data, size_t len,
 		r = inflate_all(z, data, len, limit, out, &ended);
 	if (r == UNPACK_GOOD && !ended) {
 		r = inflate_all(z, tail, sizeof(tail), limit, out, &ended);
-		/* 128: behind a whole block, and then nothing is left over. */
+		/* 128: at the end of a block, with no input left. */
 		if (r == UNPACK_GOOD && (ended || !(z->data_type & 128) ||
 					 z->data_type & 7))
 			r = UNPACK_CORRUPT;

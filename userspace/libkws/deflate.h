@@ -7,7 +7,7 @@
 
 #include "conn.h"
 
-/* What deflate_unpack() came to. */
+/* The result of deflate_unpack(). */
 enum unpacked {
 	UNPACK_GOOD,
 	UNPACK_CORRUPT,
@@ -16,11 +16,11 @@ enum unpacked {
 };
 
 /**
- * struct direction - one direction's compression
+ * struct direction - the compression of one direction
  * @z: zlib's state, valid if @live
- * @live: there is a context; made when it is first needed
+ * @live: there is a context; it is made when it is first needed
  * @bits: window size for zlib, 9 to 15
- * @forget: no context takeover: the context goes with every message
+ * @forget: no context takeover: the context is dropped after every message
  */
 struct direction {
 	z_stream z;
@@ -31,11 +31,11 @@ struct direction {
 
 /**
  * struct deflate - the compression of one connection
- * @params: what was agreed on
- * @tx: what we send
- * @rx: what comes in
- * @out: the message given out last, inflated
- * @open: opcode of the message that we are sending, 0 between messages
+ * @params: the agreed parameters
+ * @tx: the sending direction
+ * @rx: the receiving direction
+ * @out: the message returned last, inflated
+ * @open: opcode of the message that is being sent, 0 between messages
  * @begun: a frame of it has been sent
  */
 struct deflate {

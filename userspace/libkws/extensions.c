@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Negotiating permessage-deflate, RFC 7692 sections 5 and 7.1: what a client
- * offers, what a server makes of it, and whether its answer fits the offer.
+ * Negotiating permessage-deflate, RFC 7692 sections 5 and 7.1: the offers of a
+ * client, the answer of a server, and the check of that answer.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,11 +18,11 @@
 #define NO_VALUE	0xff
 
 /**
- * struct terms - the parameters of one offer or answer as they were written
- * @server_reset: server_no_context_takeover is there
- * @client_reset: client_no_context_takeover is there
- * @server_bits: server_max_window_bits, 0 when it is not there
- * @client_bits: client_max_window_bits, 0 when it is not there, or NO_VALUE
+ * struct terms - the parameters of one offer or answer
+ * @server_reset: server_no_context_takeover is present
+ * @client_reset: client_no_context_takeover is present
+ * @server_bits: server_max_window_bits, 0 if absent
+ * @client_bits: client_max_window_bits, 0 if absent, or NO_VALUE
  */
 struct terms {
 	bool server_reset;
@@ -31,13 +31,13 @@ struct terms {
 	unsigned char client_bits;
 };
 
-static bool bits_ok(unsigned int bits)
+static bool is_valid_bits(unsigned int bits)
 {
 	return !bits || (bits >= 8 && bits <= 15);
 }
 
 /**
- * extensions_options_ok() - are the caller's wishes in range?
+ * extensions_options_ok() - are the caller's parameters in range?
  * @o: the options
  */
 bool extensions_options_ok(const struct kws_options *o)
@@ -51,16 +51,16 @@ bool extensions_options_ok(const struct kws_options *o)
 	for (i = 0; i < o->deflate_count || !i; i++) {
 		const struct kws_deflate *d = &o->deflate[i];
 
-		if (!bits_ok(d->server_max_window_bits) ||
-		    !bits_ok(d->client_max_window_bits) ||
+		if (!is_valid_bits(d->server_max_window_bits) ||
+		    !is_valid_bits(d->client_max_window_bits) ||
 		    d->level > 9 || d->memory > 9)
 			return false;
 	}
 	return true;
 }
 
-/* Defaults filled in; the windows stay as they are. */
-static struct kws_deflate with_defaults(const struct kws_deflate *own)
+/* Does not change the window sizes. */
+static struct kws_deflate fill_defaults(const struct kws_deflate *own)
 {
 	struct kws_deflate d = *own;
 
@@ -91,10 +91,10 @@ static char *write_terms(char *p, const struct terms *t)
 }
 
 /*
- * The answer may contain client_max_window_bits only if the offer did, and we
- * can do with any size: it is always offered.
+ * The answer may contain client_max_window_bits only if the offer did. We can
+ * use any size, so it is always offered.
  */
-static struct terms offer_terms(const struct kws_deflate *own)
+static struct terms make_offer(const struct kws_deflate *own)
 {
 	struct terms t = {
 		.server_reset = own->server_no_context_takeover,
@@ -108,11 +108,11 @@ static struct terms offer_terms(const struct kws_deflate *own)
 }
 
 /**
- * extensions_offer() - what a client offers
+ * extensions_offer() - write the offers of a client
  * @o: the options
  *
- * Return: the value of Sec-WebSocket-Extensions, to be freed, empty for none;
- * NULL with ENOMEM.
+ * Return: the value of Sec-WebSocket-Extensions, empty for none, which the
+ * caller frees; NULL with ENOMEM.
  */
 char *extensions_offer(const struct kws_options *o)
 {
@@ -122,7 +122,7 @@ char *extensions_offer(const struct kws_options *o)
 	if (!text || !o->deflate)
 		return text;
 	for (i = 0; i < o->deflate_count || !i; i++) {
-		struct terms t = offer_terms(&o->deflate[i]);
+		struct terms t = make_offer(&o->deflate[i]);
 
 		p += sprintf(p, i ? ", " : "");
 		p = write_terms(p, &t);
@@ -130,8 +130,8 @@ char *extensions_offer(const struct kws_options *o)
 	return text;
 }
 
-/* 8 to 15, without leading zeros; 0 for everything else. */
-static unsigned char window_bits(const struct list_param *param)
+/* Returns 8 to 15, written without leading zeros; 0 for everything else. */
+static unsigned char parse_bits(const struct list_param *param)
 {
 	const char *v = param->value;
 
@@ -154,7 +154,7 @@ static bool read_bits(const struct list_param *param, unsigned char *bits)
 {
 	if (*bits || !param->has_value)
 		return false;
-	*bits = window_bits(param);
+	*bits = parse_bits(param);
 	return *bits;
 }
 
@@ -171,9 +171,8 @@ static bool read_client_bits(const struct list_param *param, bool offer,
 }
 
 /*
- * False for a parameter that is not known, comes twice or has a wrong value:
- * such an offer is declined, such an answer fails the connection (section
- * 7.1).
+ * Returns false for an unknown or repeated parameter or a wrong value: such an
+ * offer is declined, such an answer fails the connection (section 7.1).
  */
 static bool read_terms(const struct list_element *e, bool offer,
 		       struct terms *t)
@@ -206,7 +205,7 @@ static bool read_terms(const struct list_element *e, bool offer,
 }
 
 /* The smaller of two windows, where 0 and NO_VALUE mean any size. */
-static unsigned char smaller(unsigned char a, unsigned char b)
+static unsigned char pick_smaller(unsigned char a, unsigned char b)
 {
 	if (!a || a > 15)
 		a = 15;
@@ -215,27 +214,27 @@ static unsigned char smaller(unsigned char a, unsigned char b)
 	return a < b ? a : b;
 }
 
-/* Can the server take this offer? Sets what it comes to. */
-static bool fits_server(const struct terms *t, const struct kws_deflate *own,
-			struct kws_deflate *agreed)
+/* Can the server accept this offer? Then sets @agreed. */
+static bool accept_offer(const struct terms *t, const struct kws_deflate *own,
+			 struct kws_deflate *agreed)
 {
 	unsigned char limit = own->client_max_window_bits;
 
 	/* The client would not understand the limit (section 7.1.2.2). */
 	if (limit && limit < 15 && !t->client_bits)
 		return false;
-	*agreed = with_defaults(own);
+	*agreed = fill_defaults(own);
 	agreed->server_no_context_takeover |= t->server_reset;
 	agreed->client_no_context_takeover |= t->client_reset;
-	agreed->server_max_window_bits = smaller(own->server_max_window_bits,
-						 t->server_bits);
-	agreed->client_max_window_bits = smaller(limit, t->client_bits);
+	agreed->server_max_window_bits =
+		pick_smaller(own->server_max_window_bits, t->server_bits);
+	agreed->client_max_window_bits = pick_smaller(limit, t->client_bits);
 	return true;
 }
 
 /*
- * A window of the full size needs no word, except where the client asked for
- * a confirmation; a word about the client's window only where there was one.
+ * A window of the full size is not mentioned, unless the client asked for a
+ * confirmation; the client's window only if the offer mentioned it.
  */
 static void write_answer(const struct terms *offer,
 			 const struct kws_deflate *agreed,
@@ -260,9 +259,9 @@ static void write_answer(const struct terms *offer,
  * @agreed: set when 1 is returned
  * @answer: set when 1 is returned, the value of our Sec-WebSocket-Extensions
  *
- * The first offer that can be accepted is; other extensions are ignored.
+ * The first acceptable offer is accepted; other extensions are ignored.
  *
- * Return: 1, 0 for none, or -1 for what is no list of extensions (RFC 6455
+ * Return: 1, 0 for none, or -1 if @offers is not a list of extensions (RFC 6455
  * section 9.1: fail the connection).
  */
 int extensions_accept(const char *offers, const struct kws_options *o,
@@ -274,12 +273,12 @@ int extensions_accept(const char *offers, const struct kws_options *o,
 
 	if (!offers)
 		return 0;
-	/* To the end, also behind the one that is chosen. */
+	/* The whole list is checked, also behind the chosen offer. */
 	while ((r = list_next(&offers, &e)) > 0) {
 		if (!o->deflate || found ||
 		    !list_name_is(e.name, e.name_len, NAME) ||
 		    !read_terms(&e, true, &t) ||
-		    !fits_server(&t, o->deflate, agreed))
+		    !accept_offer(&t, o->deflate, agreed))
 			continue;
 		write_answer(&t, agreed, answer);
 		found = 1;
@@ -287,13 +286,13 @@ int extensions_accept(const char *offers, const struct kws_options *o,
 	return r < 0 ? -1 : found;
 }
 
-/* Does the server's answer accept this offer? Sets what it comes to. */
-static bool fits_client(const struct terms *t, const struct kws_deflate *own,
-			struct kws_deflate *agreed)
+/* Does the server's answer accept this offer? Then sets @agreed. */
+static bool match_answer(const struct terms *t, const struct kws_deflate *own,
+			 struct kws_deflate *agreed)
 {
-	struct terms offer = offer_terms(own);
+	struct terms offer = make_offer(own);
 
-	/* An answer without what was asked for did not accept it. */
+	/* An answer without a demanded parameter did not accept the offer. */
 	if (offer.server_reset && !t->server_reset)
 		return false;
 	if (offer.server_bits &&
@@ -301,21 +300,21 @@ static bool fits_client(const struct terms *t, const struct kws_deflate *own,
 		return false;
 	if (t->client_bits > offer.client_bits)
 		return false;
-	*agreed = with_defaults(own);
+	*agreed = fill_defaults(own);
 	agreed->server_no_context_takeover = t->server_reset;
 	agreed->client_no_context_takeover |= t->client_reset;
-	agreed->server_max_window_bits = smaller(t->server_bits, 0);
-	agreed->client_max_window_bits = smaller(own->client_max_window_bits,
-						 t->client_bits);
+	agreed->server_max_window_bits = pick_smaller(t->server_bits, 0);
+	agreed->client_max_window_bits =
+		pick_smaller(own->client_max_window_bits, t->client_bits);
 	return true;
 }
 
 /**
- * extensions_check() - does a server's answer fit what was offered?
+ * extensions_check() - does a server's answer fit an offer?
  * @answer: Sec-WebSocket-Extensions, or NULL
  * @o: the client's options
  * @agreed: set when 1 is returned
- * @why: set when -1 is returned, for people
+ * @why: set to a message when -1 is returned
  *
  * Return: 1, 0 for no extension, or -1: fail the connection.
  */
@@ -340,7 +339,7 @@ int extensions_check(const char *answer, const struct kws_options *o,
 	if (!read_terms(&e, false, &t))
 		return -1;
 	for (i = 0; i < o->deflate_count || !i; i++)
-		if (fits_client(&t, &o->deflate[i], agreed))
+		if (match_answer(&t, &o->deflate[i], agreed))
 			return 1;
 	*why = "the server's permessage-deflate is not what was offered";
 	return -1;

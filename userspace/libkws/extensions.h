@@ -7,7 +7,7 @@
 
 #include "kws.h"
 
-/* Room for the longest offer or answer, and NUL. */
+/* Room for the longest offer or answer and a NUL. */
 #define EXTENSION_SIZE	160
 
 bool extensions_options_ok(const struct kws_options *options);

@@ -12,7 +12,7 @@
 
 #include "handshake.h"
 
-static int64_t now_ms(void)
+static int64_t get_ms(void)
 {
 	struct timespec t;
 
@@ -20,7 +20,7 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Whole lines, none of them empty: an empty one would end the head. */
+/* Complete lines, none of them empty: an empty line would end the head. */
 bool handshake_headers_ok(const char *headers)
 {
 	if (!headers)
@@ -36,7 +36,7 @@ bool handshake_headers_ok(const char *headers)
 	return true;
 }
 
-/* The parts that both sides need; the caller goes on with its own. */
+/* Makes the part that both sides need. */
 struct kws_handshake *handshake_new(bool client,
 				    const struct kws_options *options)
 {
@@ -67,17 +67,18 @@ struct kws_handshake *handshake_new(bool client,
 	hs->options = o;
 	hs->state = client ? HANDSHAKE_SEND : HANDSHAKE_RECEIVE;
 	hs->next = HANDSHAKE_RECEIVE;
-	hs->deadline = o.timeout_ms < 0 ? -1 : now_ms() + o.timeout_ms;
+	hs->deadline = o.timeout_ms < 0 ? -1 : get_ms() + o.timeout_ms;
 	return hs;
 }
 
 /**
- * kws_handshake_server() - wait for an Upgrade request
- * @options: how, or NULL; what it points to must stay until the end
+ * kws_handshake_server() - start to wait for an Upgrade request
+ * @options: of the handshake, or NULL; its pointers must stay valid until
+ *	kws_handshake_free()
  *
- * The handshake does no I/O by itself: call kws_handshake_step().
+ * This does no I/O: call kws_handshake_step().
  *
- * Return: the handshake, to be freed by kws_handshake_free(), or NULL with
+ * Return: the handshake, for kws_handshake_free(), or NULL with
  * EINVAL (an option out of range) or ENOMEM.
  */
 struct kws_handshake *kws_handshake_server(const struct kws_options *options)
@@ -101,7 +102,7 @@ struct kws_handshake *kws_handshake_server(const struct kws_options *options)
 }
 
 /**
- * kws_handshake_free() - forget a handshake and its result
+ * kws_handshake_free() - free a handshake and its result
  * @hs: may be NULL
  *
  * The socket is not touched.
@@ -117,7 +118,7 @@ void kws_handshake_free(struct kws_handshake *hs)
 	free(hs);
 }
 
-/* Ends the handshake; always -1 with errno set to @error. */
+/* Ends the handshake. Returns -1 with errno set to @error. */
 int handshake_fail(struct kws_handshake *hs, int error, const char *why)
 {
 	hs->state = HANDSHAKE_FAILED;
@@ -128,7 +129,7 @@ int handshake_fail(struct kws_handshake *hs, int error, const char *why)
 	return -1;
 }
 
-/* Replaces what is to be sent. */
+/* Replaces the bytes to be sent. */
 int handshake_out(struct kws_handshake *hs, const char *format, ...)
 {
 	va_list args;
@@ -148,23 +149,24 @@ int handshake_out(struct kws_handshake *hs, const char *format, ...)
 	return 0;
 }
 
-static ssize_t hs_send(struct kws_handshake *hs, int fd, const char *data,
-		       size_t len)
+static ssize_t write_socket(struct kws_handshake *hs, int fd, const char *data,
+			    size_t len)
 {
 	if (hs->tls)
 		return tls_write(hs->tls, data, len, MSG_DONTWAIT);
 	return send(fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-static ssize_t hs_recv(struct kws_handshake *hs, int fd, char *buf, size_t size)
+static ssize_t read_socket(struct kws_handshake *hs, int fd, char *buf,
+			   size_t size)
 {
 	if (hs->tls)
 		return tls_read(hs->tls, buf, size, MSG_DONTWAIT);
 	return recv(fd, buf, size, MSG_DONTWAIT);
 }
 
-/* 1: TLS has shaken hands, or has been given up; 0: wait; -1. */
-static int tls_step(struct kws_handshake *hs, int fd)
+/* Returns 1 when the handshake of TLS is over, 0 to wait, or -1. */
+static int step_tls(struct kws_handshake *hs, int fd)
 {
 	const char *why = NULL;
 	int r = tls_shake(hs->tls, fd, &why);
@@ -181,18 +183,18 @@ static int tls_step(struct kws_handshake *hs, int fd)
 	}
 	if (hs->client || errno != EBADMSG)
 		return handshake_fail(hs, errno, why);
-	/* Somebody who speaks HTTP can be told so. */
+	/* A client that sent HTTP gets an answer in HTTP. */
 	tls_free(hs->tls);
 	hs->tls = NULL;
 	return request_refuse(hs, 400, EBADMSG, why);
 }
 
-/* 1: all out; 0: the socket is full; -1. */
-static int send_step(struct kws_handshake *hs, int fd)
+/* Returns 1 when all is out, 0 when the socket is full, or -1. */
+static int send_out(struct kws_handshake *hs, int fd)
 {
 	while (hs->out_done < hs->out_len) {
-		ssize_t n = hs_send(hs, fd, hs->out + hs->out_done,
-				    hs->out_len - hs->out_done);
+		ssize_t n = write_socket(hs, fd, hs->out + hs->out_done,
+					 hs->out_len - hs->out_done);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -212,25 +214,26 @@ static int send_step(struct kws_handshake *hs, int fd)
 	return 1;
 }
 
-static int refuse(struct kws_handshake *hs, int status, int error,
-		  const char *why)
+static int refuse_peer(struct kws_handshake *hs, int status, int error,
+		       const char *why)
 {
 	if (hs->client)
 		return handshake_fail(hs, error, why);
 	return request_refuse(hs, status, error, why);
 }
 
-/* 1: read something, or changed state; 0: nothing there; -1. */
-static int receive_step(struct kws_handshake *hs, int fd)
+/* Returns 1 after reading or a change of state, 0 without data, or -1. */
+static int receive_head(struct kws_handshake *hs, int fd)
 {
 	struct head *h = &hs->head;
 	ssize_t n;
 	int whole;
 
 	if (h->len == h->size)
-		return refuse(hs, 431, EMSGSIZE, "the HTTP head is too long");
+		return refuse_peer(hs, 431, EMSGSIZE,
+				   "the HTTP head is too long");
 	do {
-		n = hs_recv(hs, fd, h->buf + h->len, h->size - h->len);
+		n = read_socket(hs, fd, h->buf + h->len, h->size - h->len);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0 && errno == EAGAIN)
 		return 0;
@@ -241,9 +244,9 @@ static int receive_step(struct kws_handshake *hs, int fd)
 				      "the peer closed the connection");
 	whole = head_feed(h, n);
 	if (whole < 0 && h->overflow)
-		return refuse(hs, 431, EMSGSIZE, "too many header lines");
+		return refuse_peer(hs, 431, EMSGSIZE, "too many header lines");
 	if (whole < 0)
-		return refuse(hs, 400, EBADMSG, "this is not HTTP/1.1");
+		return refuse_peer(hs, 400, EBADMSG, "this is not HTTP/1.1");
 	if (!whole)
 		return 1;
 	hs->result.surplus = h->buf + h->end;
@@ -252,13 +255,12 @@ static int receive_step(struct kws_handshake *hs, int fd)
 }
 
 /**
- * kws_handshake_step() - go on as far as possible without waiting
+ * kws_handshake_step() - continue as far as possible without waiting
  * @hs: the handshake
  * @fd: the connected socket, blocking or not
  *
- * A refused request has been answered with its 4xx status when this returns
- * -1; closing the socket is left to the caller. An error stays: later calls
- * return it again.
+ * When this returns -1, a refused request has been answered with its 4xx
+ * status; the caller closes the socket. Later calls return the same error.
  *
  * Return: 1 when the upgrade is done; 0 when the socket must become ready for
  * kws_handshake_events() first; -1 with EBADMSG (not HTTP), EPROTO (HTTP, but
@@ -267,8 +269,8 @@ static int receive_step(struct kws_handshake *hs, int fd)
  * EACCES (server: the choose callback refused), ENOMEM, EIO (libcrypto has no
  * randomness) or an errno of send() or recv(). With TLS also EKEYREJECTED (the
  * server's certificate is not accepted), ECONNABORTED (the peer ended TLS by an
- * alert), ENOKEY (KWS_KTLS_ALWAYS, and the kernel cannot have the keys); what
- * is not TLS is EPROTO, or for a server that is asked in HTTP EBADMSG.
+ * alert), ENOKEY (KWS_KTLS_ALWAYS, and the kernel cannot have the keys). Bytes
+ * that are not TLS give EPROTO, or EBADMSG for a server that received HTTP.
  */
 int kws_handshake_step(struct kws_handshake *hs, int fd)
 {
@@ -282,22 +284,22 @@ int kws_handshake_step(struct kws_handshake *hs, int fd)
 			errno = hs->error;
 			return -1;
 		case HANDSHAKE_TLS:
-			r = tls_step(hs, fd);
+			r = step_tls(hs, fd);
 			break;
 		case HANDSHAKE_SEND:
-			r = send_step(hs, fd);
+			r = send_out(hs, fd);
 			break;
 		case HANDSHAKE_RECEIVE:
-			r = receive_step(hs, fd);
+			r = receive_head(hs, fd);
 			break;
 		}
 	}
-	if (!r && hs->deadline >= 0 && now_ms() >= hs->deadline) {
+	if (!r && hs->deadline >= 0 && get_ms() >= hs->deadline) {
 		if (hs->client || hs->state != HANDSHAKE_RECEIVE)
 			return handshake_fail(hs, ETIMEDOUT, "timed out");
-		/* The answer goes out if there is room for it, as it is. */
+		/* The answer is only sent if the socket has room now. */
 		r = request_refuse(hs, 408, ETIMEDOUT, "timed out");
-		if (r > 0 && send_step(hs, fd) == 0)
+		if (r > 0 && send_out(hs, fd) == 0)
 			return handshake_fail(hs, ETIMEDOUT, "timed out");
 		r = -1;
 		errno = hs->error;
@@ -306,7 +308,7 @@ int kws_handshake_step(struct kws_handshake *hs, int fd)
 }
 
 /**
- * kws_handshake_events() - what to wait for
+ * kws_handshake_events() - which event to wait for
  * @hs: a handshake whose last step returned 0
  *
  * Return: POLLIN or POLLOUT.
@@ -333,15 +335,15 @@ int kws_handshake_timeout(const struct kws_handshake *hs)
 
 	if (hs->deadline < 0)
 		return -1;
-	left = hs->deadline - now_ms();
+	left = hs->deadline - get_ms();
 	return left > 0 ? left : 0;
 }
 
 /**
- * kws_handshake_result() - what has come of it
+ * kws_handshake_result() - get the result so far
  * @hs: the handshake, at any time
  *
- * Return: the result; its members are set as far as the handshake got.
+ * Return: the result; members that the handshake has not reached are not set.
  */
 const struct kws_result *kws_handshake_result(const struct kws_handshake *hs)
 {
@@ -349,11 +351,11 @@ const struct kws_result *kws_handshake_result(const struct kws_handshake *hs)
 }
 
 /**
- * kws_handshake_header() - a header line of the peer
- * @hs: a handshake that got a whole head
- * @name: in any case
+ * kws_handshake_header() - get a header line of the peer
+ * @hs: a handshake that has received a complete head
+ * @name: of the header, in any case
  *
- * Return: the first such line's value, or NULL.
+ * Return: the value of the first such line, or NULL.
  */
 const char *kws_handshake_header(const struct kws_handshake *hs,
 				 const char *name)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The inside of an opening handshake, shared by its two sides. */
+/* The members of struct kws_handshake, for both sides. */
 #ifndef KWS_HANDSHAKE_H
 #define KWS_HANDSHAKE_H
 
@@ -22,20 +22,20 @@ enum handshake_state {
 
 /**
  * struct kws_handshake - one opening handshake
- * @state: what is being done
- * @next: what comes after HANDSHAKE_SEND
+ * @state: the current step
+ * @next: the step after HANDSHAKE_SEND
  * @client: our side
  * @error: errno to report once @next is HANDSHAKE_FAILED
  * @deadline: in milliseconds of CLOCK_MONOTONIC, or -1
- * @options: the caller's, with the defaults filled in
- * @tls: what is below, or NULL for TCP itself
- * @head: what the peer sends
+ * @options: of the caller, with the defaults filled in
+ * @tls: the TLS of the socket, or NULL for plain TCP
+ * @head: received from the peer
  * @key: client: the Sec-WebSocket-Key that we sent
- * @out: what we send, @out_len bytes of which @out_done are out
+ * @out: the bytes to be sent; @out_len bytes, of which @out_done are out
  * @offered: storage of @result.offered
  * @deflate: storage of @result.deflate
- * @extension: server: what our answer says about it
- * @result: what the caller sees
+ * @extension: server: the value of our Sec-WebSocket-Extensions
+ * @result: for the caller
  */
 struct kws_handshake {
 	enum handshake_state state;

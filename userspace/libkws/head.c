@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* HTTP heads: llhttp does the parsing, this keeps what it finds. */
+/* HTTP heads, parsed by llhttp and stored here. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,18 +7,18 @@
 
 #include "head.h"
 
-static struct head *head_of(llhttp_t *parser)
+static struct head *get_head(llhttp_t *parser)
 {
 	return parser->data;
 }
 
 /*
- * llhttp gives a string in as many parts as it was fed in. All parts stand in
- * one buffer, so the first and the last one say where it is.
+ * llhttp reports a string in parts, as the bytes arrived. All parts are in one
+ * buffer, so the first and the last part give the whole string.
  */
-static void extend(struct head_text *text, const char *at, size_t n)
+static void extend_text(struct head_text *text, const char *at, size_t n)
 {
-	/* An empty part may point anywhere, to the next line for one. */
+	/* An empty part may point anywhere, for example to the next line. */
 	if (!n)
 		return;
 	if (!text->at)
@@ -28,7 +28,7 @@ static void extend(struct head_text *text, const char *at, size_t n)
 
 static int on_begin(llhttp_t *parser)
 {
-	struct head *h = head_of(parser);
+	struct head *h = get_head(parser);
 
 	h->count = 0;
 	h->value_open = false;
@@ -38,13 +38,13 @@ static int on_begin(llhttp_t *parser)
 
 static int on_url(llhttp_t *parser, const char *at, size_t n)
 {
-	extend(&head_of(parser)->target, at, n);
+	extend_text(&get_head(parser)->target, at, n);
 	return 0;
 }
 
 static int on_field(llhttp_t *parser, const char *at, size_t n)
 {
-	struct head *h = head_of(parser);
+	struct head *h = get_head(parser);
 
 	if (!h->count || h->value_open) {
 		if (h->count == HEAD_FIELDS_MAX) {
@@ -54,22 +54,22 @@ static int on_field(llhttp_t *parser, const char *at, size_t n)
 		memset(&h->fields[h->count++], 0, sizeof(h->fields[0]));
 		h->value_open = false;
 	}
-	extend(&h->fields[h->count - 1].name, at, n);
+	extend_text(&h->fields[h->count - 1].name, at, n);
 	return 0;
 }
 
-/* Not left to on_value(): an empty value has no part. */
+/* Begins the value: on_value() is not called for an empty one. */
 static int on_field_end(llhttp_t *parser)
 {
-	head_of(parser)->value_open = true;
+	get_head(parser)->value_open = true;
 	return 0;
 }
 
 static int on_value(llhttp_t *parser, const char *at, size_t n)
 {
-	struct head *h = head_of(parser);
+	struct head *h = get_head(parser);
 
-	extend(&h->fields[h->count - 1].value, at, n);
+	extend_text(&h->fields[h->count - 1].value, at, n);
 	return 0;
 }
 
@@ -92,10 +92,10 @@ static const llhttp_settings_t settings = {
 };
 
 /**
- * head_init() - an empty head
- * @h: to be given back to head_free()
+ * head_init() - initialize an empty head
+ * @h: the head, for head_free()
  * @type: HTTP_REQUEST or HTTP_RESPONSE
- * @size: the most that is read, head and surplus, in bytes
+ * @size: bytes to be read at most, head and surplus
  *
  * Return: 0, or -1 with ENOMEM.
  */
@@ -118,8 +118,8 @@ void head_free(struct head *h)
 	h->buf = NULL;
 }
 
-/* llhttp lets a lone CR or LF pass in places; here a line ends with CRLF. */
-static bool lines_are_clean(const char *p, size_t n)
+/* llhttp accepts a lone CR or LF in places; here a line must end with CRLF. */
+static bool has_clean_lines(const char *p, size_t n)
 {
 	size_t i;
 
@@ -132,7 +132,7 @@ static bool lines_are_clean(const char *p, size_t n)
 	return true;
 }
 
-static bool end_string(struct head_text *text)
+static bool terminate_text(struct head_text *text)
 {
 	if (!text->at) {
 		text->at = "";
@@ -148,20 +148,21 @@ static bool end_string(struct head_text *text)
 	return true;
 }
 
-static int finish(struct head *h)
+static int finish_head(struct head *h)
 {
 	unsigned int i;
 
-	if (!lines_are_clean(h->buf, h->end))
+	if (!has_clean_lines(h->buf, h->end))
 		return -1;
-	if (!end_string(&h->target))
+	if (!terminate_text(&h->target))
 		return -1;
 	for (i = 0; i < h->count; i++) {
 		struct head_text *name = &h->fields[i].name;
 
 		/* RFC 9112 section 5.1: no white space before the colon */
 		if (!name->len || strchr(" \t", name->at[name->len - 1]) ||
-		    !end_string(name) || !end_string(&h->fields[i].value))
+		    !terminate_text(name) ||
+		    !terminate_text(&h->fields[i].value))
 			return -1;
 	}
 	h->done = true;
@@ -169,12 +170,12 @@ static int finish(struct head *h)
 }
 
 /**
- * head_feed() - parse bytes that have been put at buf + len
+ * head_feed() - parse the bytes at buf + len
  * @h: the head
- * @n: how many; with those before, at most @h->size
+ * @n: how many; with the earlier bytes at most @h->size
  *
- * Return: 1 when the head is whole, 0 when more is needed, or -1 when it is
- * not HTTP.
+ * Return: 1 when the head is complete, 0 when it needs more bytes, or -1 when
+ * it is not HTTP.
  */
 int head_feed(struct head *h, size_t n)
 {
@@ -191,12 +192,12 @@ int head_feed(struct head *h, size_t n)
 		return -1;
 	h->end = llhttp_get_error_pos(&h->parser) - h->buf;
 	h->parsed = h->end;
-	return finish(h);
+	return finish_head(h);
 }
 
 /**
- * head_count() - how many header lines of this name there are
- * @h: a whole head
+ * head_count() - count the header lines of a name
+ * @h: a complete head
  * @name: in any case
  */
 unsigned int head_count(const struct head *h, const char *name)
@@ -209,8 +210,8 @@ unsigned int head_count(const struct head *h, const char *name)
 }
 
 /**
- * head_value() - the first value of a header
- * @h: a whole head
+ * head_value() - get the first value of a header
+ * @h: a complete head
  * @name: in any case
  *
  * Return: the value without the white space around it, or NULL.
@@ -226,7 +227,7 @@ const char *head_value(const struct head *h, const char *name)
 }
 
 /**
- * list_has() - is this an element of a comma separated list?
+ * list_has() - is a token an element of a comma separated list?
  * @list: the list, RFC 9110 section 5.6.1; empty elements do not count
  * @token: the element, not NUL-terminated
  * @len: its length
@@ -250,8 +251,8 @@ bool list_has(const char *list, const char *token, size_t len, bool fold_case)
 }
 
 /**
- * head_has_token() - is the token in one of the lists of this header?
- * @h: a whole head
+ * head_has_token() - is a token in one of the lists of a header?
+ * @h: a complete head
  * @name: the header, in any case
  * @token: in any case
  */
@@ -267,12 +268,12 @@ bool head_has_token(const struct head *h, const char *name, const char *token)
 }
 
 /**
- * head_join() - all values of a header as one list
- * @h: a whole head
+ * head_join() - join all values of a header to one list
+ * @h: a complete head
  * @name: in any case
  *
- * Return: a string to be freed; NULL for no such header, or with errno set to
- * ENOMEM.
+ * Return: a string, which the caller frees; NULL if there is no such header, or
+ * with errno set to ENOMEM.
  */
 char *head_join(const struct head *h, const char *name)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An HTTP/1.1 head, read by llhttp into one buffer and looked at in place. */
+/* An HTTP/1.1 head, in one buffer, parsed in place by llhttp. */
 #ifndef KWS_HEAD_H
 #define KWS_HEAD_H
 
@@ -20,15 +20,15 @@ struct head_field {
 };
 
 /**
- * struct head - a head that is being read
+ * struct head - a head, complete or not
  * @parser: llhttp's state
- * @buf: @size bytes of which @len are filled and @parsed have been parsed
- * @end: bytes of the head when @done, what follows is surplus
+ * @buf: @size bytes, of which @len are filled and @parsed are parsed
+ * @end: when @done: bytes of the head; the bytes behind it are surplus
  * @target: request target
  * @fields: the header lines in order, strings once @done
  * @value_open: the last field's value has begun
  * @overflow: more than HEAD_FIELDS_MAX lines
- * @done: the head is whole
+ * @done: the head is complete
  */
 struct head {
 	llhttp_t parser;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Framing in the kernel behind the same calls: recvmsg() and sendmsg(). */
+/* kws_recv() and kws_send() with framing in the kernel. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +13,9 @@ union control {
 	char bytes[CMSG_SPACE(sizeof(struct ws_msg))];
 };
 
-/* One recvmsg() behind what is there; its size, or -1. */
-static ssize_t receive(struct kws_conn *c, struct ws_msg *piece, int *flags)
+/* Receives behind the bytes in @c->rx. Returns how many, or -1. */
+static ssize_t receive_piece(struct kws_conn *c, struct ws_msg *piece,
+			     int *flags)
 {
 	struct buffer *b = &c->rx;
 	struct iovec iov = { b->data + b->to, b->size - b->to };
@@ -44,8 +45,8 @@ static ssize_t receive(struct kws_conn *c, struct ws_msg *piece, int *flags)
  * @c: the connection
  * @m: the message
  *
- * The kernel gives a message in pieces when it is larger than the buffer or
- * than what the socket may hold; here they are put together.
+ * The kernel returns a message in pieces when it is larger than our buffer or
+ * than the receive buffer of the socket; here they are joined.
  *
  * Return: 1, 0 or -1.
  */
@@ -66,7 +67,7 @@ int kernel_recv(struct kws_conn *c, struct kws_message *m)
 	if (c->message_done) {
 		c->message_done = false;
 		b->to = 0;
-		/* One large message must not cost memory for ever. */
+		/* A large message must not keep its memory forever. */
 		if (b->size > GROW_MAX) {
 			free(b->data);
 			memset(b, 0, sizeof(*b));
@@ -75,7 +76,7 @@ int kernel_recv(struct kws_conn *c, struct kws_message *m)
 	for (;;) {
 		if (buffer_reserve(b, b->to ? b->to : READ_SIZE))
 			return -1;
-		n = receive(c, &piece, &flags);
+		n = receive_piece(c, &piece, &flags);
 		if (n < 0)
 			return -1;
 		if (!n && !piece.opcode)
@@ -93,9 +94,9 @@ int kernel_recv(struct kws_conn *c, struct kws_message *m)
 	return 1;
 }
 
-/* As sendmsg(): how much went out, or -1. */
-static ssize_t transmit(struct kws_conn *c, const struct ws_msg *message,
-			const void *data, size_t len, int flags)
+/* Returns how many bytes were sent, or -1, as sendmsg(). */
+static ssize_t send_piece(struct kws_conn *c, const struct ws_msg *message,
+			  const void *data, size_t len, int flags)
 {
 	struct iovec iov = { (void *)data, len };
 	union control control = { 0 };
@@ -119,7 +120,7 @@ static ssize_t transmit(struct kws_conn *c, const struct ws_msg *message,
 }
 
 /**
- * kernel_flush() - send what the socket had no room for
+ * kernel_flush() - send pending bytes
  * @c: the connection
  *
  * Return: 0 when all is out, or -1.
@@ -129,8 +130,8 @@ int kernel_flush(struct kws_conn *c)
 	struct buffer *b = &c->tx;
 
 	while (c->tx_waiting) {
-		ssize_t n = transmit(c, &c->tx_msg, b->data + b->from,
-				     b->to - b->from, c->tx_flags);
+		ssize_t n = send_piece(c, &c->tx_msg, b->data + b->from,
+				       b->to - b->from, c->tx_flags);
 
 		if (n < 0)
 			return -1;
@@ -147,7 +148,7 @@ int kernel_flush(struct kws_conn *c)
 }
 
 /**
- * kernel_fail() - say Close; what the peer still sends is of no interest
+ * kernel_fail() - send a Close and drop received data
  * @c: the connection
  * @code: the status code
  *
@@ -172,7 +173,7 @@ void kernel_fail(struct kws_conn *c, u16 code)
  * @len: payload bytes
  * @flags: MSG_MORE or 0
  *
- * Return: 0, or -1; with EAGAIN nothing has been taken.
+ * Return: 0, or -1; with EAGAIN nothing was accepted.
  */
 ssize_t kernel_send(struct kws_conn *c, const struct ws_msg *msg,
 		    const void *data, size_t len, int flags)
@@ -184,8 +185,8 @@ ssize_t kernel_send(struct kws_conn *c, const struct ws_msg *msg,
 	if (kernel_flush(c))
 		return -1;
 	do {
-		n = transmit(c, msg, (const u8 *)data + done, len - done,
-			     flags);
+		n = send_piece(c, msg, (const u8 *)data + done, len - done,
+			       flags);
 		if (n > 0)
 			done += n;
 	} while (n >= 0 && done < len);

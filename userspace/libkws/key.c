@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Sec-WebSocket-Key and -Accept, RFC 6455 section 4; OpenSSL computes. */
+/* Sec-WebSocket-Key and -Accept, RFC 6455 section 4, with OpenSSL. */
 #include <errno.h>
 #include <string.h>
 #include <openssl/evp.h>
@@ -10,10 +10,10 @@
 static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /**
- * key_new() - a fresh random key, section 4.1
+ * key_new() - make a random key, section 4.1
  * @key: the result
  *
- * Return: 0, or -1 with EIO when there is no randomness.
+ * Return: 0, or -1 with EIO without randomness.
  */
 int key_new(char key[KEY_SIZE])
 {
@@ -28,8 +28,8 @@ int key_new(char key[KEY_SIZE])
 }
 
 /**
- * key_ok() - are these 16 bytes in base64, section 4.2.1?
- * @key: without white space around it
+ * key_ok() - is a key 16 bytes in base64, section 4.2.1?
+ * @key: the key, without white space around it
  */
 bool key_ok(const char *key)
 {
@@ -42,11 +42,11 @@ bool key_ok(const char *key)
 }
 
 /**
- * key_accept() - the answer to a key, section 4.2.2
+ * key_accept() - compute the answer to a key, section 4.2.2
  * @key: KEY_SIZE - 1 characters
  * @accept: the result
  *
- * Return: 0, or -1 with EIO when the library refuses.
+ * Return: 0, or -1 with EIO when libcrypto fails.
  */
 int key_accept(const char *key, char accept[ACCEPT_SIZE])
 {

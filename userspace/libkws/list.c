@@ -7,20 +7,20 @@
 #include "list.h"
 
 /* RFC 9110 section 5.6.2 */
-static bool token_char(char c)
+static bool is_token_char(char c)
 {
 	return isalnum((unsigned char)c) || (c && strchr("!#$%&'*+-.^_`|~", c));
 }
 
 /**
- * list_token_ok() - is this a token, RFC 9110 section 5.6.2?
+ * list_token_ok() - is a string a token, RFC 9110 section 5.6.2?
  * @text: a string
  */
 bool list_token_ok(const char *text)
 {
 	if (!*text)
 		return false;
-	while (token_char(*text))
+	while (is_token_char(*text))
 		text++;
 	return !*text;
 }
@@ -36,25 +36,25 @@ bool list_name_is(const char *name, size_t len, const char *wanted)
 	return len == strlen(wanted) && !strncasecmp(name, wanted, len);
 }
 
-/* White space may stand between any two of the grammar's parts. */
+/* White space is allowed between any two parts of the grammar. */
 static const char *skip_space(const char *p)
 {
 	return p + strspn(p, " \t");
 }
 
-/* How many token characters there are; 0 is a fault. */
-static size_t token_len(const char *p)
+/* Counts the token characters; 0 is a fault. */
+static size_t measure_token(const char *p)
 {
 	size_t n = 0;
 
-	while (token_char(p[n]))
+	while (is_token_char(p[n]))
 		n++;
 	return n;
 }
 
-static bool put_value(struct list_param *param, char c)
+static bool add_char(struct list_param *param, char c)
 {
-	if (!token_char(c))
+	if (!is_token_char(c))
 		return false;
 	if (param->value_len < LIST_VALUE_MAX - 1)
 		param->value[param->value_len] = c;
@@ -62,31 +62,31 @@ static bool put_value(struct list_param *param, char c)
 	return true;
 }
 
-/* What is between the quotes has to be a token, too. */
-static const char *quoted_value(const char *p, struct list_param *param)
+/* A value in quotes has to be a token, too. */
+static const char *parse_quoted(const char *p, struct list_param *param)
 {
 	for (p++; *p != '"'; p++) {
 		if (*p == '\\')
 			p++;
-		if (!put_value(param, *p))
+		if (!add_char(param, *p))
 			return NULL;
 	}
 	return param->value_len ? p + 1 : NULL;
 }
 
-static const char *token_value(const char *p, struct list_param *param)
+static const char *parse_token(const char *p, struct list_param *param)
 {
-	while (put_value(param, *p))
+	while (add_char(param, *p))
 		p++;
 	return param->value_len ? p : NULL;
 }
 
-/* Returns where the parameter ends, or NULL for a fault. */
+/* Returns the end of the parameter, or NULL for a fault. */
 static const char *parse_param(const char *p, struct list_param *param)
 {
 	memset(param, 0, sizeof(*param));
 	param->name = p;
-	param->name_len = token_len(p);
+	param->name_len = measure_token(p);
 	if (!param->name_len)
 		return NULL;
 	p = skip_space(p + param->name_len);
@@ -94,17 +94,17 @@ static const char *parse_param(const char *p, struct list_param *param)
 		return p;
 	p = skip_space(p + 1);
 	param->has_value = true;
-	return *p == '"' ? quoted_value(p, param) : token_value(p, param);
+	return *p == '"' ? parse_quoted(p, param) : parse_token(p, param);
 }
 
 /**
- * list_next() - the next element of a list
- * @at: where to go on; at first the start of the header's value
+ * list_next() - parse the next element of a list
+ * @at: the position in the list; at first the value of the header
  * @e: set when 1 is returned; it points into the list
  *
- * Empty elements are skipped, as RFC 9110 section 5.6.1 asks for.
+ * Empty elements are skipped, as RFC 9110 section 5.6.1 demands.
  *
- * Return: 1, 0 at the end of the list, or -1 for what is no such list.
+ * Return: 1, 0 at the end of the list, or -1 if it is not such a list.
  */
 int list_next(const char **at, struct list_element *e)
 {
@@ -116,7 +116,7 @@ int list_next(const char **at, struct list_element *e)
 		return 0;
 	e->count = 0;
 	e->name = p;
-	e->name_len = token_len(p);
+	e->name_len = measure_token(p);
 	if (!e->name_len)
 		return -1;
 	p = skip_space(p + e->name_len);

@@ -13,9 +13,9 @@
  * struct list_param - ";name", ";name=value" or ";name="value""
  * @name: not NUL-terminated
  * @name_len: its length
- * @has_value: there is one
+ * @has_value: the parameter has a value
  * @value: without quotes and backslashes, cut after LIST_VALUE_MAX - 1 bytes
- * @value_len: of the whole value
+ * @value_len: length of the whole value
  */
 struct list_param {
 	const char *name;

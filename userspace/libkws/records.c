@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Many messages a call: records in the stream, and batches. */
+/* Many messages in one call: records in the stream, and batches. */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,11 +13,11 @@ union control {
 };
 
 /**
- * kws_set_flags() - choose the form of a socket's messages
+ * kws_set_flags() - choose how a socket passes messages
  * @fd: a socket with framing in the kernel
  * @flags: WS_F_RECORDS, WS_F_BATCH or neither; WS_F_CLOSE
  *
- * The other settings stay as they are.
+ * Other settings do not change.
  *
  * Return: 0, or -1: EBUSY when a message is half received or half sent.
  */
@@ -35,13 +35,13 @@ int kws_set_flags(int fd, uint32_t flags)
 
 /**
  * kws_record_next() - walk through received records
- * @buf: what was received, at any alignment
- * @len: how many bytes, a multiple of 8
- * @at: where to go on, 0 at first; moved to the next record
+ * @buf: received bytes, at any alignment
+ * @len: how many, a multiple of 8
+ * @at: offset of the record, 0 at first; moved to the next record
  * @record: filled
  *
- * Return: 1 for a record, 0 at the end, -1 with EBADMSG when a record is not
- * whole: this is not what recv() gave.
+ * Return: 1 for a record, 0 at the end, -1 with EBADMSG for an incomplete
+ * record: recv() did not return these bytes.
  */
 int kws_record_next(const void *buf, size_t len, size_t *at,
 		    struct kws_record *record)
@@ -55,7 +55,7 @@ int kws_record_next(const void *buf, size_t len, size_t *at,
 	if (left < sizeof(record->msg))
 		return -1;
 	memcpy(&record->msg, p, sizeof(record->msg));
-	/* A length of nearly 2^32 must not wrap where size_t has 32 bits. */
+/* A length of nearly 2^32 must not wrap where size_t has 32 bits. */
 	if (record->msg.len > left ||
 	    kws_record_size(record->msg.len) > left)
 		return -1;
@@ -66,12 +66,11 @@ int kws_record_next(const void *buf, size_t len, size_t *at,
 
 /**
  * kws_record_put() - build records to be sent
- * @buf: where to
- * @size: how large that is
- * @at: behind the records so far, 0 at first; moved behind the new one
- * @msg: what it is: opcode, flags with WS_MSG_END or without, code, and len
- * @data: @msg->len bytes, or NULL when they are at their place already, that
- *	is from @at + 8 on
+ * @buf: the buffer for them
+ * @size: its size
+ * @at: end of the records so far, 0 at first; moved behind the new record
+ * @msg: of the new record: opcode, flags with or without WS_MSG_END, code, len
+ * @data: @msg->len bytes, or NULL if they are already at @at + 8
  *
  * Return: 0, or -1 with ENOBUFS when it does not fit.
  */
@@ -98,14 +97,14 @@ int kws_record_put(void *buf, size_t size, size_t *at,
 }
 
 /**
- * kws_batch_recv() - receive as many messages as there are and fit
+ * kws_batch_recv() - receive all available messages that fit
  * @fd: a socket with WS_F_BATCH
  * @buf: for their payloads, back to back
- * @size: how large that is
- * @msgs: what they are
- * @count: room in @msgs; set to how many messages came, 0 for the end
- * @flags: MSG_DONTWAIT, MSG_PEEK; set to msg_flags. Without MSG_EOR the one
- *	message of the batch goes on in the next.
+ * @size: its size
+ * @msgs: filled with opcode, flags, code and length of each
+ * @count: room in @msgs; set to the number of messages, 0 for the end
+ * @flags: MSG_DONTWAIT, MSG_PEEK; set to msg_flags. Without MSG_EOR the batch
+ *	is one message, which the next batch continues.
  *
  * Return: bytes of payload, or -1.
  */
@@ -142,14 +141,14 @@ ssize_t kws_batch_recv(int fd, void *buf, size_t size, struct ws_msg *msgs,
  * @fd: a socket with WS_F_BATCH
  * @buf: their payloads, back to back
  * @len: how many bytes, the sum of all ws_msg::len
- * @msgs: what they are
+ * @msgs: opcode, flags, code and length of each
  * @count: how many, 1 to WS_BATCH_MAX
- * @flags: as of sendmsg(); MSG_MORE with one message only
+ * @flags: as for sendmsg(); MSG_MORE with one message only
  *
- * Two or more go out all or not at all, and have at most 64 KiB of payload. One
- * is sent as sendmsg() of ws(7) sends it, perhaps in part.
+ * Two or more messages have at most 64 KiB of payload, and are sent all or not
+ * at all. A single message may be sent in part, as by sendmsg() in ws(7).
  *
- * Return: bytes taken, or -1.
+ * Return: bytes sent, or -1.
  */
 ssize_t kws_batch_send(int fd, const void *buf, size_t len,
 		       const struct ws_msg *msgs, unsigned int count,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The server's side: check the request, write the answer; section 4.2. */
+/* The server's side: checks the request, writes the answer; section 4.2. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #include "handshake.h"
 
-static const char *status_text(int status)
+static const char *get_status_text(int status)
 {
 	switch (status) {
 	case 400:
@@ -37,8 +37,8 @@ static const char *status_text(int status)
 	return status < 500 ? "Refused" : "Server Error";
 }
 
-/* Lines that the status itself asks for. */
-static const char *status_lines(int status)
+/* Returns the header lines that a status requires. */
+static const char *get_status_lines(int status)
 {
 	switch (status) {
 	case 405:
@@ -54,9 +54,9 @@ static const char *status_lines(int status)
  * @hs: the handshake; fails with @error once the answer is out
  * @status: the HTTP status
  * @error: errno for the caller
- * @why: a static string, for the caller and, as text, for the peer
+ * @why: a static string, for the caller and for the body of the answer
  *
- * Return: 1 (there is something to send), or -1.
+ * Return: 1 (an answer has to be sent), or -1.
  */
 int request_refuse(struct kws_handshake *hs, int status, int error,
 		   const char *why)
@@ -68,14 +68,14 @@ int request_refuse(struct kws_handshake *hs, int status, int error,
 	if (handshake_out(hs, "HTTP/1.1 %d %s\r\n%sConnection: %sclose\r\n"
 			  "Content-Type: text/plain\r\n"
 			  "Content-Length: %zu\r\n\r\n%s\n", status,
-			  status_text(status), status_lines(status),
+			  get_status_text(status), get_status_lines(status),
 			  status == 426 ? "Upgrade, " : "",
 			  strlen(why) + 1, why))
 		return -1;
 	return 1;
 }
 
-static int request_accept(struct kws_handshake *hs)
+static int accept_request(struct kws_handshake *hs)
 {
 	const char *headers = hs->options.headers;
 	const char *protocol = hs->result.protocol;
@@ -99,7 +99,7 @@ static int request_accept(struct kws_handshake *hs)
 	return 1;
 }
 
-/* Sets result.protocol; 0 or the HTTP status to refuse with. */
+/* Sets result.protocol. Returns 0, or the HTTP status of the refusal. */
 static int choose_protocol(struct kws_handshake *hs)
 {
 	const struct kws_options *o = &hs->options;
@@ -112,7 +112,7 @@ static int choose_protocol(struct kws_handshake *hs)
 		chosen = o->choose(o->arg, &hs->result, &status);
 		if (status)
 			return status;
-		/* Section 4.2.2: it must be one of those that were offered. */
+		/* Section 4.2.2: it must be one of the offered ones. */
 		if (chosen && (!offered || !list_has(offered, chosen,
 						     strlen(chosen), false)))
 			return 500;
@@ -128,7 +128,7 @@ static int choose_protocol(struct kws_handshake *hs)
 	return 0;
 }
 
-/* 0, or as request_refuse(). */
+/* Returns 0, or as request_refuse(). */
 static int choose_extension(struct kws_handshake *hs)
 {
 	char *offers = head_join(&hs->head, "Sec-WebSocket-Extensions");
@@ -148,10 +148,10 @@ static int choose_extension(struct kws_handshake *hs)
 }
 
 /*
- * A path or, as for a proxy, a whole URI (RFC 9112 section 3.2); neither has a
- * fragment (RFC 6455 section 3).
+ * A path or, as for a proxy, a complete URI (RFC 9112 section 3.2); neither has
+ * a fragment (RFC 6455 section 3).
  */
-static bool target_ok(const char *target)
+static bool is_valid_target(const char *target)
 {
 	if (strchr(target, '#'))
 		return false;
@@ -159,7 +159,7 @@ static bool target_ok(const char *target)
 	       !strncasecmp(target, "https://", 8);
 }
 
-/* The request line and what HTTP itself wants; 0, or as request_refuse(). */
+/* Checks the rules of HTTP itself. Returns 0, or as request_refuse(). */
 static int check_http(struct kws_handshake *hs)
 {
 	const struct head *h = &hs->head;
@@ -168,7 +168,7 @@ static int check_http(struct kws_handshake *hs)
 		return request_refuse(hs, 505, EPROTO, "HTTP/1.1 is needed");
 	if (h->parser.method != HTTP_GET)
 		return request_refuse(hs, 405, EPROTO, "the method must be GET");
-	if (!target_ok(h->target.at))
+	if (!is_valid_target(h->target.at))
 		return request_refuse(hs, 400, EPROTO,
 				      "the target must be a path or a URI");
 	if (head_count(h, "Host") != 1)
@@ -182,10 +182,10 @@ static int check_http(struct kws_handshake *hs)
 }
 
 /**
- * request_check() - a whole request is here, section 4.2.1
+ * request_check() - check a complete request, section 4.2.1
  * @hs: the handshake
  *
- * Return: 1 when there is an answer to send, or -1.
+ * Return: 1 when an answer has to be sent, or -1.
  */
 int request_check(struct kws_handshake *hs)
 {
@@ -229,5 +229,5 @@ int request_check(struct kws_handshake *hs)
 	if (r)
 		return request_refuse(hs, r, EACCES,
 				      "the server does not want this request");
-	return request_accept(hs);
+	return accept_request(hs);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The client's side: write the request, check the answer; section 4.1. */
+/* The client's side: writes the request, checks the answer; section 4.1. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +10,8 @@
 #include "list.h"
 #include "url.h"
 
-/* "a, b" of a list, or NULL with errno; an empty string for no list. */
-static char *protocol_list(const char *const *protocols)
+/* Returns "a, b", an empty string for no list, or NULL with errno. */
+static char *join_protocols(const char *const *protocols)
 {
 	const char *const *p;
 	size_t size = 1;
@@ -36,7 +36,7 @@ static char *protocol_list(const char *const *protocols)
 static int write_request(struct kws_handshake *hs, const struct url *url)
 {
 	const char *headers = hs->options.headers;
-	char *protocols = protocol_list(hs->options.protocols);
+	char *protocols = join_protocols(hs->options.protocols);
 	char *extensions;
 	bool some, more;
 	int r;
@@ -64,7 +64,7 @@ static int write_request(struct kws_handshake *hs, const struct url *url)
 	return r;
 }
 
-/* The handshake's first step becomes that of TLS. */
+/* Makes TLS the first step of the handshake. */
 static int begin_tls(struct kws_handshake *hs, const char *host)
 {
 	struct kws_tls *given = hs->options.tls, *tls = given;
@@ -85,14 +85,14 @@ static int begin_tls(struct kws_handshake *hs, const char *host)
 }
 
 /**
- * kws_handshake_client() - ask a server for an upgrade
- * @url: ws://host[:port][/path][?query], or wss://; the connection is the
- *	caller's
- * @options: how, or NULL; what it points to must stay until the end
+ * kws_handshake_client() - start to ask a server for an upgrade
+ * @url: ws://host[:port][/path][?query], or wss://; the caller connects
+ * @options: of the handshake, or NULL; its pointers must stay valid until
+ *	kws_handshake_free()
  *
- * The handshake does no I/O by itself: call kws_handshake_step().
+ * This does no I/O: call kws_handshake_step().
  *
- * Return: the handshake, to be freed by kws_handshake_free(), or NULL with
+ * Return: the handshake, for kws_handshake_free(), or NULL with
  * EINVAL (the address or an option), EIO or ENOMEM; for wss:// without
  * options->tls also with an errno of kws_tls_new().
  */
@@ -103,14 +103,14 @@ struct kws_handshake *kws_handshake_client(const char *url,
 	struct url parts;
 
 	if (url_parse(url, &parts))
-		goto out;
+		goto out_free_parts;
 	hs = handshake_new(true, options);
 	if (hs && (key_new(hs->key) || write_request(hs, &parts) ||
 		   (parts.secure && begin_tls(hs, parts.host)))) {
 		kws_handshake_free(hs);
 		hs = NULL;
 	}
-out:
+out_free_parts:
 	url_free(&parts);
 	return hs;
 }
@@ -152,7 +152,7 @@ static int check_extensions(struct kws_handshake *hs)
 }
 
 /**
- * response_check() - a whole answer is here, section 4.1
+ * response_check() - check a complete answer, section 4.1
  * @hs: the handshake
  *
  * Return: 1 when the upgrade is done, or -1.

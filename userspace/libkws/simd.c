@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Unmasking in place, with the widest registers there are. */
+/* Masking in place, with the widest available registers. */
 #include "conn.h"
 
 #if defined(__x86_64__)
@@ -50,11 +50,11 @@ static void mask_sse2(u8 *p, size_t n, u32 key)
 	ws_mask_copy(p, p, n, key);
 }
 
-static bool have_avx2(void)
+static bool has_avx2(void)
 {
 	static int known = -1;
 
-	/* Two threads may both find out: they find the same. */
+	/* Two threads may both test; the result is the same. */
 	if (__atomic_load_n(&known, __ATOMIC_RELAXED) < 0)
 		__atomic_store_n(&known, !!__builtin_cpu_supports("avx2"),
 				 __ATOMIC_RELAXED);
@@ -71,7 +71,7 @@ void kws_mask(u8 *p, size_t n, u32 key)
 {
 	if (!key)
 		return;
-	if (n >= 64 && have_avx2())
+	if (n >= 64 && has_avx2())
 		mask_avx2(p, n, key);
 	else if (n >= 64)
 		mask_sse2(p, n, key);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* TLS of one connection: the handshake, then bytes, then the end. */
+/* TLS of one connection: its handshake. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,14 +22,15 @@
 #define SOL_TLS		282
 #endif
 
-/* Reasons above this are alerts of the peer. */
+/* Reasons above this number are alerts of the peer. */
 #define ALERT_REASONS	1000
 
 /*
- * Who the server has to be: RFC 6125, and for an address as host RFC 2818
- * section 3.1. Only names go into the TLS handshake (RFC 6066 section 3).
+ * Sets the name that the certificate has to have: RFC 6125, and RFC 2818
+ * section 3.1 for an IP address. Only names are sent to the server (RFC 6066
+ * section 3).
  */
-static int expect(SSL *ssl, const char *host)
+static int expect_host(SSL *ssl, const char *host)
 {
 	X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
 	unsigned char address[16];
@@ -53,8 +54,8 @@ static int expect(SSL *ssl, const char *host)
 }
 
 /**
- * tls_new() - a connection that begins with TLS
- * @context: what connections share
+ * tls_new() - make the TLS of a connection
+ * @context: shared by all connections
  * @host: client: the server's name or address
  *
  * Return: the connection, or NULL with EINVAL or ENOMEM.
@@ -79,7 +80,7 @@ struct tls *tls_new(const struct kws_tls *context, const char *host)
 		return t;
 	}
 	SSL_set_connect_state(t->ssl);
-	if (expect(t->ssl, host)) {
+	if (expect_host(t->ssl, host)) {
 		tls_free(t);
 		ERR_clear_error();
 		errno = EINVAL;
@@ -89,11 +90,11 @@ struct tls *tls_new(const struct kws_tls *context, const char *host)
 }
 
 /**
- * tls_of_socket() - a socket that may have kTLS
+ * tls_of_socket() - find out whether a socket has kTLS
  * @fd: the socket
  *
- * Return: a connection for one with kTLS in both directions, NULL for another
- * with errno 0, or NULL with ENOMEM.
+ * Return: its TLS, if the kernel does both directions; otherwise NULL with
+ * errno 0, or NULL with ENOMEM.
  */
 struct tls *tls_of_socket(int fd)
 {
@@ -116,7 +117,7 @@ struct tls *tls_of_socket(int fd)
 	return t;
 }
 
-/* The socket's own, and that the kernel may take keys later. */
+/* Connects OpenSSL to the socket, and prepares it for kTLS. */
 static int bind_socket(struct tls *t, int fd, const char **why)
 {
 	BIO *bio;
@@ -144,7 +145,7 @@ static int bind_socket(struct tls *t, int fd, const char **why)
 	return 0;
 }
 
-static const char *why_not(const struct tls *t)
+static const char *explain_no_ktls(const struct tls *t)
 {
 	if (t->why)
 		return t->why;
@@ -155,13 +156,13 @@ static const char *why_not(const struct tls *t)
 	return "this OpenSSL or this kernel has no kTLS for this cipher";
 }
 
-/* TLS has shaken hands: who does what from here on? */
-static int settle(struct tls *t, const char **why)
+/* After the handshake of TLS: notes which records the kernel does. */
+static int choose_records(struct tls *t, const char **why)
 {
 	t->version = SSL_get_version(t->ssl);
 	t->cipher = SSL_get_cipher_name(t->ssl);
 	t->sends = BIO_get_ktls_send(SSL_get_wbio(t->ssl));
-	/* What OpenSSL has read, it has to give out. */
+	/* Data that OpenSSL has read has to come from OpenSSL. */
 	t->receives = BIO_get_ktls_recv(SSL_get_rbio(t->ssl)) &&
 		!SSL_has_pending(t->ssl);
 	if (t->sends && t->receives) {
@@ -169,13 +170,13 @@ static int settle(struct tls *t, const char **why)
 		t->ssl = NULL;
 		return 1;
 	}
-	t->why = why_not(t);
+	t->why = explain_no_ktls(t);
 	if (t->ktls == KWS_KTLS_ALWAYS) {
 		*why = t->why;
 		errno = ENOKEY;
 		return -1;
 	}
-	/* Many records with one recv(). */
+	/* Let OpenSSL read many records with one recv(). */
 	if (!BIO_get_ktls_recv(SSL_get_rbio(t->ssl)) &&
 	    SSL_free_buffers(t->ssl)) {
 		SSL_set_default_read_buffer_len(t->ssl, TLS_READ_SIZE);
@@ -185,8 +186,8 @@ static int settle(struct tls *t, const char **why)
 	return 1;
 }
 
-/* errno and words for what OpenSSL says after an SSL_ERROR_SSL. */
-static int explain(struct tls *t, const char **why)
+/* Sets errno and @why after an SSL_ERROR_SSL. */
+static int explain_error(struct tls *t, const char **why)
 {
 	unsigned long e = ERR_peek_error();
 	int reason = ERR_GET_REASON(e);
@@ -210,7 +211,7 @@ static int explain(struct tls *t, const char **why)
 	return -1;
 }
 
-/* A server may answer only what was offered, and that is one protocol. */
+/* A server may only select an offered protocol; there is one. */
 static int check_protocol(const struct tls *t, const char **why)
 {
 	static const char wanted[] = "http/1.1";
@@ -226,10 +227,10 @@ static int check_protocol(const struct tls *t, const char **why)
 }
 
 /*
- * The records of a handshake that go out through kTLS are OpenSSL's to send,
- * which takes no MSG_NOSIGNAL there.
+ * OpenSSL sends the records of a handshake that go out through kTLS, without
+ * MSG_NOSIGNAL. So SIGPIPE is blocked, and taken if it was raised.
  */
-static int shake_quietly(struct tls *t)
+static int shake_without_sigpipe(struct tls *t)
 {
 	static const struct timespec now;
 	sigset_t pipe, old, pending;
@@ -259,10 +260,10 @@ static int shake_quietly(struct tls *t)
 }
 
 /**
- * tls_shake() - go on with the handshake of TLS, without waiting
+ * tls_shake() - continue the handshake of TLS without waiting
  * @t: the connection
  * @fd: its socket
- * @why: set after a failure: a static string
+ * @why: set to a static string after a failure
  *
  * Return: 1 when it is done, 0 to wait for tls_events(), or -1.
  */
@@ -272,18 +273,18 @@ int tls_shake(struct tls *t, int fd, const char **why)
 
 	if (t->fd < 0 && bind_socket(t, fd, why))
 		return -1;
-	r = shake_quietly(t);
+	r = shake_without_sigpipe(t);
 	if (r == 1) {
 		if (t->client && check_protocol(t, why))
 			return -1;
-		return settle(t, why);
+		return choose_records(t, why);
 	}
 	r = SSL_get_error(t->ssl, r);
 	t->blocked = r == SSL_ERROR_WANT_WRITE;
 	if (r == SSL_ERROR_WANT_READ || r == SSL_ERROR_WANT_WRITE)
 		return 0;
 	if (r == SSL_ERROR_SSL)
-		return explain(t, why);
+		return explain_error(t, why);
 	*why = t->eof || !errno || r != SSL_ERROR_SYSCALL ?
 		"the peer closed the connection" : "TLS failed";
 	if (t->eof || !errno)
@@ -292,7 +293,7 @@ int tls_shake(struct tls *t, int fd, const char **why)
 }
 
 /**
- * tls_events() - what to wait for
+ * tls_events() - which event to wait for
  * @t: a connection in the handshake of TLS
  *
  * Return: POLLIN or POLLOUT.
@@ -312,7 +313,7 @@ bool tls_is_kernel(const struct tls *t)
 }
 
 /**
- * tls_free() - forget about TLS; the socket is not touched
+ * tls_free() - free the TLS of a connection; the socket is not touched
  * @t: may be NULL
  */
 void tls_free(struct tls *t)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TLS below a handshake and a connection. Calls are made as with recv() and
- * send(); who does the records, OpenSSL or the kernel (kTLS), is found out
- * when TLS has shaken hands.
+ * TLS below a handshake and a connection. Calls work as recv() and send().
+ * After the handshake of TLS either OpenSSL or the kernel (kTLS) does the
+ * records.
  */
 #ifndef KWS_TLS_H
 #define KWS_TLS_H
@@ -14,14 +14,14 @@
 
 #include "kws.h"
 
-#define TLS_RECORD	16384	/* the most that one record carries */
-#define TLS_READ_SIZE	65536	/* of one recv(), when OpenSSL decrypts */
+#define TLS_RECORD	16384	/* the largest payload of a record */
+#define TLS_READ_SIZE	65536	/* of a recv() when OpenSSL decrypts */
 
 /**
- * struct kws_tls - what connections share
+ * struct kws_tls - shared by connections
  * @ctx: of OpenSSL
  * @client: our side
- * @insecure: nobody's certificate is looked at
+ * @insecure: certificates are not checked
  * @ktls: as in struct kws_tls_options
  */
 struct kws_tls {
@@ -36,18 +36,18 @@ struct kws_tls {
  * @ssl: NULL when the kernel does the records of both directions
  * @fd: its socket, -1 before the first step
  * @client: our side
- * @ktls: what is wanted
+ * @ktls: as in struct kws_tls_options
  * @sends: the kernel encrypts
  * @receives: the kernel decrypts
  * @dontwait: OpenSSL must not wait in this call
- * @eof: there was the end of TCP
- * @blocked: OpenSSL has to send something before it can go on
+ * @eof: the peer has ended TCP
+ * @blocked: OpenSSL has to send before it can continue
  * @ahead: OpenSSL reads more than one record at a time
- * @holds: OpenSSL has bytes that no poll() tells of
- * @error: errno that ended it
- * @ended: close_notify is out
- * @version: for people
- * @cipher: for people
+ * @holds: OpenSSL has received data that poll() does not report
+ * @error: the errno that ended the connection
+ * @ended: close_notify has been sent
+ * @version: name of the version
+ * @cipher: name of the cipher suite
  * @why: why the kernel does not do both directions, or NULL
  */
 struct tls {

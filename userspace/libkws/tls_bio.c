@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * What OpenSSL reads and writes through: its own socket BIO, and above it one
- * that sends without SIGPIPE and, if that is wanted, does not wait. Where the
- * kernel does the records it is only passed through.
+ * The BIOs of OpenSSL: its own socket BIO, and above it one that sends without
+ * SIGPIPE and, on demand, does not wait. Where the kernel does the records, it
+ * only passes calls on.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -13,7 +13,7 @@
 
 static struct bio_method_st *method;
 
-static bool again(int error)
+static bool would_block(int error)
 {
 	return error == EAGAIN || error == EINTR;
 }
@@ -30,7 +30,7 @@ static int bio_read(BIO *b, char *buf, int len)
 		return n;
 	}
 	n = recv(t->fd, buf, len, t->dontwait ? MSG_DONTWAIT : 0);
-	if (n < 0 && again(errno))
+	if (n < 0 && would_block(errno))
 		BIO_set_retry_read(b);
 	t->eof = !n;
 	return n;
@@ -49,7 +49,7 @@ static int bio_write(BIO *b, const char *data, int len)
 	}
 	n = send(t->fd, data, len,
 		 MSG_NOSIGNAL | (t->dontwait ? MSG_DONTWAIT : 0));
-	if (n < 0 && again(errno))
+	if (n < 0 && would_block(errno))
 		BIO_set_retry_write(b);
 	return n;
 }
@@ -75,7 +75,7 @@ static void make_method(void)
 }
 
 /**
- * tls_bio() - the way to a connection's socket
+ * tls_bio() - make the BIOs for the socket of a connection
  * @t: the connection
  *
  * Return: a BIO, or NULL.

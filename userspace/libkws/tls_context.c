@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the TLS connections of a program share: certificates, whom to trust,
- * and what is negotiated.
+ * Shared by the TLS connections of a program: certificates, trust, and what may
+ * be negotiated.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,14 +10,14 @@
 
 #include "tls.h"
 
-/* RFC 7301 section 3.1, as it is on the wire. */
+/* In the format of RFC 7301 section 3.1. */
 static const unsigned char protocols[] = "\x08http/1.1";
 #define PROTOCOLS_LEN	(sizeof(protocols) - 1)
 
-/* Before that OpenSSL keeps the keys to receive TLS 1.3 for itself. */
+/* Earlier versions of OpenSSL do not pass the keys to receive TLS 1.3 on. */
 #define RECEIVES_13	0x30200000UL
 
-/* What both OpenSSL and the kernel can give to each other. */
+/* The ciphers that OpenSSL can pass to the kernel. */
 #define KTLS_CIPHERS	"ECDHE+AESGCM:ECDHE+CHACHA20"
 
 bool tls_library_receives_13(void)
@@ -25,7 +25,7 @@ bool tls_library_receives_13(void)
 	return OpenSSL_version_num() >= RECEIVES_13;
 }
 
-/* The errno of what OpenSSL complains of, if it is a file's. */
+/* Sets errno to the one of a file, if OpenSSL failed on a file. */
 static void set_errno(int other)
 {
 	unsigned long e = ERR_peek_error();
@@ -50,15 +50,15 @@ static int choose_protocol(SSL *ssl, const unsigned char **out,
 }
 
 /*
- * A connection with one direction in the kernel would be no use to the
- * framing there, and slower than one with none: OpenSSL would call the kernel
- * for every record.
+ * With one direction in the kernel the framing could not be there, and the
+ * connection would be slower than without: OpenSSL would make a call for every
+ * record.
  */
-static void no_half_ktls(const SSL *ssl, int where, int value)
+static void refuse_half_ktls(const SSL *ssl, int where, int value)
 {
 	(void)where;
 	(void)value;
-	/* A client's is its wish, until the server has answered. */
+	/* On a client this is the wanted version until the server answers. */
 	if (SSL_version(ssl) == TLS1_3_VERSION)
 		SSL_clear_options((SSL *)ssl, SSL_OP_ENABLE_KTLS);
 	else
@@ -72,7 +72,7 @@ static int set_ktls(SSL_CTX *ctx, enum kws_ktls ktls)
 	SSL_CTX_set_options(ctx, SSL_OP_ENABLE_KTLS);
 	if (ktls == KWS_KTLS_AUTO) {
 		if (!tls_library_receives_13())
-			SSL_CTX_set_info_callback(ctx, no_half_ktls);
+			SSL_CTX_set_info_callback(ctx, refuse_half_ktls);
 		return 0;
 	}
 	if (SSL_CTX_set_cipher_list(ctx, KTLS_CIPHERS) != 1)
@@ -97,7 +97,7 @@ static int set_server(SSL_CTX *ctx, const struct kws_tls_options *o,
 		return -1;
 	*why = "cannot set up TLS";
 	SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
-	/* Nobody's connection can be read with a key that others share. */
+	/* No session tickets: their key would open many connections. */
 	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
 	return SSL_CTX_set_num_tickets(ctx, 0) == 1 ? 0 : -1;
 }
@@ -124,7 +124,7 @@ static SSL_CTX *make_context(bool client, const struct kws_tls_options *o,
 
 	*why = "cannot set up TLS";
 	if (!ctx)
-		goto err;
+		goto err_free_ctx;
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION |
 			    SSL_OP_NO_COMPRESSION |
 			    SSL_OP_IGNORE_UNEXPECTED_EOF);
@@ -134,26 +134,26 @@ static SSL_CTX *make_context(bool client, const struct kws_tls_options *o,
 	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
 	    set_ktls(ctx, o->ktls) ||
 	    (client ? set_client(ctx, o, why) : set_server(ctx, o, why)))
-		goto err;
+		goto err_free_ctx;
 	return ctx;
 
-err:
+err_free_ctx:
 	set_errno(EBADMSG);
 	SSL_CTX_free(ctx);
 	return NULL;
 }
 
 /**
- * kws_tls_new() - what TLS needs, for any number of connections
+ * kws_tls_new() - prepare TLS for any number of connections
  * @role: WS_ROLE_SERVER or WS_ROLE_CLIENT: our side
- * @options: how; may be NULL for a client
- * @why: set to a few words, a static string, when this fails; or NULL
+ * @options: of TLS; may be NULL for a client
+ * @why: set to a static string after a failure; may be NULL
  *
- * Connections that use it stay good when it is freed.
+ * Connections that use it stay valid when it is freed.
  *
- * Return: to be given to kws_options::tls, or NULL with EINVAL (options that
- * this side has no use for, or lacks), an errno of open(2), EBADMSG (a file
- * that does not hold what it should) or ENOMEM.
+ * Return: a value for kws_options::tls, or NULL with EINVAL (an option that
+ * this side does not use, or a missing one), an errno of open(2), EBADMSG (a
+ * file without the expected contents) or ENOMEM.
  */
 struct kws_tls *kws_tls_new(unsigned int role,
 			    const struct kws_tls_options *options,
@@ -170,12 +170,12 @@ struct kws_tls *kws_tls_new(unsigned int role,
 	    client != !options->certificate || client != !options->key ||
 	    (!client && (options->ca || options->insecure))) {
 		errno = EINVAL;
-		goto out;
+		goto out_set_why;
 	}
 	what = "out of memory";
 	tls = calloc(1, sizeof(*tls));
 	if (!tls)
-		goto out;
+		goto out_set_why;
 	tls->client = client;
 	tls->insecure = options->insecure;
 	tls->ktls = options->ktls;
@@ -187,14 +187,14 @@ struct kws_tls *kws_tls_new(unsigned int role,
 		tls = NULL;
 		errno = error;
 	}
-out:
+out_set_why:
 	if (why)
 		*why = tls ? NULL : what;
 	return tls;
 }
 
 /**
- * kws_tls_free() - there will be no more new connections
+ * kws_tls_free() - free it when no more connections will be made
  * @tls: may be NULL
  */
 void kws_tls_free(struct kws_tls *tls)

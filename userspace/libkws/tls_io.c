@@ -6,8 +6,8 @@
 
 #include "tls.h"
 
-/* errno of a call of OpenSSL that gave nothing; 0 is the end. */
-static ssize_t failed(struct tls *t, int r)
+/* Sets errno after a call of OpenSSL that failed. Returns -1, 0 at the end. */
+static ssize_t handle_failure(struct tls *t, int r)
 {
 	int error = errno;
 
@@ -44,19 +44,19 @@ static ssize_t read_record(struct tls *t, void *buf, size_t size)
 	ERR_clear_error();
 	errno = 0;
 	r = SSL_read_ex(t->ssl, buf, size, &n);
-	return r ? (ssize_t)n : failed(t, r);
+	return r ? (ssize_t)n : handle_failure(t, r);
 }
 
 /**
- * tls_read() - recv()
+ * tls_read() - receive like recv()
  * @t: the connection
- * @buf: where to
+ * @buf: the buffer
  * @size: at least 1 byte
  * @flags: MSG_DONTWAIT or 0
  *
- * While @t->holds is set there is more, which no poll() tells of.
+ * While @t->holds is set, there is more data that poll() does not report.
  *
- * Return: as recv(), with the errors of record_read() besides.
+ * Return: as recv(), with the errors of record_read(), too.
  */
 ssize_t tls_read(struct tls *t, void *buf, size_t size, int flags)
 {
@@ -71,11 +71,11 @@ ssize_t tls_read(struct tls *t, void *buf, size_t size, int flags)
 	t->holds = n > 0 && SSL_has_pending(t->ssl);
 	if (n <= 0)
 		return n;
-	/* What came with it; but a call that has something does not wait. */
+	/* More records of the same recv(). This call has data: do not wait. */
 	t->dontwait = true;
 	for (done = n; done < size && t->ahead && t->holds; done += n) {
 		n = read_record(t, (char *)buf + done, size - done);
-		/* Then it is a part of a record, which poll() completes. */
+		/* After EAGAIN a record is incomplete: poll() reports it. */
 		t->holds = (n >= 0 || errno != EAGAIN) &&
 			(n <= 0 || SSL_has_pending(t->ssl));
 		if (n <= 0)
@@ -85,16 +85,16 @@ ssize_t tls_read(struct tls *t, void *buf, size_t size, int flags)
 }
 
 /**
- * tls_write() - send()
+ * tls_write() - send like send()
  * @t: the connection
  * @data: the bytes
  * @len: how many, at least 1
  * @flags: MSG_DONTWAIT or 0
  *
- * After EAGAIN the next call must begin with the same bytes, and have as many
- * of them or more.
+ * After EAGAIN the next call must begin with the same bytes, at least as many
+ * of them.
  *
- * Return: as send(); what is not taken may be less than a record.
+ * Return: as send(); the bytes that were not sent may be less than a record.
  */
 ssize_t tls_write(struct tls *t, const void *data, size_t len, int flags)
 {
@@ -109,7 +109,7 @@ ssize_t tls_write(struct tls *t, const void *data, size_t len, int flags)
 	r = SSL_write_ex(t->ssl, data, len, &n);
 	if (r)
 		return n;
-	if (failed(t, r))
+	if (handle_failure(t, r))
 		return -1;
 	errno = EPIPE;
 	return -1;
@@ -136,7 +136,7 @@ int tls_end(struct tls *t)
 		errno = 0;
 		r = SSL_shutdown(t->ssl);
 		if (r < 0) {
-			failed(t, r);
+			handle_failure(t, r);
 			return -1;
 		}
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A socket with kTLS in both directions, without OpenSSL: data comes and goes
- * as without TLS, the other kinds of records with a control message.
+ * A socket with kTLS in both directions, without OpenSSL: data is received and
+ * sent as without TLS, other types of records with a control message.
  */
 #include <errno.h>
 #include <string.h>
@@ -24,7 +24,7 @@
 #define CLOSE_NOTIFY	0
 #define USER_CANCELED	90
 
-/* Records without data in one call; more are somebody who keeps us busy. */
+/* Records without data in one call; a peer with more only keeps us busy. */
 #define NO_DATA_MAX	32
 
 union control {
@@ -32,8 +32,9 @@ union control {
 	char bytes[CMSG_SPACE(1)];
 };
 
-/* As recvmsg(); *type is 0 when it was not said. */
-static ssize_t receive(int fd, void *buf, size_t size, int flags, int *type)
+/* As recvmsg(). *type is 0 without a control message. */
+static ssize_t receive_record(int fd, void *buf, size_t size, int flags,
+			      int *type)
 {
 	struct iovec iov = { buf, size };
 	union control control;
@@ -53,8 +54,8 @@ static ssize_t receive(int fd, void *buf, size_t size, int flags, int *type)
 	return n;
 }
 
-/* What is no data: 0 for the end, 1 to go on, or -1. */
-static int judge(int type, const unsigned char *body, ssize_t len)
+/* Handles a record that is not data. Returns 0 at the end, 1 if not, or -1. */
+static int handle_record(int type, const unsigned char *body, ssize_t len)
 {
 	errno = EBADMSG;
 	if (type == ALERT && len == 2) {
@@ -67,7 +68,7 @@ static int judge(int type, const unsigned char *body, ssize_t len)
 	}
 	if (type != HANDSHAKE || len < 1)
 		return -1;
-	/* Also TLS 1.2's wish for a new handshake, which may be ignored. */
+	/* Also the HelloRequest of TLS 1.2, which may be ignored. */
 	if (body[0] == NEW_TICKET || !body[0])
 		return 1;
 	if (body[0] == KEY_UPDATE)
@@ -78,14 +79,14 @@ static int judge(int type, const unsigned char *body, ssize_t len)
 /**
  * record_read() - recv() from a socket with kTLS
  * @fd: the socket
- * @buf: where to
+ * @buf: the buffer
  * @size: at least 1 byte
  * @flags: MSG_DONTWAIT or 0
  *
- * Session tickets are dropped: nothing here resumes a session.
+ * Session tickets are dropped: sessions are not resumed.
  *
  * Return: bytes, 0 for the end, or -1 with EBADMSG (a record that cannot be
- * decrypted or has no place here), ECONNABORTED (an alert), EKEYEXPIRED (the
+ * decrypted or is not allowed here), ECONNABORTED (an alert), EKEYEXPIRED (the
  * peer asked for new keys, which kTLS does not have) or another of recvmsg().
  */
 ssize_t record_read(int fd, void *buf, size_t size, int flags)
@@ -94,12 +95,12 @@ ssize_t record_read(int fd, void *buf, size_t size, int flags)
 
 	for (i = 0; i <= NO_DATA_MAX; i++) {
 		int type, r;
-		ssize_t n = receive(fd, buf, size, flags, &type);
+		ssize_t n = receive_record(fd, buf, size, flags, &type);
 
-		/* Nothing but empty records of data are no end. */
+		/* An empty record of data is not the end. */
 		if (n < 0 || !type || (type == DATA && n))
 			return n;
-		r = type == DATA ? 1 : judge(type, buf, n);
+		r = type == DATA ? 1 : handle_record(type, buf, n);
 		if (r <= 0)
 			return r;
 	}
@@ -108,7 +109,7 @@ ssize_t record_read(int fd, void *buf, size_t size, int flags)
 }
 
 /**
- * record_drop() - take what is there and is of no interest, without waiting
+ * record_drop() - read and drop received data, without waiting
  * @fd: a socket, with kTLS or without
  *
  * Return: 0 at the end of TCP, otherwise as recv().
@@ -119,7 +120,7 @@ ssize_t record_drop(int fd)
 	ssize_t n;
 	int type;
 
-	n = receive(fd, scrap, sizeof(scrap), MSG_DONTWAIT, &type);
+	n = receive_record(fd, scrap, sizeof(scrap), MSG_DONTWAIT, &type);
 	return !n && type ? 1 : n;
 }
 

@@ -8,8 +8,8 @@
 
 #include "url.h"
 
-/* Nothing in an address may end a line of the request or a word in it. */
-static bool clean(const char *text)
+/* No character of an address may end a line or a word of the request. */
+static bool is_clean(const char *text)
 {
 	for (; *text; text++)
 		if ((unsigned char)*text <= ' ' || *text == 0x7f)
@@ -17,7 +17,7 @@ static bool clean(const char *text)
 	return true;
 }
 
-static bool port_ok(const char *port)
+static bool is_valid_port(const char *port)
 {
 	size_t len = strlen(port);
 
@@ -26,7 +26,7 @@ static bool port_ok(const char *port)
 }
 
 /* Splits "host", "host:port", "[v6]" and "[v6]:port". */
-static int split(const char *text, struct url *url)
+static int split_authority(const char *text, struct url *url)
 {
 	size_t len;
 
@@ -44,16 +44,16 @@ static int split(const char *text, struct url *url)
 	}
 	if (!len || (*text && *text != ':'))
 		return -1;
-	/* "host:" is the default port, RFC 3986 section 3.2.3 */
+	/* "host:" means the default port, RFC 3986 section 3.2.3 */
 	url->port = strdup(text[0] && text[1] ? text + 1 :
 			   url->secure ? "443" : "80");
 	return 0;
 }
 
 /**
- * url_parse() - take an address apart
+ * url_parse() - parse an address
  * @text: ws://host[:port][/path][?query], or wss://
- * @url: the parts, to be freed by url_free() also after a failure
+ * @url: its parts, for url_free(), also after a failure
  *
  * Return: 0, or -1 with EINVAL (not such an address) or ENOMEM.
  */
@@ -64,7 +64,7 @@ int url_parse(const char *text, struct url *url)
 	memset(url, 0, sizeof(*url));
 	errno = EINVAL;
 	url->secure = !strncasecmp(text, "wss://", 6);
-	if ((!url->secure && strncasecmp(text, "ws://", 5)) || !clean(text) ||
+	if ((!url->secure && strncasecmp(text, "ws://", 5)) || !is_clean(text) ||
 	    strpbrk(text, "#@\\"))
 		return -1;
 	text += url->secure ? 6 : 5;
@@ -77,15 +77,15 @@ int url_parse(const char *text, struct url *url)
 	strcpy(url->target, *text == '/' ? "" : "/");
 	strcat(url->target, text);
 
-	if (split(url->authority, url))
-		goto err_invalid;
+	if (split_authority(url->authority, url))
+		goto err_set_errno;
 	if (!url->host || !url->port) {
 		errno = ENOMEM;
 		return -1;
 	}
-	if (port_ok(url->port))
+	if (is_valid_port(url->port))
 		return 0;
-err_invalid:
+err_set_errno:
 	errno = EINVAL;
 	return -1;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Framing in user space, receiving: large reads, unmasking in place, and
- * fragments moved together so that every message is one piece of memory.
+ * Receiving with framing in user space: large reads, unmasking in place, and
+ * fragments moved together, so that each message is contiguous.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,29 +10,29 @@
 
 #include "conn.h"
 
-/* What parsing came to. */
+/* The result of parsing. */
 enum parsed {
-	MORE,		/* read on */
+	MORE,		/* more bytes are needed */
 	MESSAGE,	/* at c->message */
 	CLOSED,		/* a Close is at rx.from - hdr.len */
 	FAULT,		/* c->rule_pending */
 };
 
-static enum parsed fault(struct kws_conn *c, enum ws_rule rule)
+static enum parsed note_fault(struct kws_conn *c, enum ws_rule rule)
 {
 	c->rule_pending = rule;
 	return FAULT;
 }
 
-/* Section 5.5: answered as soon as they are seen, also between fragments. */
-static enum parsed control(struct kws_conn *c)
+/* Section 5.5: control frames are answered at once, also between fragments. */
+static enum parsed answer_control(struct kws_conn *c)
 {
 	const u8 *body = c->rx.data + c->rx.from - c->hdr.len;
 
 	switch (c->hdr.opcode) {
 	case WS_OP_PING:
 		c->info.rx_pings++;
-		/* A peer that sends PINGs and reads nothing gets no more. */
+		/* A peer that sends PINGs and does not read gets no PONG. */
 		if (kws_pending(c) < PENDING_MAX &&
 		    !(c->info.state & WS_STATE_CLOSE_SENT) &&
 		    !user_control(c, WS_OP_PONG, body, c->hdr.len))
@@ -55,10 +55,10 @@ static enum parsed start_frame(struct kws_conn *c)
 	c->frame_at = c->stream;
 	n = ws_hdr_parse(b->data + b->from, b->to - b->from, &c->hdr);
 	if (n < 0)
-		return fault(c, -n);
+		return note_fault(c, -n);
 	if (!n)
 		return MORE;
-	/* Of a compressed message this is the limit for what is on the wire. */
+	/* A compressed message is limited as it is on the wire. */
 	if (c->hdr.opcode == WS_OP_CONT ? c->compressed : !!c->hdr.rsv)
 		max = c->wire_max;
 	else
@@ -66,7 +66,7 @@ static enum parsed start_frame(struct kws_conn *c)
 	rule = ws_seq_check(&c->rx_seq, &c->hdr, c->role,
 			    c->deflate ? WS_RSV1 : 0, max);
 	if (rule)
-		return fault(c, rule);
+		return note_fault(c, rule);
 	b->from += n;
 	c->stream += n;
 	c->in_frame = true;
@@ -81,14 +81,14 @@ static enum parsed start_frame(struct kws_conn *c)
 	return MESSAGE;
 }
 
-/* Compressed text is checked when it has been inflated. */
+/* Compressed text is checked after it is inflated. */
 static bool is_text(const struct kws_conn *c)
 {
 	return !c->compressed && (c->rx_seq.opcode == WS_OP_TEXT ||
 				  c->hdr.opcode == WS_OP_TEXT);
 }
 
-/* The payload bytes of a data frame that are here. */
+/* Unmasks, checks and joins the received payload of a data frame. */
 static enum parsed take_payload(struct kws_conn *c)
 {
 	struct buffer *b = &c->rx;
@@ -102,7 +102,7 @@ static enum parsed take_payload(struct kws_conn *c)
 	if (is_text(c)) {
 		c->utf8 = ws_utf8(c->utf8, p, n, 0);
 		if (c->utf8 == WS_UTF8_BAD)
-			return fault(c, WS_RULE_UTF8);
+			return note_fault(c, WS_RULE_UTF8);
 	}
 	if (c->message + c->message_len != b->from)
 		memmove(b->data + c->message + c->message_len, p, n);
@@ -114,7 +114,7 @@ static enum parsed take_payload(struct kws_conn *c)
 		return MORE;
 	c->in_frame = false;
 	if (c->hdr.fin && is_text(c) && c->utf8 != WS_UTF8_OK)
-		return fault(c, WS_RULE_UTF8);
+		return note_fault(c, WS_RULE_UTF8);
 	return MESSAGE;
 }
 
@@ -128,11 +128,11 @@ static enum parsed end_control(struct kws_conn *c)
 	b->from += c->left;
 	c->stream += c->left;
 	c->in_frame = false;
-	return control(c);
+	return answer_control(c);
 }
 
-/* Goes through what has been read until there is something to return. */
-static enum parsed parse(struct kws_conn *c)
+/* Parses received bytes until there is something to return. */
+static enum parsed parse_frames(struct kws_conn *c)
 {
 	for (;;) {
 		enum parsed r;
@@ -149,7 +149,7 @@ static enum parsed parse(struct kws_conn *c)
 		if (r != MESSAGE)
 			return r;
 		c->info.rx_bytes += c->hdr.len;
-		/* The opcode of the message, which FIN makes it forget. */
+		/* The opcode of the message, before FIN clears rx_seq. */
 		if (c->hdr.opcode == WS_OP_CONT)
 			c->hdr.opcode = c->rx_seq.opcode;
 		if (c->hdr.fin) {
@@ -162,9 +162,9 @@ static enum parsed parse(struct kws_conn *c)
 }
 
 /*
- * Moves what is still needed to the front and makes room: for the rest of the
- * frame if its length is known, but believing no peer's length for more than
- * GROW_MAX before as many bytes have come.
+ * Moves the bytes still needed to the front and makes room for the rest of the
+ * frame, if its length is known. For a length that a peer only announced, not
+ * more than GROW_MAX is allocated ahead of the received bytes.
  */
 static int make_room(struct kws_conn *c)
 {
@@ -187,7 +187,7 @@ static int make_room(struct kws_conn *c)
 	if (c->in_frame && c->left > want)
 		want = c->left < GROW_MAX ? c->left : GROW_MAX;
 	if (!held && !rest && b->size > GROW_MAX && want <= READ_SIZE) {
-		/* One large message must not cost memory for ever. */
+		/* A large message must not keep its memory forever. */
 		free(b->data);
 		memset(b, 0, sizeof(*b));
 	}
@@ -196,13 +196,13 @@ static int make_room(struct kws_conn *c)
 	return 0;
 }
 
-/* 1: some bytes, 0: the end of the stream, -1. */
+/* Returns 1 after reading, 0 at the end of the stream, or -1. */
 static int read_more(struct kws_conn *c)
 {
 	struct buffer *b = &c->rx;
 	ssize_t n;
 
-	/* Replies first: the peer may be waiting for them, too. */
+	/* Pending bytes first: the peer may be waiting for them. */
 	if (kws_pending(c) && user_flush(c) && errno != EAGAIN &&
 	    errno != EPIPE)
 		return -1;
@@ -224,7 +224,7 @@ static int read_more(struct kws_conn *c)
 	return n > 0;
 }
 
-/* The end of the sending direction, after all that is to be sent. */
+/* Ends the sending direction, once all pending bytes are out. */
 static int end_sending(struct kws_conn *c)
 {
 	if (c->tls && tls_end(c->tls) && errno == EAGAIN)
@@ -233,10 +233,10 @@ static int end_sending(struct kws_conn *c)
 }
 
 /*
- * What comes after this is the end. TCP is closed first by the server, or by
- * the side that fails the connection (section 7.1).
+ * Nothing more is returned. The server ends TCP first, or the side that fails
+ * the connection (section 7.1).
  */
-static void stop(struct kws_conn *c, bool fin)
+static void end_stream(struct kws_conn *c, bool fin)
 {
 	c->ended = true;
 	user_flush(c);
@@ -245,7 +245,7 @@ static void stop(struct kws_conn *c, bool fin)
 }
 
 /**
- * user_fail() - say Close and end the sending direction
+ * user_fail() - send a Close and end the sending direction
  * @c: the connection
  * @code: the status code, 1006 for no Close
  */
@@ -253,28 +253,28 @@ void user_fail(struct kws_conn *c, u16 code)
 {
 	if (code != 1006)
 		user_close(c, code, NULL, 0);
-	stop(c, true);
+	end_stream(c, true);
 }
 
-static int report(struct kws_conn *c)
+static int report_fault(struct kws_conn *c)
 {
 	enum ws_rule rule = c->rule_pending;
 
 	return conn_fail(c, rule, ws_rule_code(rule), -ws_rule_errno(rule));
 }
 
-static int end_of_stream(struct kws_conn *c)
+static int handle_end(struct kws_conn *c)
 {
 	if (c->in_frame || c->rx_seq.opcode || c->rx.from != c->rx.to) {
 		c->rule_pending = WS_RULE_TRUNCATED;
-		return report(c);
+		return report_fault(c);
 	}
 	c->info.state |= WS_STATE_EOF;
-	stop(c, true);
+	end_stream(c, true);
 	return 0;
 }
 
-static int give_close(struct kws_conn *c, struct kws_message *m)
+static int return_close(struct kws_conn *c, struct kws_message *m)
 {
 	u8 *body = c->rx.data + c->rx.from - c->hdr.len;
 	enum ws_rule rule;
@@ -283,12 +283,12 @@ static int give_close(struct kws_conn *c, struct kws_message *m)
 	rule = ws_close_parse(body, c->hdr.len, &code);
 	if (rule) {
 		c->rule_pending = rule;
-		return report(c);
+		return report_fault(c);
 	}
 	c->info.state |= WS_STATE_CLOSE_RECEIVED;
 	c->info.close_received = code;
 	user_close(c, code, NULL, 0);
-	stop(c, c->role == WS_ROLE_SERVER);
+	end_stream(c, c->role == WS_ROLE_SERVER);
 	m->opcode = WS_OP_CLOSE;
 	m->code = code;
 	m->len = c->hdr.len > 2 ? c->hdr.len - 2 : 0;
@@ -310,7 +310,7 @@ int user_recv(struct kws_conn *c, struct kws_message *m)
 	for (;;) {
 		int r;
 
-		switch (parse(c)) {
+		switch (parse_frames(c)) {
 		case MESSAGE:
 			c->info.rx_messages++;
 			m->opcode = c->hdr.opcode;
@@ -319,9 +319,9 @@ int user_recv(struct kws_conn *c, struct kws_message *m)
 			m->len = c->message_len;
 			return 1;
 		case CLOSED:
-			return give_close(c, m);
+			return return_close(c, m);
 		case FAULT:
-			return report(c);
+			return report_fault(c);
 		case MORE:
 			break;
 		}
@@ -329,7 +329,7 @@ int user_recv(struct kws_conn *c, struct kws_message *m)
 		if (r < 0)
 			return -1;
 		if (!r)
-			return end_of_stream(c);
+			return handle_end(c);
 	}
 }
 
@@ -363,11 +363,11 @@ int user_finish(struct kws_conn *c)
 }
 
 /**
- * user_end() - the connection is about to be closed
+ * user_end() - prepare close()
  * @c: the connection
  *
- * Never waits. Unread bytes would make TCP send a reset, which may overtake
- * our Close at the peer (section 7.1.1): what is there is taken first.
+ * Never waits. Unread bytes would make TCP send a reset, which may overtake our
+ * Close (section 7.1.1): received data is read and dropped first.
  */
 void user_end(struct kws_conn *c)
 {

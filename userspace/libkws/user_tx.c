@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Framing in user space, sending: replies are gathered into one send(). */
+/* Sending with framing in user space: one send() takes many small messages. */
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -9,8 +9,8 @@
 
 #include "conn.h"
 
-/* Unpredictable, section 5.3; drawn many at a time. */
-static int fresh_key(struct kws_conn *c, u32 *key)
+/* Keys have to be unpredictable, section 5.3; many are made at once. */
+static int get_key(struct kws_conn *c, u32 *key)
 {
 	do {
 		if (c->next_key == KEYS) {
@@ -25,8 +25,8 @@ static int fresh_key(struct kws_conn *c, u32 *key)
 	return 0;
 }
 
-/* Takes @n sent bytes from the front. */
-static void consume(struct buffer *b, size_t n)
+/* Drops @n sent bytes from the front. */
+static void drop_sent(struct buffer *b, size_t n)
 {
 	b->from += n;
 	if (b->from == b->to) {
@@ -35,9 +35,9 @@ static void consume(struct buffer *b, size_t n)
 	}
 }
 
-/* send(), through TLS if there is TLS. */
-static ssize_t conn_send(struct kws_conn *c, const void *data, size_t len,
-			 int flags)
+/* As send(), through TLS if there is TLS. */
+static ssize_t send_bytes(struct kws_conn *c, const void *data, size_t len,
+			  int flags)
 {
 	if (c->tls)
 		return tls_write(c->tls, data, len, flags);
@@ -45,7 +45,7 @@ static ssize_t conn_send(struct kws_conn *c, const void *data, size_t len,
 }
 
 /**
- * user_flush() - send what has been gathered
+ * user_flush() - send pending bytes
  * @c: the connection
  *
  * Return: 0 when all is out, or -1.
@@ -57,19 +57,21 @@ int user_flush(struct kws_conn *c)
 	if (c->tls)
 		c->tls->blocked = false;
 	while (b->from < b->to) {
-		ssize_t n = conn_send(c, b->data + b->from, b->to - b->from, 0);
+		ssize_t n = send_bytes(c, b->data + b->from, b->to - b->from,
+				       0);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return -1;
-		consume(b, n);
+		drop_sent(b, n);
 	}
 	return 0;
 }
 
-/* Keeps the bytes for later, at the end of what is pending. */
-static int keep(struct kws_conn *c, const void *data, size_t len, u32 key)
+/* Adds bytes to the pending ones, masked if @key is not 0. */
+static int append_bytes(struct kws_conn *c, const void *data, size_t len,
+			u32 key)
 {
 	struct buffer *b = &c->tx;
 
@@ -89,8 +91,8 @@ static int keep(struct kws_conn *c, const void *data, size_t len, u32 key)
 }
 
 /*
- * A large payload goes out from where it is, behind what is pending and its
- * header; only what the socket has no room for is copied.
+ * Sends a large payload from its place, behind pending bytes and its header.
+ * Only bytes that the socket has no room for are copied.
  */
 static int send_direct(struct kws_conn *c, const u8 *data, size_t len)
 {
@@ -110,10 +112,11 @@ static int send_direct(struct kws_conn *c, const u8 *data, size_t len)
 		if (n < 0 && errno != EAGAIN)
 			return -1;
 		if (n < 0)
-			return keep(c, iov[1].iov_base, iov[1].iov_len, 0);
+			return append_bytes(c, iov[1].iov_base,
+					    iov[1].iov_len, 0);
 		if ((size_t)n < first)
 			first = n;
-		consume(b, first);
+		drop_sent(b, first);
 		iov[0].iov_base = b->data + b->from;
 		iov[0].iov_len = b->to - b->from;
 		iov[1].iov_base = (u8 *)iov[1].iov_base + (n - first);
@@ -123,8 +126,8 @@ static int send_direct(struct kws_conn *c, const u8 *data, size_t len)
 }
 
 /*
- * The same with OpenSSL, which gathers nothing: what is pending is filled up to
- * whole records.
+ * The same with OpenSSL, which has no writev(): pending bytes are filled up to
+ * full records.
  */
 static int send_records(struct kws_conn *c, const u8 *data, size_t len)
 {
@@ -132,26 +135,27 @@ static int send_records(struct kws_conn *c, const u8 *data, size_t len)
 
 	if (some > len)
 		some = len;
-	if (keep(c, data, some, 0))
+	if (append_bytes(c, data, some, 0))
 		return -1;
 	data += some;
 	len -= some;
 	if (user_flush(c))
-		return errno == EAGAIN ? keep(c, data, len, 0) : -1;
+		return errno == EAGAIN ? append_bytes(c, data, len, 0) : -1;
 	while (len) {
-		ssize_t n = conn_send(c, data, len, 0);
+		ssize_t n = send_bytes(c, data, len, 0);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return errno == EAGAIN ? keep(c, data, len, 0) : -1;
+			return errno == EAGAIN ?
+				append_bytes(c, data, len, 0) : -1;
 		data += n;
 		len -= n;
 	}
 	return 0;
 }
 
-/* One frame behind what is pending. */
+/* Adds one frame to the pending bytes. */
 static int put_frame(struct kws_conn *c, struct ws_hdr *hdr, const void *data)
 {
 	struct buffer *b = &c->tx;
@@ -159,16 +163,16 @@ static int put_frame(struct kws_conn *c, struct ws_hdr *hdr, const void *data)
 
 	hdr->masked = c->role == WS_ROLE_CLIENT;
 	hdr->key = 0;
-	if (hdr->masked && fresh_key(c, &hdr->key))
+	if (hdr->masked && get_key(c, &hdr->key))
 		return -1;
-	/* Whatever may fail for want of memory comes before the header. */
+	/* All memory is allocated before the header is written. */
 	if (hdr->len < DIRECT_SIZE || hdr->masked) {
 		if (buffer_reserve(b, WS_HDR_MAX + hdr->len))
 			return -1;
 		b->to += ws_hdr_build(b->data + b->to, hdr);
-		return keep(c, data, hdr->len, hdr->key);
+		return append_bytes(c, data, hdr->len, hdr->key);
 	}
-	if (keep(c, head, ws_hdr_build(head, hdr), 0))
+	if (append_bytes(c, head, ws_hdr_build(head, hdr), 0))
 		return -1;
 	if (c->tls && !c->tls->sends)
 		return send_records(c, data, hdr->len);
@@ -176,7 +180,7 @@ static int put_frame(struct kws_conn *c, struct ws_hdr *hdr, const void *data)
 }
 
 /**
- * user_last_words() - send what is pending, as far as there is room
+ * user_last_words() - send pending bytes, as far as there is room
  * @c: a connection that is about to be closed
  */
 void user_last_words(struct kws_conn *c)
@@ -184,11 +188,11 @@ void user_last_words(struct kws_conn *c)
 	struct buffer *b = &c->tx;
 
 	if (b->from < b->to)
-		conn_send(c, b->data + b->from, b->to - b->from, MSG_DONTWAIT);
+		send_bytes(c, b->data + b->from, b->to - b->from, MSG_DONTWAIT);
 }
 
 /**
- * user_control() - put a control frame behind what is pending
+ * user_control() - add a control frame to the pending bytes
  * @c: the connection
  * @opcode: WS_OP_CLOSE, WS_OP_PING or WS_OP_PONG
  * @data: its payload
@@ -255,8 +259,8 @@ static int send_control(struct kws_conn *c, const struct ws_msg *msg,
 	return user_close(c, msg->code, data, len);
 }
 
-/* The opcode that goes on the wire, or -1: section 5.4. */
-static int wire_opcode(const struct kws_conn *c, const struct ws_msg *msg)
+/* Returns the opcode of the frame, or -1: section 5.4. */
+static int get_wire_opcode(const struct kws_conn *c, const struct ws_msg *msg)
 {
 	u8 open = c->tx_seq.opcode;
 
@@ -295,7 +299,7 @@ ssize_t user_send(struct kws_conn *c, const struct ws_msg *msg,
 	    msg->opcode == WS_OP_CLOSE)
 		return send_control(c, msg, data, len, flags);
 
-	opcode = wire_opcode(c, msg);
+	opcode = get_wire_opcode(c, msg);
 	if (opcode < 0 || len > SSIZE_MAX) {
 		errno = EINVAL;
 		return -1;

@@ -42,7 +42,7 @@ static char *own_command(const struct bench *b, const char *option)
 	return command;
 }
 
-/* kws itself in its forms, before the others. */
+/* Puts the servers of kws before the others. */
 static int add_own(struct bench *b)
 {
 	ssize_t n = readlink("/proc/self/exe", b->self, sizeof(b->self) - 1);
@@ -78,12 +78,12 @@ static int add_own(struct bench *b)
 }
 
 /*
- * On a single processor a client like any other would go on sending while the
- * server has to wait for its turn, and arrivals would lump together as the
- * scheduler likes. At idle priority it lets the server have every arrival on
- * its own, as from another machine. With many connections it may compete.
+ * On a single processor a client of normal priority would continue to send
+ * while the server waits for its turn, and the scheduler would decide how
+ * arrivals group together. At idle priority the server gets each arrival on its
+ * own, as from another machine. With many connections the client may compete.
  */
-static void be_a_client(const struct workload *w)
+static void set_client_policy(const struct workload *w)
 {
 	struct sched_param none = { 0 };
 
@@ -93,19 +93,19 @@ static void be_a_client(const struct workload *w)
 				   SCHED_OTHER, &none);
 }
 
-/* Rounds that are enough to see what one takes, and the fewest measured. */
-static unsigned int few_rounds(const struct workload *w)
+/* Returns how many rounds show the time of one, the fewest to be measured. */
+static unsigned int get_few_rounds(const struct workload *w)
 {
 	if (w->connections * w->in_flight >= 500 || w->bytes > 1 << 20)
 		return 2;
 	return w->connections > 1 || w->bytes > 65535 ? 4 : 20;
 }
 
-/* How many rounds take about this long, from a first try. */
-static int calibrate(struct load *l, const struct workload *w, double seconds,
-		     unsigned int *rounds)
+/* Finds out how many rounds take about @seconds, from a first try. */
+static int find_rounds(struct load *l, const struct workload *w, double seconds,
+		       unsigned int *rounds)
 {
-	unsigned int first = few_rounds(w);
+	unsigned int first = get_few_rounds(w);
 	int64_t start, took;
 
 	if (load_run(l, 2, true) || load_run(l, first, false))
@@ -125,7 +125,7 @@ static void count_calls(struct load *l, const struct target *t,
 {
 	uint64_t calls;
 
-	/* They are always the same: some of the rounds will do. */
+	/* The number does not vary: some of the rounds are enough. */
 	if (rounds > 20)
 		rounds = rounds / 10 + 10;
 	if (target_count(t, true, NULL) || load_run(l, rounds, false))
@@ -136,8 +136,8 @@ static void count_calls(struct load *l, const struct target *t,
 			row->in_flight;
 }
 
-static int measure(struct bench *b, const struct target *t,
-		   const struct workload *w, struct row *row)
+static int measure_load(struct bench *b, const struct target *t,
+			const struct workload *w, struct row *row)
 {
 	struct load *l = load_open(t->url, w, t->raw);
 	struct meter before, after;
@@ -148,17 +148,17 @@ static int measure(struct bench *b, const struct target *t,
 
 	if (!l)
 		return -1;
-	if (calibrate(l, w, b->seconds, &rounds))
-		goto err_close;
+	if (find_rounds(l, w, b->seconds, &rounds))
+		goto err_close_load;
 	usleep(SETTLE_US);
 	metered = !target_meter(t, &before);
 	start = clock_now();
 	if (start < 0 || load_run(l, rounds, false))
-		goto err_close;
+		goto err_close_load;
 	took = clock_now() - start;
 	if (took <= 0)
-		goto err_close;
-	/* The server may have to go to sleep yet. */
+		goto err_close_load;
+	/* The server may not be asleep yet. */
 	usleep(SETTLE_US);
 	metered = metered && !target_meter(t, &after);
 
@@ -170,12 +170,12 @@ static int measure(struct bench *b, const struct target *t,
 		row->wakeups = (after.wakeups - before.wakeups) / messages;
 	}
 	if (b->profile && profile_run(t, l, rounds, row, b->profile))
-		goto err_close;
+		goto err_close_load;
 	count_calls(l, t, rounds, row);
 	load_close(l);
 	return 0;
 
-err_close:
+err_close_load:
 	load_close(l);
 	return -1;
 }
@@ -187,7 +187,7 @@ static int measure_row(struct bench *b, const struct target *t,
 		return idle_measure(t, w, row, b->profile);
 	if (is_latency(w))
 		return pong_measure(t, w, b->seconds, row);
-	return measure(b, t, w, row);
+	return measure_load(b, t, w, row);
 }
 
 static void start_row(const struct bench *b, const struct target *t,
@@ -218,16 +218,16 @@ static void start_row(const struct bench *b, const struct target *t,
 	row->cpu_spread = NAN;
 }
 
-static bool wanted(const struct bench *b, const struct target *t,
-		   const struct workload *w)
+static bool is_wanted(const struct bench *b, const struct target *t,
+		      const struct workload *w)
 {
 	return chosen(b->only, t->name) && workload_chosen(b->workload, w) &&
 		takes_part(w, t->name, t->tls);
 }
 
-/* The @count loads from @w on, as far as they are wanted. */
-static int bench_target(struct bench *b, struct target *t,
-			const struct workload *w, size_t count)
+/* Measures the wanted ones of @count loads, from @w on. */
+static int measure_target(struct bench *b, struct target *t,
+			  const struct workload *w, size_t count)
 {
 	struct sched_param none = { 0 };
 	int failed = 0;
@@ -241,10 +241,10 @@ static int bench_target(struct bench *b, struct target *t,
 	for (; w < end; w++) {
 		struct row row;
 
-		if (!wanted(b, t, w))
+		if (!is_wanted(b, t, w))
 			continue;
 		start_row(b, t, w, &row);
-		be_a_client(w);
+		set_client_policy(w);
 		fprintf(stderr, "%-14s %-10s %6u B x %-3u", t->name, w->name,
 			w->bytes, w->connections);
 		if (measure_row(b, t, w, &row) || table_add(&b->table, &row)) {
@@ -253,7 +253,7 @@ static int bench_target(struct bench *b, struct target *t,
 		}
 		fprintf(stderr, "%10.0f messages/s\n", row.messages_per_second);
 	}
-	/* The kernel that has the native clock has no such tracepoint. */
+	/* The kernel with the native clock has no such tracepoint. */
 	if (t->counter < 0 && t->pid && strcmp(b->clock, "native"))
 		complain("system calls of %s were not counted (root and tracefs are needed)",
 			 t->name);
@@ -262,10 +262,10 @@ static int bench_target(struct bench *b, struct target *t,
 }
 
 /*
- * A load on one server right after the other, again and again: what the machine
- * does besides changes in the course of minutes, and is in all of them alike.
+ * One load on each server in turn, again and again: other work of the machine
+ * changes within minutes, and so affects all servers alike.
  */
-static int in_turns(struct bench *b)
+static int measure_in_turns(struct bench *b)
 {
 	const struct workload *end = workloads + workload_count, *w;
 	unsigned int turn, i;
@@ -274,36 +274,37 @@ static int in_turns(struct bench *b)
 	for (turn = 0; turn < b->turns; turn++)
 		for (w = workloads; w < end; w++)
 			for (i = 0; i < b->target_count; i++)
-				if (wanted(b, &b->targets[i], w) &&
-				    bench_target(b, &b->targets[i], w, 1))
+				if (is_wanted(b, &b->targets[i], w) &&
+				    measure_target(b, &b->targets[i], w, 1))
 					failed = 1;
 	return failed;
 }
 
-static int one_by_one(struct bench *b)
+static int measure_one_by_one(struct bench *b)
 {
 	unsigned int i;
 	int failed = 0;
 
 	for (i = 0; i < b->target_count; i++)
 		if (chosen(b->only, b->targets[i].name) &&
-		    bench_target(b, &b->targets[i], workloads, workload_count))
+		    measure_target(b, &b->targets[i], workloads,
+				   workload_count))
 			failed = 1;
 	return failed;
 }
 
-static int run(struct bench *b)
+static int run_bench(struct bench *b)
 {
 	struct rlimit files;
 	int failed;
 
-	/* Where time costs nothing; elsewhere nobody wants to wait so long. */
+	/* 20 seconds where idle time takes no real time. */
 	idle_ping_ms = strcmp(b->clock, "instructions") ? 2000 : 20000;
 	if (!getrlimit(RLIMIT_NOFILE, &files)) {
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
-	failed = b->turns ? in_turns(b) : one_by_one(b);
+	failed = b->turns ? measure_in_turns(b) : measure_one_by_one(b);
 	if (b->json && table_write(&b->table, b->json))
 		failed = 1;
 	if (table_merge(&b->table))
@@ -313,7 +314,7 @@ static int run(struct bench *b)
 	return failed;
 }
 
-static int report(struct bench *b, char **files)
+static int report_files(struct bench *b, char **files)
 {
 	for (; *files; files++)
 		if (table_read(&b->table, *files))
@@ -335,14 +336,14 @@ int bench_main(int argc, char **argv)
 	if (r >= 0)
 		return r;
 	if (b.report)
-		return report(&b, argv + optind);
+		return report_files(&b, argv + optind);
 	if (optind == argc - 1) {
 		b.target_count = 0;
 		bench_add(&b, "server", NULL);
 		snprintf(b.targets[0].url, sizeof(b.targets[0].url), "%s",
 			 argv[optind]);
 		b.targets[0].pid = b.pid;
-		return run(&b);
+		return run_bench(&b);
 	}
-	return add_own(&b) ? 1 : run(&b);
+	return add_own(&b) ? 1 : run_bench(&b);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* kws-bench: the load, the servers under it, and the table. */
+/* kws-bench: the load, the servers, and the table. */
 #ifndef KWS_BENCH_H
 #define KWS_BENCH_H
 
@@ -9,13 +9,13 @@
 #include <sys/types.h>
 
 /**
- * enum answer - what a server sends back
- * @ANSWER_SAME: the message
- * @ANSWER_EMPTY: an empty one
- * @ANSWER_FILE: a large one, from a file; what is sent is small
- * @ANSWER_MEMORY: large ones, from memory; the same
- * @ANSWER_PINGS: nothing is sent but PONGs
- * @ANSWER_PONG: nothing is sent but PINGs, one at a time
+ * enum answer - how a server answers a message
+ * @ANSWER_SAME: with the message
+ * @ANSWER_EMPTY: with an empty one
+ * @ANSWER_FILE: a small one with a large one, from a file
+ * @ANSWER_MEMORY: a small one with large ones, from memory
+ * @ANSWER_PINGS: the client sends only PONGs, after PINGs of the server
+ * @ANSWER_PONG: the client sends only PINGs, one at a time
  * @ANSWER_PONG_BUSY: the same while other processes use all processors
  */
 enum answer {
@@ -34,9 +34,9 @@ enum answer {
  * @bytes: payload of a message
  * @connections: how many at the same time
  * @in_flight: messages sent by one write before their replies are read; or
- *	large ones that are asked for by one message
- * @segment: bytes a send(), each arriving on its own; 0 for all at once
- * @answer: what the server is to do
+ *	large ones requested by one message
+ * @segment: bytes per send(), each arriving on its own; 0 for all at once
+ * @answer: of the server
  * @uring: a row for the servers on io_uring, too
  * @mixed: @bytes is the middle of many lengths, from 1 on
  */
@@ -55,9 +55,9 @@ extern const struct workload workloads[];
 extern const size_t workload_count;
 
 /**
- * struct own - kws itself as a server
+ * struct own - the server of kws, as kws-bench echo
  * @name: as in the JSON file
- * @options: of kws echo
+ * @options: of kws-bench echo
  * @kernel: needs the module
  */
 struct own {
@@ -86,10 +86,9 @@ void load_close(struct load *l);
 /**
  * struct target - one server
  * @name: as in the JSON file
- * @command: how to start it, "%p" standing for the port; NULL for one that
- *	runs already
- * @url: where it is
- * @pid: its process, 0 when unknown (then there are no CPU figures)
+ * @command: starts it; "%p" is replaced by the port. NULL: it runs already
+ * @url: its address
+ * @pid: its process, 0 if unknown (then there are no CPU figures)
  * @raw: echoes bytes, not messages
  * @tls: speaks TLS
  * @counter: counts its system calls when enabled, or -1
@@ -105,7 +104,7 @@ struct target {
 };
 
 /**
- * struct meter - what a server has used so far
+ * struct meter - resources used by a server so far
  * @cpu_ns: time on a processor, user and system
  * @wakeups: how often it went to sleep
  */
@@ -123,14 +122,15 @@ int clock_open(const char *path);
 int64_t clock_now(void);
 
 /**
- * struct row - one measured line; NAN is "not known"
+ * struct row - one measured line; unknown figures are NAN
  *
- * @module_bytes: memory of the module's slabs a connection, @kernel_bytes that
- *	of all slabs and of both its ends: where connections are idle.
- * @p50_us, @p99_us: latency of a PONG in microseconds, median and that of which
- *	1 % takes longer.
- * The spreads are how far the middle half of all runs is apart, of three runs
- * all, relative to the median.
+ * @module_bytes: memory of the module's slabs per idle connection
+ * @kernel_bytes: of all slabs per idle connection, both ends
+ * @p50_us: median latency of a PONG in microseconds
+ * @p99_us: the 99th percentile
+ * @total_spread: range of the middle half of all runs (of three runs: of all),
+ *	relative to the median
+ * @cpu_spread: the same for @cpu_ns
  */
 struct row {
 	char workload[32];
@@ -156,11 +156,11 @@ struct row {
 
 /**
  * struct figure - a figure of a row
- * @key: what it is called in the JSON file
- * @offset: where it is in struct row
+ * @key: its name in the JSON file
+ * @offset: of the figure in struct row
  *
- * First those of the long table, then memory, latency, and the spreads, which are not
- * measured but come of several runs.
+ * First those of the long table, then memory, latency, and the spreads, which
+ * are not measured but computed from several runs.
  */
 struct figure {
 	const char *key;
@@ -187,18 +187,18 @@ struct table {
 #define TARGETS_MAX	16
 
 /**
- * struct bench - what is to be measured, and what has been
+ * struct bench - servers, options and results
  * @targets: the servers
  * @target_count: how many
  * @self: our own program
  * @only: names of servers, NULL for all
  * @workload: names of workloads, NULL for all
  * @json: the file to write, or NULL
- * @clock: what a nanosecond is
- * @chart: the file for what is to be drawn, or NULL
+ * @clock: its name, for the table
+ * @chart: the file for the ratios to be drawn, or NULL
  * @profile: the file for profile_run(), or NULL
  * @certificate: the file for TLS, or NULL
- * @seconds: to measure a row for
+ * @seconds: how long to measure a row
  * @turns: how often the servers take turns, 0 if they do not
  * @pid: of the server at a URL
  * @report: only print results
@@ -243,7 +243,7 @@ const char *size_name(unsigned int bytes);
 
 #define BYTE_HEAVY	16384
 
-/* How often idle connections are pinged. */
+/* Interval of the PINGs on idle connections. */
 extern unsigned int idle_ping_ms;
 
 int profile_run(const struct target *t, struct load *l, unsigned int rounds,

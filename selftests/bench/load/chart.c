@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The results as one picture: for which loads is the kernel ahead? */
+/* The results as one picture: where the kernel is faster than user space. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,15 +8,16 @@
 #include "bench.h"
 #include "cmd.h"
 
-/* The ways of the kernel, the best one for most loads first, and the floor. */
+/* The framings of the kernel, best first for most loads, and the floor. */
 static const char *const names[] = { "records", "kws", "batch", "floor" };
 
 #define NAMES	(sizeof(names) / sizeof(names[0]))
 
 /**
  * struct bar - a line of the chart
- * @ratio: time of everything to that of user space, by names[]; 0 for unknown
- * @main: the one that is drawn as a bar: records, or what there is
+ * @label: name of the load
+ * @ratio: total time relative to user space, by names[]; 0 if unknown
+ * @main: the ratio drawn as a bar: of records, otherwise of kws
  */
 struct bar {
 	char label[128];
@@ -24,7 +25,8 @@ struct bar {
 	double main;
 };
 
-static bool fill(const struct table *t, const struct row *base, struct bar *bar)
+static bool fill_bar(const struct table *t, const struct row *base,
+		     struct bar *bar)
 {
 	bool counted = !strcmp(base->clock, "instructions");
 	char flight[24] = "", size[24] = "", conn[24] = "";
@@ -59,11 +61,10 @@ static int by_ratio(const void *a, const void *b)
 }
 
 /**
- * table_chart() - the ratios of kws to user space, to be drawn
+ * table_chart() - write the ratios of kws to user space, to be drawn
  * @t: the table
- * @path: the file: a line for each load, those first for which the kernel is
- *	ahead most; with tabs: the load, the bar, and the ratios of names[], "?"
- *	for what was not measured
+ * @path: the file: one line per load, kernel wins first; separated by tabs the
+ *	load, the bar, and the ratios of names[], "?" if not measured
  *
  * Return: 0, or -1 after saying why.
  */
@@ -75,7 +76,7 @@ int table_chart(const struct table *t, const char *path)
 
 	for (i = 0; bars && i < t->count; i++)
 		if (!strcmp(t->rows[i].server, "userspace") &&
-		    fill(t, &t->rows[i], &bars[n]))
+		    fill_bar(t, &t->rows[i], &bars[n]))
 			n++;
 	if (n)
 		qsort(bars, n, sizeof(*bars), by_ratio);

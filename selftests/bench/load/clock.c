@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * kws-bench: what a load has taken. That is time, or where time is not the
- * load's alone, what someone else knows of the processor time it has had.
+ * kws-bench: the clock of a load. By default it is time; where other work takes
+ * a share of that, --ask names a source of the processor time of this machine.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,12 +13,12 @@
 #include "bench.h"
 #include "cmd.h"
 
-static int keeper = -1;
+static int source = -1;
 
 /**
- * clock_open() - ask for the time from now on
- * @path: a terminal or socket; each line sent is answered by one with a number
- *	of nanoseconds
+ * clock_open() - read the time from a file from now on
+ * @path: a terminal or socket; it answers each line with a line that has a
+ *	number of nanoseconds
  *
  * Return: 0, or -1 after saying why.
  */
@@ -26,22 +26,22 @@ int clock_open(const char *path)
 {
 	struct termios t;
 
-	keeper = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (keeper < 0) {
+	source = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (source < 0) {
 		complain("cannot open %s: %s", path, strerror(errno));
 		return -1;
 	}
-	if (!tcgetattr(keeper, &t)) {
+	if (!tcgetattr(source, &t)) {
 		cfmakeraw(&t);
-		tcsetattr(keeper, TCSANOW, &t);
+		tcsetattr(source, TCSANOW, &t);
 	}
 	return 0;
 }
 
 /**
- * clock_now() - nanoseconds since some moment
+ * clock_now() - read the clock
  *
- * Return: them, or -1 after saying why.
+ * Return: nanoseconds since some moment, or -1 after saying why.
  */
 int64_t clock_now(void)
 {
@@ -49,20 +49,20 @@ int64_t clock_now(void)
 	size_t n = 0;
 	int64_t ns;
 
-	if (keeper < 0)
+	if (source < 0)
 		return now_ns();
-	if (write(keeper, "\n", 1) != 1)
-		goto err_keeper;
+	if (write(source, "\n", 1) != 1)
+		goto err_complain;
 	do {
-		if (n == sizeof(line) || read(keeper, line + n, 1) != 1)
-			goto err_keeper;
+		if (n == sizeof(line) || read(source, line + n, 1) != 1)
+			goto err_complain;
 	} while (line[n++] != '\n');
 	line[n - 1] = '\0';
 	ns = strtoll(line, &end, 10);
 	if (!*end && end != line)
 		return ns;
 
-err_keeper:
-	complain("there is no answer of whom --ask names");
+err_complain:
+	complain("the source of --ask does not answer");
 	return -1;
 }

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
- * kws-bench: connections on which nothing happens but PING and PONG, what
- * that keeps the machine busy with, and the memory they take.
+ * kws-bench: idle connections with nothing but PING and PONG: the processor
+ * time that they take, and their memory.
  *
  * Keepalive by the kernel is charged to no process, so all time counts in which
  * the machine was not idle: workers, timers and soft interrupts, whichever
- * process they interrupt. The client's share is subtracted, but not as measured
- * by its own processor time: on loopback its send() runs the soft interrupt in
- * which the server's end receives, with whatever framing, timers or wake-ups
- * the server's kernel does there, and timers that fire while it runs are
- * charged to it as well. A server that moves work there would get it for free.
- * So what is subtracted is a constant, the same for all servers: what the same
- * calls take when the other end is a plain TCP socket that nobody waits for.
+ * process they interrupt. The client's share is subtracted. Its own processor
+ * time would be wrong: on loopback its send() runs the soft interrupt in which
+ * the server's end receives, including framing, timers and wake-ups of the
+ * server's kernel, and timers that fire while the client runs are charged to
+ * it, too. A server that moves work there would get that work for free. So the
+ * share is a constant, the same for all servers: the time of the same calls
+ * when the other end is a plain TCP socket that no process waits for.
  */
 #include <errno.h>
 #include <math.h>
@@ -27,14 +27,14 @@
 #include "cmd.h"
 
 #define SETTLE_US	5000
-/* For client_ns(): as many as idle_stay() takes from one epoll_wait(). */
+/* For measure_client(): as many as idle_stay() takes from one epoll_wait(). */
 #define PAIRS		64
 #define ANSWERS		40
 
 unsigned int idle_ping_ms;
 
-/* PINGs that come, answered; -1 when something else comes. */
-static int answer(struct line *line, u64 *pings)
+/* Answers received PINGs; fails when something else is received. */
+static int answer_pings(struct line *line, u64 *pings)
 {
 	static const u8 pong[6] = { 0x8a, 0x80 };
 	u8 frames[256];
@@ -55,7 +55,7 @@ static int answer(struct line *line, u64 *pings)
 }
 
 /**
- * idle_stay() - nothing but that for some time
+ * idle_stay() - only answer PINGs for some time
  * @l: the load, all of whose connections are idle
  * @ns: how long
  * @pings: increased
@@ -71,7 +71,7 @@ int idle_stay(struct load *l, int64_t ns, uint64_t *pings)
 	while ((left = until - now_ns()) > 0) {
 		n = epoll_wait(l->epoll, events, 64, left / 1000000 + 1);
 		for (i = 0; i < n; i++) {
-			if (answer(events[i].data.ptr, pings)) {
+			if (answer_pings(events[i].data.ptr, pings)) {
 				complain("an idle connection: %s",
 					 strerror(errno));
 				return -1;
@@ -81,8 +81,8 @@ int idle_stay(struct load *l, int64_t ns, uint64_t *pings)
 	return 0;
 }
 
-/* Nanoseconds in which all processors together were idle; NAN for unknown. */
-static double idle_ns(void)
+/* Returns the idle time of all processors in nanoseconds, or NAN. */
+static double get_idle_ns(void)
 {
 	FILE *f = fopen("/proc/timer_list", "re");
 	double sum = 0, ns;
@@ -101,7 +101,7 @@ static double idle_ns(void)
 	return found ? sum : NAN;
 }
 
-static double own_ns(void)
+static double get_own_ns(void)
 {
 	struct timespec t;
 
@@ -109,8 +109,8 @@ static double own_ns(void)
 	return t.tv_sec * 1e9 + t.tv_nsec;
 }
 
-/* Two ends on loopback; the one that is returned sends the PINGs. */
-static int plain_pair(struct line *line)
+/* Connects @line over loopback; returns the other end, which sends PINGs. */
+static int make_plain_pair(struct line *line)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };
 	socklen_t len = sizeof(a);
@@ -128,7 +128,7 @@ static int plain_pair(struct line *line)
 	return fd;
 }
 
-/* A PING to each, not measured, and its answer. Return: nanoseconds, or -1. */
+/* PINGs each client end. Returns nanoseconds of their answers, or -1. */
 static double answer_plain(const int *servers, int epoll)
 {
 	struct epoll_event events[PAIRS];
@@ -141,20 +141,20 @@ static double answer_plain(const int *servers, int epoll)
 		if (send(servers[i], "\x89", 2, MSG_NOSIGNAL) != 2)
 			return -1;
 	usleep(SETTLE_US);
-	start = own_ns();
+	start = get_own_ns();
 	n = epoll_wait(epoll, events, PAIRS, 1000);
 	for (i = 0; i < n; i++)
-		if (answer(events[i].data.ptr, &pings))
+		if (answer_pings(events[i].data.ptr, &pings))
 			return -1;
-	start = own_ns() - start;
+	start = get_own_ns() - start;
 	for (i = 0; i < PAIRS; i++)
 		if (recv(servers[i], drain, sizeof(drain), MSG_DONTWAIT) < 0)
 			return -1;
 	return pings == PAIRS ? start : -1;
 }
 
-/* Nanoseconds in which the client alone answers a PING; NAN for unknown. */
-static double client_ns(void)
+/* Returns nanoseconds that the client takes to answer a PING, or NAN. */
+static double measure_client(void)
 {
 	struct line lines[PAIRS] = { 0 };
 	int epoll = epoll_create1(EPOLL_CLOEXEC), servers[PAIRS], i;
@@ -162,13 +162,13 @@ static double client_ns(void)
 	double best = NAN, ns = 0;
 
 	for (i = 0; i < PAIRS; i++) {
-		servers[i] = plain_pair(&lines[i]);
+		servers[i] = make_plain_pair(&lines[i]);
 		e.data.ptr = &lines[i];
 		if (servers[i] < 0 ||
 		    epoll_ctl(epoll, EPOLL_CTL_ADD, lines[i].fd, &e))
 			ns = -1;
 	}
-	/* Ticks only ever add; the first rounds are TCP's quick-ACK mode. */
+	/* Ticks only add time; the first rounds are in TCP's quick-ACK mode. */
 	for (i = 0; i < ANSWERS && ns >= 0; i++) {
 		ns = answer_plain(servers, epoll);
 		if (i >= ANSWERS / 2 && ns >= 0 && !(ns >= best))
@@ -183,7 +183,10 @@ static double client_ns(void)
 }
 
 /**
- * struct state - of the machine, at one moment
+ * struct state - of the machine at one moment
+ * @server: what the server has used
+ * @now: time
+ * @idle: idle time of all processors
  */
 struct state {
 	struct meter server;
@@ -191,16 +194,16 @@ struct state {
 	double idle;
 };
 
-static void look(const struct target *t, struct state *s)
+static void read_state(const struct target *t, struct state *s)
 {
 	if (target_meter(t, &s->server))
 		memset(&s->server, 0, sizeof(s->server));
 	s->now = now_ns();
-	s->idle = idle_ns();
+	s->idle = get_idle_ns();
 }
 
-static void fill(struct row *row, const struct state *a, const struct state *b,
-		 double pings, double client)
+static void fill_row(struct row *row, const struct state *a,
+		     const struct state *b, double pings, double client)
 {
 	double cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	double busy = (b->now - a->now) * cpus - (b->idle - a->idle);
@@ -211,8 +214,8 @@ static void fill(struct row *row, const struct state *a, const struct state *b,
 	row->messages_per_second = 1e9 / row->total_ns;
 }
 
-/* Bytes of all pages in the slabs of the module's connections. */
-static double module_memory(void)
+/* Returns the bytes of the slabs of the module's connections. */
+static double get_module_memory(void)
 {
 	unsigned long pages, slabs;
 	const char *rest;
@@ -231,8 +234,8 @@ static double module_memory(void)
 	return sum;
 }
 
-/* Bytes of all slabs. */
-static double kernel_memory(void)
+/* Returns the bytes of all slabs. */
+static double get_kernel_memory(void)
 {
 	FILE *f = fopen("/proc/meminfo", "re");
 	double kib = NAN;
@@ -261,10 +264,10 @@ static int count_calls(struct load *l, const struct target *t, struct row *row)
 }
 
 /**
- * idle_measure() - idle connections of a server
+ * idle_measure() - measure idle connections of a server
  * @t: the server
  * @w: the workload
- * @row: filled; a message is a PING that was answered
+ * @row: filled; a message is an answered PING
  * @profile: the file for profile_stay(), or NULL
  *
  * Return: 0, or -1 after saying why.
@@ -272,37 +275,37 @@ static int count_calls(struct load *l, const struct target *t, struct row *row)
 int idle_measure(const struct target *t, const struct workload *w,
 		 struct row *row, const char *profile)
 {
-	double module, kernel, client = client_ns();
+	double module, kernel, client = measure_client();
 	int64_t interval = idle_ping_ms * 1000000LL;
 	struct state before, after;
 	struct load *l;
 	u64 pings = 0;
 	int r = -1;
 
-	module = module_memory();
-	kernel = kernel_memory();
+	module = get_module_memory();
+	kernel = get_kernel_memory();
 	l = load_open(t->url, w, t->raw);
 	if (!l)
 		return -1;
-	/* Until all have been pinged, and are spread over the interval. */
+	/* Until PINGs are spread over the interval. */
 	if (idle_stay(l, interval, &pings))
-		goto out;
-	row->module_bytes = (module_memory() - module) / w->connections;
-	row->kernel_bytes = (kernel_memory() - kernel) / w->connections;
+		goto out_close_load;
+	row->module_bytes = (get_module_memory() - module) / w->connections;
+	row->kernel_bytes = (get_kernel_memory() - kernel) / w->connections;
 	pings = 0;
-	look(t, &before);
+	read_state(t, &before);
 	if (idle_stay(l, interval, &pings))
-		goto out;
-	look(t, &after);
+		goto out_close_load;
+	read_state(t, &after);
 	if (!pings) {
 		complain("%s sends no PING", t->name);
-		goto out;
+		goto out_close_load;
 	}
-	fill(row, &before, &after, pings, client);
+	fill_row(row, &before, &after, pings, client);
 	if (profile && profile_stay(t, l, row, profile))
-		goto out;
+		goto out_close_load;
 	r = count_calls(l, t, row);
-out:
+out_close_load:
 	load_close(l);
 	return r;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The load: frames masked beforehand, the same bytes for every server, and
- * as little work a message as possible on this side.
+ * The load: frames masked beforehand, the same bytes for every server, and as
+ * little work per message as possible in the client.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,17 +20,17 @@
 
 #define ANSWER_MS	20000
 
-/* What asks for large messages; any will do. */
+/* Of a message that requests large ones; any size will do. */
 #define REQUEST_SIZE	8
 
-/* The length of a message of a round. */
-static unsigned int length_of(const struct workload *w, unsigned int i)
+/* Returns the length of a message of a round. */
+static unsigned int get_length(const struct workload *w, unsigned int i)
 {
-	/* A prime: 1 to 127 bytes, none twice in a row, half of them below 64. */
+	/* 1 to 127 bytes (a prime), none twice in a row, half below 64. */
 	return w->mixed ? 1 + i * 83 % (2 * w->bytes - 1) : w->bytes;
 }
 
-static void expect(struct load *l)
+static void expect_replies(struct load *l)
 {
 	struct ws_hdr hdr = { .fin = true, .opcode = WS_OP_BINARY };
 	unsigned int i;
@@ -39,7 +39,7 @@ static void expect(struct load *l)
 		struct reply *r = &l->reply[i];
 
 		if (l->w->answer != ANSWER_EMPTY)
-			r->bytes = length_of(l->w, i);
+			r->bytes = get_length(l->w, i);
 		hdr.len = r->bytes;
 		r->head_len = ws_hdr_build(r->head, &hdr);
 	}
@@ -65,10 +65,10 @@ static int make_batch(struct load *l)
 		return -1;
 	for (i = 0; i < most; i++)
 		l->payload[i] = bench_pattern(i);
-	expect(l);
+	expect_replies(l);
 	p = l->batch;
 	for (i = 0; i < count; i++) {
-		hdr.len = download ? REQUEST_SIZE : length_of(l->w, i);
+		hdr.len = download ? REQUEST_SIZE : get_length(l->w, i);
 		hdr.key = 0x9e3779b9u * (i + 1);
 		p += ws_hdr_build(p, &hdr);
 		ws_mask_copy(p, l->payload, hdr.len, hdr.key);
@@ -84,10 +84,10 @@ static int make_batch(struct load *l)
 }
 
 /*
- * Frames are put into records by the kernel, for all servers alike. Nobody's
- * certificate is looked at: the machine may have a clock of its own.
+ * The kernel does the records of the client, for all servers alike.
+ * Certificates are not checked: the machine may have a clock of its own.
  */
-static struct kws_tls *load_tls(void)
+static struct kws_tls *get_tls(void)
 {
 	static const struct kws_tls_options options = {
 		.insecure = 1,
@@ -100,7 +100,7 @@ static struct kws_tls *load_tls(void)
 	return tls;
 }
 
-/* What the server is to answer with is asked for by the path. */
+/* The path requests the kind of answer. */
 static void make_url(const struct load *l, const char *base, char *url,
 		     size_t size)
 {
@@ -133,7 +133,7 @@ static int open_line(struct load *l, struct line *line, const char *base)
 
 	make_url(l, base, url, sizeof(url));
 	if (!strncmp(base, "wss:", 4))
-		o.tls = load_tls();
+		o.tls = get_tls();
 	line->fd = kws_connect(url, &o, &hs);
 	if (line->fd < 0) {
 		complain("%s: %s", url, hs && kws_handshake_result(hs)->error ?
@@ -147,7 +147,7 @@ static int open_line(struct load *l, struct line *line, const char *base)
 }
 
 /**
- * load_open() - connect
+ * load_open() - connect to a server
  * @url: of the server
  * @w: the workload
  * @raw: the server echoes bytes
@@ -169,14 +169,14 @@ struct load *load_open(const char *url, const struct workload *w, bool raw)
 		l->lines[i].fd = -1;
 	if (l->epoll < 0 || !l->lines || make_batch(l)) {
 		complain("cannot start the load: %s", strerror(errno));
-		goto err_close;
+		goto err_close_load;
 	}
 	for (i = 0; i < w->connections; i++)
 		if (open_line(l, &l->lines[i], url))
-			goto err_close;
+			goto err_close_load;
 	return l;
 
-err_close:
+err_close_load:
 	load_close(l);
 	return NULL;
 }
@@ -223,21 +223,21 @@ static int send_batch(struct load *l, struct line *line)
 		if (done < 0)
 			return -1;
 		line->sent += done;
-		/* Let the server see this segment before the next. */
+		/* Let the server receive this segment before the next. */
 		if (l->w->segment && line->sent < l->batch_len)
 			sched_yield();
 	}
 	return wait_for_room(l, line, false);
 }
 
-static int wrong(const char *what)
+static int refuse_reply(const char *what)
 {
 	complain("the server's reply is wrong: %s", what);
 	errno = EPROTO;
 	return -1;
 }
 
-/* A frame that did not come whole and as expected; returns bytes used. */
+/* Parses a frame that is incomplete or unexpected. Returns bytes used. */
 static ssize_t consume_slowly(struct load *l, struct line *line,
 			      const struct reply *r, const u8 *p, size_t n)
 {
@@ -247,7 +247,7 @@ static ssize_t consume_slowly(struct load *l, struct line *line,
 	if (line->skip) {
 		take = n < line->skip ? n : line->skip;
 		if (l->verify && memcmp(p, l->payload + line->offset, take))
-			return wrong("the payload is not what was sent");
+			return refuse_reply("the payload is not what was sent");
 		line->offset += take;
 		line->skip -= take;
 	} else {
@@ -260,7 +260,7 @@ static ssize_t consume_slowly(struct load *l, struct line *line,
 		size = ws_hdr_parse(line->head, had + take, &line->hdr);
 		if (size < 0 || (size && (line->hdr.masked ||
 					  line->hdr.rsv)))
-			return wrong("this is not a frame");
+			return refuse_reply("this is not a frame");
 		line->head_len = had + take;
 		if (!size)
 			return take;
@@ -269,28 +269,29 @@ static ssize_t consume_slowly(struct load *l, struct line *line,
 		line->skip = line->hdr.len;
 		if (line->hdr.opcode > WS_OP_BINARY ||
 		    line->offset + line->skip > r->bytes)
-			return wrong("a frame nobody asked for");
+			return refuse_reply("an unexpected frame");
 	}
 	if (!line->skip && line->hdr.fin) {
 		if (line->offset != r->bytes)
-			return wrong("a message has the wrong length");
+			return refuse_reply("a message has the wrong length");
 		line->replies++;
 		line->offset = 0;
 	}
 	return take;
 }
 
-static int consume(struct load *l, struct line *line, const u8 *p, size_t n)
+static int parse_replies(struct load *l, struct line *line, const u8 *p,
+			 size_t n)
 {
 	while (n) {
 		const struct reply *r;
 		ssize_t used;
 
 		if (line->replies == l->want)
-			return wrong("more than was sent");
+			return refuse_reply("more than was sent");
 		r = &l->reply[line->replies];
 		used = r->head_len + r->bytes;
-		/* At a frame boundary, and all of it is here. */
+		/* At a frame boundary, and the frame is complete. */
 		if (!line->skip && !line->head_len && !line->offset &&
 		    n >= (size_t)used && !l->verify &&
 		    !memcmp(p, r->head, r->head_len))
@@ -305,7 +306,7 @@ static int consume(struct load *l, struct line *line, const u8 *p, size_t n)
 	return 0;
 }
 
-static int receive(struct load *l, struct line *line)
+static int receive_replies(struct load *l, struct line *line)
 {
 	ssize_t n = recv(line->fd, l->buffer, BUFFER_SIZE, 0);
 
@@ -318,7 +319,7 @@ static int receive(struct load *l, struct line *line)
 	}
 	if (l->raw)
 		line->replies += n;
-	else if (consume(l, line, l->buffer, n))
+	else if (parse_replies(l, line, l->buffer, n))
 		return -1;
 	if (line->replies < l->want || line->sent < l->batch_len)
 		return 0;
@@ -330,20 +331,20 @@ static int receive(struct load *l, struct line *line)
 	return 0;
 }
 
-static int on_event(struct load *l, const struct epoll_event *e)
+static int handle_event(struct load *l, const struct epoll_event *e)
 {
 	struct line *line = e->data.ptr;
 
 	if (e->events & EPOLLOUT && line->sent < l->batch_len &&
 	    send_batch(l, line))
 		return -1;
-	return e->events & ~EPOLLOUT ? receive(l, line) : 0;
+	return e->events & ~EPOLLOUT ? receive_replies(l, line) : 0;
 }
 
 /**
  * load_run() - send and receive
  * @l: the load, all of whose connections are idle
- * @rounds: batches a connection
+ * @rounds: batches per connection
  * @verify: compare every byte of the replies
  *
  * Return: 0, or -1 after saying why.
@@ -358,7 +359,7 @@ int load_run(struct load *l, unsigned int rounds, bool verify)
 	for (i = 0; i < l->w->connections; i++) {
 		l->lines[i].rounds = rounds;
 		if (send_batch(l, &l->lines[i]))
-			goto err_load;
+			goto err_complain;
 	}
 	while (l->active) {
 		int n = epoll_wait(l->epoll, events, 64, ANSWER_MS);
@@ -368,12 +369,12 @@ int load_run(struct load *l, unsigned int rounds, bool verify)
 			return -1;
 		}
 		for (i = 0; (int)i < n; i++)
-			if (on_event(l, &events[i]))
-				goto err_load;
+			if (handle_event(l, &events[i]))
+				goto err_complain;
 	}
 	return 0;
 
-err_load:
+err_complain:
 	complain("load on %s: %s", l->w->name, strerror(errno));
 	return -1;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* kws-bench: what the files about the load share. */
+/* kws-bench: the load, for the files that make it. */
 #ifndef KWS_BENCH_LOAD_H
 #define KWS_BENCH_LOAD_H
 
@@ -9,8 +9,8 @@
 #define BUFFER_SIZE	(1 << 20)
 
 /**
- * struct reply - what is expected for a message
- * @head: the header when it comes in one frame, @head_len bytes
+ * struct reply - the expected reply to a message
+ * @head: its header if it is one frame, @head_len bytes
  * @bytes: payload
  */
 struct reply {
@@ -21,14 +21,14 @@ struct reply {
 
 /**
  * struct line - one connection
- * @rounds: still to be begun or finished
+ * @rounds: rounds that are not finished
  * @sent: bytes of the batch that are out
- * @replies: messages, for a raw server bytes, of this round that have come
- * @skip: payload bytes of the reply frame that are still to come
+ * @replies: received in this round: messages, from a raw server bytes
+ * @skip: missing payload bytes of the reply frame
  * @offset: of the next payload byte in its message
- * @head: a reply's header as far as it has come, @head_len bytes
+ * @head: the received part of a reply's header, @head_len bytes
  * @hdr: the reply frame that is being read
- * @waiting_out: epoll waits for room as well
+ * @waiting_out: epoll waits for room, too
  */
 struct line {
 	int fd;
@@ -45,11 +45,11 @@ struct line {
 
 /**
  * struct load - all connections of a workload
- * @batch: what is sent in a round, @batch_len bytes
+ * @batch: the bytes sent in a round, @batch_len of them
  * @payload: the message, unmasked; shorter ones are its beginning
- * @reply: those of a round
- * @want: replies, for a raw server bytes, that end a round
- * @active: connections that are not done
+ * @reply: the expected replies of a round
+ * @want: replies that end a round; from a raw server bytes
+ * @active: connections that are not finished
  */
 struct load {
 	const struct workload *w;

@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: MIT
-/* Results of several runs: medians, and how far they are apart. */
+/* Results of several runs: medians and spreads. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench.h"
 
-static int by_value(const void *a, const void *b)
+static int compare_values(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
 
 	return (x > y) - (x < y);
 }
 
-static double median(double *values, size_t n)
+static double compute_median(double *values, size_t n)
 {
-	qsort(values, n, sizeof(*values), by_value);
+	qsort(values, n, sizeof(*values), compare_values);
 	return n % 2 ? values[n / 2] :
 		(values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
-/* Of sorted values: how far the middle half is apart, and all up to three. */
-static double spread(const double *values, size_t n)
+/* Returns the range of the middle half of sorted values; of three, of all. */
+static double compute_spread(const double *values, size_t n)
 {
 	size_t low = (n - 1) / 4;
 
@@ -29,7 +29,7 @@ static double spread(const double *values, size_t n)
 		NAN;
 }
 
-/* Sets a row to the medians of itself and the rows like it behind it. */
+/* Sets a row to the medians of itself and of later rows of the same load. */
 static int merge_row(struct table *t, size_t at)
 {
 	struct row *row = &t->rows[at];
@@ -48,11 +48,11 @@ static int merge_row(struct table *t, size_t at)
 	for (k = 0; k < FIGURES_MEASURED; k++) {
 		for (i = 0; i < n; i++)
 			values[i] = *figure_of(&t->rows[like[i]], k);
-		*figure_of(row, k) = median(values, n);
+		*figure_of(row, k) = compute_median(values, n);
 		if (figures[k].offset == offsetof(struct row, total_ns))
-			row->total_spread = spread(values, n);
+			row->total_spread = compute_spread(values, n);
 		if (figures[k].offset == offsetof(struct row, cpu_ns))
-			row->cpu_spread = spread(values, n);
+			row->cpu_spread = compute_spread(values, n);
 	}
 	for (i = 1; i < n; i++)
 		row->runs += t->rows[like[i]].runs;
@@ -67,7 +67,7 @@ static int merge_row(struct table *t, size_t at)
 }
 
 /**
- * table_merge() - one row for each load and server: medians of all its rows
+ * table_merge() - merge all rows of a load and server to one with the medians
  * @t: the table
  *
  * Return: 0, or -1 with ENOMEM.

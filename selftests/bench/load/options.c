@@ -12,29 +12,32 @@ static const char help[] =
 	"Usage: kws-bench [OPTION]... [URL]\n"
 	"       kws-bench --report [--json=FILE] FILE...\n"
 	"       kws-bench echo [OPTION]...\n\n"
-	"Loads echo servers one after the other with the same bytes and prints how many\n"
-	"messages a second they return and what CPU time, system calls and wake-ups one\n"
-	"message costs them. Without a URL the servers are: kws echo (kernel framing, if\n"
-	"the module is loaded), kws echo --userspace, and as the floor kws echo --raw.\n\n"
+	"Loads echo servers one after the other with the same bytes and prints messages\n"
+	"per second, and per message the CPU time, system calls and wake-ups of the\n"
+	"server. Without a URL the servers are: kws echo (kernel framing, if the module\n"
+	"is loaded), kws echo --userspace, and as the floor an echo without framing.\n"
+	"kws-bench echo is this server of kws; it answers the requests of this load.\n\n"
 	"  -s, --server=NAME=COMMAND  one more server; %p in COMMAND is the port\n"
 	"  -o, --only=NAME[,NAME...]  only these servers\n"
 	"  -w, --workload=NAME[,...]  only these workloads: pingpong, pipelined, mixed,\n"
 	"                             upload, trickle, sendfile, zerocopy, idle, pong,\n"
-	"                             pong-busy; NAME:BYTES for those with such messages,\n"
+	"                             pong-busy; NAME:BYTES for messages of that size,\n"
 	"                             NAME:BYTES:CONNECTIONS\n"
-	"      --tls-cert=FILE        over TLS 1.2: kws's own servers, with what this PEM file\n"
-	"                             has, certificate and key\n"
-	"  -t, --time=SECONDS         to measure for, a row (default: 1)\n"
-	"      --turns=N              N times, and one server right after the other with each\n"
-	"                             load, not one load after the other with each server\n"
+	"      --tls-cert=FILE        the servers of kws over TLS, with the certificate and\n"
+	"                             the key in this PEM file\n"
+	"  -t, --time=SECONDS         how long to measure a row (default: 1)\n"
+	"      --turns=N              measure each load N times, on one server right after\n"
+	"                             the other, instead of all loads on each server\n"
 	"  -P, --pid=PID              of the server at URL, for the CPU figures\n"
-	"  -j, --json=FILE            write the results there, too\n"
-	"  -c, --clock=NAME           what a nanosecond is here (default: host)\n"
-	"  -a, --ask=FILE             for the time: a line there is answered by nanoseconds\n"
+	"  -j, --json=FILE            write the results to FILE, too\n"
+	"  -c, --clock=NAME           name of the clock, for the table (default: host)\n"
+	"  -a, --ask=FILE             read the time from FILE, which answers each line with\n"
+	"                             nanoseconds\n"
 	"  -q, --no-table             no table, progress only\n"
 	"  -r, --report               no load: print the medians of result files\n"
-	"      --chart=FILE           with --report: write the ratios to be drawn there\n"
-	"      --profile=FILE         load once more, between marks for who counts instructions\n"
+	"      --chart=FILE           with --report: write the ratios to be drawn to FILE\n"
+	"      --profile=FILE         run each load once more, between marks for an\n"
+	"                             instruction counter\n"
 	"  -h, --help                 this text\n\n"
 	"System calls are counted by a tracepoint: as root, with tracefs mounted.\n";
 
@@ -69,7 +72,7 @@ static int parse_server(struct bench *b, char *text)
 	return bench_add(b, text, equals + 1);
 }
 
-static int parse_one(struct bench *b, int option)
+static int parse_option(struct bench *b, int option)
 {
 	uint64_t number;
 	char *end;
@@ -128,11 +131,11 @@ static int parse_one(struct bench *b, int option)
 
 /**
  * bench_options() - read the command line
- * @b: set as it says
+ * @b: set
  * @argc: of bench_main()
  * @argv: the same
  *
- * Return: -1 to go on at argv[optind], else the exit status.
+ * Return: -1 to continue at argv[optind], else the exit status.
  */
 int bench_options(struct bench *b, int argc, char **argv)
 {
@@ -144,7 +147,7 @@ int bench_options(struct bench *b, int argc, char **argv)
 			fputs(help, stdout);
 			return 0;
 		}
-		if (parse_one(b, option))
+		if (parse_option(b, option))
 			return usage_error("");
 	}
 	return b->report || optind >= argc - 1 ? -1 : usage_error("");

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * kws-bench: how long a PONG takes, on a machine that is idle but for it and
- * on one whose processors are busy.
+ * kws-bench: the latency of a PONG, on an otherwise idle machine and on one
+ * with busy processors.
  *
- * The latency is from before the send() of the PING until the client has read
- * the PONG. The client must not be what waits for a processor, so it runs
- * under SCHED_FIFO: it preempts the busy processes as soon as the PONG is in
- * its receive queue, for all servers alike. The alternative, a receive
+ * The latency is the time from before the send() of the PING until the client
+ * has read the PONG. The client itself must not wait for a processor, so it
+ * runs under SCHED_FIFO: it preempts the busy processes as soon as the PONG is
+ * in its receive queue, for all servers alike. The alternative, a receive
  * timestamp of the kernel (SO_TIMESTAMPNS), would leave the send() to the
  * scheduler and is taken when the packet passes the device, before TCP. The
  * server and the kernel's workers keep their class; the busy processes are
@@ -14,8 +14,7 @@
  * scheduling group. There is one more of them than processors.
  *
  * PINGs are sent one at a time, with a pause of 0.5 to 1.5 ms, so that the
- * server is asleep when one arrives, and ticks and time slices are met at any
- * point.
+ * server is asleep when one arrives, at any point of a tick or time slice.
  */
 #include <errno.h>
 #include <poll.h>
@@ -32,7 +31,7 @@
 #include "cmd.h"
 
 #define PONG_MS		20000
-/* Fresh connections acknowledge at once: TCP's quick-ACK mode. */
+/* New connections acknowledge at once: TCP's quick-ACK mode. */
 #define WARM_UP		20
 #define ROUNDS_MAX	1000
 #define PAUSE_US	500
@@ -41,15 +40,15 @@
 
 /**
  * struct busy - processes that never sleep
- * @pid: theirs
- * @count: how many
+ * @pid: of each process
+ * @count: how many processes
  */
 struct busy {
 	pid_t pid[BUSY_MAX];
 	unsigned int count;
 };
 
-static void busy_stop(struct busy *busy)
+static void stop_busy(struct busy *busy)
 {
 	while (busy->count) {
 		kill(busy->pid[--busy->count], SIGKILL);
@@ -57,7 +56,7 @@ static void busy_stop(struct busy *busy)
 	}
 }
 
-static int busy_start(struct busy *busy)
+static int start_busy(struct busy *busy)
 {
 	long n = sysconf(_SC_NPROCESSORS_ONLN) + 1;
 	pid_t parent = getpid();
@@ -93,7 +92,7 @@ static int set_policy(int policy)
 	return -1;
 }
 
-/* Until the whole PONG is here: @bytes, which must be those at @want. */
+/* Reads a PONG, which must be the @bytes bytes at @want. */
 static int read_pong(int fd, const u8 *want, size_t bytes)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -120,8 +119,8 @@ static int read_pong(int fd, const u8 *want, size_t bytes)
 	return -1;
 }
 
-/* One PING, answered. Return: nanoseconds, or -1 after saying why. */
-static int64_t ping_once(struct load *l, unsigned int i)
+/* Sends a PING, reads its PONG. Returns nanoseconds, or -1 after saying why. */
+static int64_t send_ping(struct load *l, unsigned int i)
 {
 	unsigned int bytes = l->w->bytes, k;
 	struct ws_hdr hdr = {
@@ -149,28 +148,28 @@ static int64_t ping_once(struct load *l, unsigned int i)
 	return -1;
 }
 
-static int by_value(const void *a, const void *b)
+static int compare_values(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
 
 	return (x > y) - (x < y);
 }
 
-static void fill(struct row *row, double *ns, unsigned int n)
+static void fill_row(struct row *row, double *ns, unsigned int n)
 {
 	double sum = 0;
 	unsigned int i;
 
 	for (i = 0; i < n; i++)
 		sum += ns[i];
-	qsort(ns, n, sizeof(*ns), by_value);
+	qsort(ns, n, sizeof(*ns), compare_values);
 	row->messages_per_second = 1e9 * n / sum;
 	row->p50_us = ns[n / 2] / 1000;
 	row->p99_us = ns[n * 99 / 100] / 1000;
 }
 
-static int rounds(struct load *l, const struct target *t, struct row *row,
-		  unsigned int n)
+static int run_rounds(struct load *l, const struct target *t, struct row *row,
+		      unsigned int n)
 {
 	struct meter before, after;
 	unsigned int i, dice = 1;
@@ -182,22 +181,22 @@ static int rounds(struct load *l, const struct target *t, struct row *row,
 		/* The same pauses in every run. */
 		dice = dice * 1103515245 + 12345;
 		usleep(PAUSE_US + (dice >> 16) % (2 * PAUSE_US));
-		ns[i] = ping_once(l, i);
+		ns[i] = send_ping(l, i);
 		if (ns[i] < 0)
 			return -1;
 	}
 	if (metered && !target_meter(t, &after))
 		row->wakeups = (double)(after.wakeups - before.wakeups) / n;
-	fill(row, ns, n);
+	fill_row(row, ns, n);
 	return 0;
 }
 
 /**
- * pong_measure() - the latency of PONGs
+ * pong_measure() - measure the latency of PONGs
  * @t: the server
  * @w: the workload
- * @seconds: 0.03 and more are 1,000 PINGs, less are fewer
- * @row: filled; nothing but latencies and wake-ups is known
+ * @seconds: 0.03 or more for 1,000 PINGs, less for fewer
+ * @row: filled with latencies and wake-ups
  *
  * Return: 0, or -1 after saying why.
  */
@@ -213,18 +212,18 @@ int pong_measure(const struct target *t, const struct workload *w,
 	if (!l)
 		return -1;
 	for (i = 0; i < WARM_UP * w->connections; i++)
-		if (ping_once(l, i) < 0)
-			goto out;
-	if (w->answer == ANSWER_PONG_BUSY && busy_start(&busy))
-		goto out;
-	/* After fork(), which would pass it on. */
+		if (send_ping(l, i) < 0)
+			goto out_stop_busy;
+	if (w->answer == ANSWER_PONG_BUSY && start_busy(&busy))
+		goto out_stop_busy;
+	/* After fork(): children would inherit it. */
 	if (set_policy(SCHED_FIFO))
-		goto out;
-	r = rounds(l, t, row, n);
+		goto out_stop_busy;
+	r = run_rounds(l, t, row, n);
 	if (set_policy(SCHED_OTHER))
 		r = -1;
-out:
-	busy_stop(&busy);
+out_stop_busy:
+	stop_busy(&busy);
 	load_close(l);
 	return r;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * kws-bench --profile: for someone who looks on from outside the machine and
- * counts its instructions, marks where they begin to matter and where they end
- * to, and what is needed to make sense of them. See selftests/bench/profile.
+ * kws-bench --profile: marks the begin and the end of a load for an instruction
+ * counter outside the machine, and writes what explains its counts. See
+ * selftests/bench/profile.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "bench.h"
 #include "cmd.h"
 
-/* No-operations on any processor, with a displacement that nobody else has. */
+/* A no-operation on any processor, with a displacement used nowhere else. */
 static void mark_start(void)
 {
 #if defined(__x86_64__)
@@ -19,7 +19,7 @@ static void mark_start(void)
 #endif
 }
 
-/* The same, where it is the whole machine that matters. */
+/* The same; counts the whole machine. */
 static void mark_start_all(void)
 {
 #if defined(__x86_64__)
@@ -34,7 +34,7 @@ static void mark_stop(void)
 #endif
 }
 
-/* Where the server's programs and libraries are in its memory. */
+/* Writes the addresses of the server's program and libraries. */
 static int write_maps(FILE *out, const struct target *t)
 {
 	char path[64], line[512];
@@ -68,12 +68,12 @@ static int write_row(const struct target *t, const struct row *row,
 }
 
 /**
- * profile_run() - a load between two marks
+ * profile_run() - run a load between two marks
  * @t: the server
  * @l: the load
- * @rounds: of it
- * @row: what has been measured of it; @row->messages_per_second and so on
- * @path: a file, to which lines are added: "row", the messages between the
+ * @rounds: of the load
+ * @row: of the load
+ * @path: a file, to which lines are appended: "row", the messages between the
  *	marks, server and load; then "map" and lines of /proc/PID/maps
  *
  * Return: 0, or -1 after saying why.
@@ -93,14 +93,14 @@ int profile_run(const struct target *t, struct load *l, unsigned int rounds,
 }
 
 /**
- * profile_stay() - the same for connections that are idle
+ * profile_stay() - the same for idle connections
  * @t: the server
  * @l: the load
  * @row: as for profile_run()
  * @path: as for profile_run()
  *
- * Timers and kernel threads work for nobody in particular: what is counted is
- * the whole machine, the client too.
+ * Timers and kernel threads belong to no process: the whole machine is counted,
+ * the client included.
  *
  * Return: 0, or -1 after saying why.
  */

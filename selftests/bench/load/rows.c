@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* kws-bench: the rows, and kws's own servers. */
+/* kws-bench: the workloads, and the servers of kws. */
 #include <stdio.h>
 #include <string.h>
 
@@ -47,7 +47,7 @@ const struct own own_servers[] = {
 
 const size_t own_count = sizeof(own_servers) / sizeof(own_servers[0]);
 
-/* Over TLS; what the others are compared with is OpenSSL all the way. */
+/* Over TLS; the baseline is framing in user space on OpenSSL. */
 const struct own tls_servers[] = {
 	{ "kws", "", true },
 	{ "records", "--records", true },
@@ -57,13 +57,13 @@ const struct own tls_servers[] = {
 
 const size_t tls_count = sizeof(tls_servers) / sizeof(tls_servers[0]);
 
-/* With TLS these tell enough. */
+/* The workloads over TLS. */
 static const char tls_rows[] = "pingpong:32,pingpong:16384,upload:1048576,trickle";
 
 /**
  * chosen() - is a name in a list?
- * @list: names with commas between them; NULL for a list of all
- * @name: what to look for
+ * @list: names separated by commas; NULL for a list of all
+ * @name: the name
  */
 bool chosen(const char *list, const char *name)
 {
@@ -82,8 +82,8 @@ bool chosen(const char *list, const char *name)
 /**
  * workload_chosen() - is a workload in a list, by NAME, NAME:BYTES or
  *	NAME:BYTES:CONNECTIONS?
- * @list: names with commas between them; NULL for a list of all
- * @w: what to look for
+ * @list: names separated by commas; NULL for a list of all
+ * @w: the workload
  */
 bool workload_chosen(const char *list, const struct workload *w)
 {
@@ -95,22 +95,22 @@ bool workload_chosen(const char *list, const struct workload *w)
 	       chosen(list, line);
 }
 
-/* Small messages ask for large ones. */
+/* Do small messages request large ones? */
 bool is_download(const struct workload *w)
 {
 	return w->answer == ANSWER_FILE || w->answer == ANSWER_MEMORY;
 }
 
-/* One PING at a time, each timed. */
+/* Is the time of each PING measured? */
 bool is_latency(const struct workload *w)
 {
 	return w->answer == ANSWER_PONG || w->answer == ANSWER_PONG_BUSY;
 }
 
 /**
- * takes_part() - is the workload for this server?
+ * takes_part() - is a workload for a server?
  * @w: the workload
- * @server: its name
+ * @server: name of the server
  * @tls: over TLS
  */
 bool takes_part(const struct workload *w, const char *server, bool tls)
@@ -120,13 +120,13 @@ bool takes_part(const struct workload *w, const char *server, bool tls)
 	if (tls)
 		return w->connections == 1 && w->in_flight == 1 &&
 			workload_chosen(tls_rows, w);
-	/* It can answer only with what it got, and asks nobody for more. */
+	/* It can only echo. */
 	if (!strcmp(server, "plain"))
 		return !strcmp(w->name, "pingpong");
-	/* More than 64 KiB at once is for messages of more. */
+	/* Reads of more than 64 KiB are for larger messages. */
 	if (!strcmp(server, "userspace-1m"))
 		return w->answer == ANSWER_EMPTY && w->bytes > 65536;
-	/* Only kws knows what is asked of it here. */
+	/* Only kws-bench echo serves these requests. */
 	if (w->answer == ANSWER_PINGS)
 		return chosen("kws,userspace", server);
 	if (is_latency(w))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The results on one page: each server against framing in user space. */
+/* The results on one page: each server relative to framing in user space. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,11 +8,11 @@
 
 #define COLUMNS_MAX	24
 
-/* Less than 2 % is not a difference. */
+/* A difference of less than 2 % does not count. */
 #define EVEN		1.02
 
-/* The servers of a table, in the order they were measured in. */
-static size_t servers(const struct table *t, const char **names)
+/* Lists the servers of a table, in the order of their measurement. */
+static size_t list_servers(const struct table *t, const char **names)
 {
 	size_t n = 0, i, k;
 
@@ -41,7 +41,7 @@ static void print_name(const struct row *row)
 	       row->clock);
 }
 
-/* One line of ratios to user space; the baseline itself in its unit. */
+/* Prints the ratios of one load to user space; the baseline in its unit. */
 static void print_line(const struct table *t, const struct row *row,
 		       const char **names, size_t n, bool cpu)
 {
@@ -74,7 +74,7 @@ static void print_line(const struct table *t, const struct row *row,
 	printf(" %.1f %% |\n", worst * 100);
 }
 
-/* One load, once; a latency is neither time of everything nor the server's. */
+/* Is it the first row of a load with figures of time? */
 static bool has_line(const struct table *t, size_t i)
 {
 	size_t k;
@@ -109,9 +109,9 @@ static void print_latencies(const struct table *t)
 static void print_part(const struct table *t, bool cpu)
 {
 	const char *names[COLUMNS_MAX];
-	size_t n = servers(t, names), i;
+	size_t n = list_servers(t, names), i;
 
-	printf("\n%s a message. Column userspace: %s; the others: ratio to it,\n"
+	printf("\n%s per message. Column userspace: %s; the others: ratio to it,\n"
 	       "below 1 is better than user space, bold when by 2 %% or more.\n\n"
 	       "| load | size | conn. | clock |", cpu ? "Processor time of the server," :
 	       "Time of everything (client, server and kernel),",

@@ -140,7 +140,7 @@ int table_read(struct table *t, const char *path)
 }
 
 /**
- * same_load() - are two rows of the same load, clock and kernel?
+ * same_load() - do two rows have the same load, clock and kernel?
  * @a: one
  * @b: the other
  */
@@ -154,10 +154,10 @@ bool same_load(const struct row *a, const struct row *b)
 }
 
 /**
- * table_find() - the row of another server
+ * table_find() - find the row of another server
  * @t: the table
- * @like: a row of the load
- * @server: its name
+ * @like: a row of the same load
+ * @server: name of the server
  *
  * Return: the row or NULL.
  */
@@ -197,7 +197,7 @@ static void print_row(const struct table *t, struct row *row)
 			printf(" %9s", "-");
 		else
 			printf(" %9.*f", k < 3 ? 0 : 3, v);
-		/* The total's ratios are those of msgs/s the other way. */
+		/* The ratios of the total are those of msgs/s, inverted. */
 		if (k == 1)
 			continue;
 		print_ratio(v, user, k);
@@ -207,10 +207,10 @@ static void print_row(const struct table *t, struct row *row)
 }
 
 /**
- * size_name() - a number of bytes as people say it
- * @bytes: how many
+ * size_name() - print a number of bytes with its unit
+ * @bytes: the number
  *
- * Return: a text that is good until the next call.
+ * Return: a text that is valid until the next call.
  */
 const char *size_name(unsigned int bytes)
 {
@@ -245,7 +245,7 @@ static void print_load(const struct row *row)
 	       "syscalls", "/user", "/floor", "wakeups", "/user", "/floor");
 }
 
-/* Of PONGs: all that is known of such a load but the wake-ups. */
+/* Prints a load whose figures are latencies and wake-ups. */
 static void print_latency(const struct table *t, size_t at)
 {
 	struct row *first = &t->rows[at];
@@ -273,7 +273,7 @@ static void print_latency(const struct table *t, size_t at)
 	}
 }
 
-/* Of idle connections, which are all the server has. */
+/* Prints the memory of idle connections; the server has no others. */
 static void print_memory(struct row *row)
 {
 	if (!isnan(row->kernel_bytes))
@@ -312,7 +312,7 @@ static void print_clock(const struct row *row)
 }
 
 /**
- * table_print() - for people, to the standard output
+ * table_print() - print a table to the standard output
  * @t: the table, all rows of a load together
  */
 void table_print(const struct table *t)
@@ -338,7 +338,7 @@ void table_print(const struct table *t)
 				print_row(t, &t->rows[k]);
 		if (isnan(t->rows[i].kernel_bytes))
 			continue;
-		puts("  memory a connection:");
+		puts("  memory per connection:");
 		for (k = i; k < t->count; k++)
 			if (same_load(&t->rows[k], &t->rows[i]))
 				print_memory(&t->rows[k]);
@@ -347,8 +347,8 @@ void table_print(const struct table *t)
 }
 
 /**
- * table_print_clocks() - one table a clock, as those cannot be compared
- * @t: the table, of several clocks
+ * table_print_clocks() - print one table per clock
+ * @t: the table, of several clocks, which cannot be compared
  */
 void table_print_clocks(const struct table *t)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Servers under load: starting them, and what the kernel knows of them. */
+/* Servers under load: starting them, and reading their counters. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,8 +22,8 @@
 #define START_MS	10000
 #define WORDS		16
 
-/* A port that is free now; 0 when there is none. */
-static unsigned int free_port(void)
+/* Returns a port that is free now; 0 if there is none. */
+static unsigned int find_free_port(void)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };
 	socklen_t len = sizeof(a);
@@ -40,7 +40,7 @@ static unsigned int free_port(void)
 	return port;
 }
 
-static bool answers(unsigned int port)
+static bool does_answer(unsigned int port)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };
 	bool ok;
@@ -55,8 +55,8 @@ static bool answers(unsigned int port)
 	return ok;
 }
 
-/* In the child: the command's words, "%p" replaced by the port. */
-static void become(const char *command, unsigned int port)
+/* In the child: executes the command, with the port instead of "%p". */
+static void execute_command(const char *command, unsigned int port)
 {
 	char *words[WORDS + 1] = { NULL }, *copy = strdup(command), number[8];
 	int n = 0, null = open("/dev/null", O_RDWR);
@@ -75,8 +75,8 @@ static void become(const char *command, unsigned int port)
 	_exit(127);
 }
 
-/* The number of the tracepoint that every system call passes, or -1. */
-static long tracepoint(void)
+/* Returns the number of the tracepoint of system calls, or -1. */
+static long get_tracepoint(void)
 {
 	static const char *const files[] = {
 		"/sys/kernel/tracing/events/raw_syscalls/sys_enter/id",
@@ -103,7 +103,7 @@ static int open_counter(pid_t pid)
 		.size = sizeof(attr),
 		.disabled = 1,
 	};
-	long id = tracepoint();
+	long id = get_tracepoint();
 
 	if (id < 0)
 		return -1;
@@ -114,7 +114,7 @@ static int open_counter(pid_t pid)
 
 /**
  * target_start() - start a server and wait until it accepts connections
- * @t: the server; one without a command is left as it is
+ * @t: the server; without a command it runs already
  *
  * Return: 0, or -1 after saying why.
  */
@@ -127,17 +127,17 @@ int target_start(struct target *t)
 	t->counter = t->pid ? open_counter(t->pid) : -1;
 	if (!t->command)
 		return 0;
-	port = free_port();
+	port = find_free_port();
 	snprintf(t->url, sizeof(t->url), "%s://127.0.0.1:%u/",
 		 t->tls ? "wss" : "ws", port);
 	t->pid = fork();
 	if (!t->pid)
-		become(t->command, port);
+		execute_command(t->command, port);
 	if (t->pid < 0) {
 		complain("cannot start a process: %s", strerror(errno));
 		return -1;
 	}
-	while (!answers(port)) {
+	while (!does_answer(port)) {
 		if (waitpid(t->pid, &status, WNOHANG) == t->pid) {
 			complain("%s ended at once; its command: %s", t->name,
 				 t->command);
@@ -170,12 +170,12 @@ void target_stop(struct target *t)
 	kill(t->pid, SIGTERM);
 	for (i = 0; i < 200; i++) {
 		if (waitpid(t->pid, NULL, WNOHANG) == t->pid)
-			goto out;
+			goto out_forget_pid;
 		usleep(10000);
 	}
 	kill(t->pid, SIGKILL);
 	waitpid(t->pid, NULL, 0);
-out:
+out_forget_pid:
 	t->pid = 0;
 }
 
@@ -230,8 +230,8 @@ static bool is_worker(const char *pid)
 	return !strncmp(name, "kworker/", 8);
 }
 
-/* Of the kernel, for whomever they work. */
-static uint64_t workers_cpu(void)
+/* Returns the processor time of all workers of the kernel. */
+static uint64_t read_workers_cpu(void)
 {
 	DIR *proc = opendir("/proc");
 	uint64_t sum = 0, one;
@@ -247,16 +247,16 @@ static uint64_t workers_cpu(void)
 }
 
 /**
- * target_meter() - read what a server has used
+ * target_meter() - read the resources used by a server
  * @t: the server
  * @m: filled
  *
- * The CPU time is what the scheduler charges to the process: also the
- * interrupts and soft interrupts that ran on its back. With TLS also what the
- * kernel's workers used: they decrypt for a server whose framing is the
- * kernel's.
+ * The CPU time is the one that the scheduler charges to the process, which
+ * includes the interrupts and soft interrupts that interrupted it. With TLS the
+ * time of the kernel's workers is added: with framing in the kernel they
+ * decrypt for the server.
  *
- * Return: 0, or -1 when that is not known.
+ * Return: 0, or -1 if that is unknown.
  */
 int target_meter(const struct target *t, struct meter *m)
 {
@@ -268,7 +268,7 @@ int target_meter(const struct target *t, struct meter *m)
 	if (read_cpu(pid, &m->cpu_ns))
 		return -1;
 	if (t->tls)
-		m->cpu_ns += workers_cpu();
+		m->cpu_ns += read_workers_cpu();
 	return read_wakeups(t->pid, &m->wakeups);
 }
 
@@ -278,7 +278,7 @@ int target_meter(const struct target *t, struct meter *m)
  * @start: begin at 0, or stop
  * @calls: set when stopping
  *
- * Return: 0, or -1 when that is not possible here.
+ * Return: 0, or -1 if they cannot be counted here.
  */
 int target_count(const struct target *t, bool start, uint64_t *calls)
 {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * libkws: the WebSocket opening handshake (RFC 6455 section 4) for both
- * sides, the hand-over of the socket to the kernel, and the same messages
- * from user space where the kernel module is not loaded.
+ * sides, attaching the socket to the kernel, and the same messages by user
+ * space where the kernel module is not loaded.
  *
- * With the module, after kws_accept() or kws_connect() and kws_attach(), the
- * socket is used with recvmsg() and sendmsg() alone; see ws(7). struct
+ * With the module, after kws_accept() or kws_connect() and kws_attach(), use
+ * the socket with recvmsg() and sendmsg() alone; see ws(7). struct
  * kws_conn is for programs that must also run without it.
  *
- * Functions return -1 and set errno where nothing else is said. None of them
- * may be used on the same object from two threads at once; different objects
+ * Unless documented otherwise, functions return -1 and set errno on failure.
+ * An object must not be used by two threads at the same time; different objects
  * are independent.
  */
 #ifndef KWS_H
@@ -37,32 +37,32 @@ extern "C" {
 #define KWS_DEFLATE_MEMORY	8	/* default of kws_deflate::memory */
 #define KWS_DEFLATE_THRESHOLD	64	/* default of kws_deflate::threshold */
 
-/* ws_info::rule beside enum ws_rule: compressed data is corrupt, 1007. */
+/* A further value of ws_info::rule: compressed data is corrupt, 1007. */
 #define KWS_RULE_DEFLATE	0x100
 
 /**
- * struct kws_deflate - permessage-deflate (RFC 7692): wishes, or what was
- *	agreed on
- * @server_no_context_takeover: the server compresses every message for
- *	itself. A wish of the server's is a promise, one of the client's a
- *	demand.
- * @client_no_context_takeover: the same for what the client sends
- * @server_max_window_bits: the server's window is 2^8 to 2^15 bytes; as a
- *	wish 0 means any. A client that wishes one is refused by servers that
- *	cannot limit theirs.
- * @client_max_window_bits: the same for what the client sends. A server that
- *	wishes less than 15 declines offers of clients that cannot limit theirs.
- * @level: how hard we try to compress, 1 (fastest) to 9; 0 for
+ * struct kws_deflate - parameters of permessage-deflate (RFC 7692): requested
+ *	or agreed ones
+ * @server_no_context_takeover: the server compresses every message on its own.
+ *	A server that requests this promises it, a client demands it.
+ * @client_no_context_takeover: the same for the messages of the client
+ * @server_max_window_bits: the server's window is 2^8 to 2^15 bytes; in a
+ *	request 0 means any. Servers that cannot limit their window refuse a
+ *	client that requests a limit.
+ * @client_max_window_bits: the same for the messages of the client. A server
+ *	that requests less than 15 declines offers of clients that cannot limit
+ *	their window.
+ * @level: effort of our compression, 1 (fastest) to 9; 0 for
  *	KWS_DEFLATE_LEVEL
- * @memory: zlib's memLevel for what we send, 1 to 9; 0 for KWS_DEFLATE_MEMORY
- * @threshold: shorter messages are sent as they are; 0 for
+ * @memory: zlib's memLevel of our compression, 1 to 9; 0 for
+ *	KWS_DEFLATE_MEMORY
+ * @threshold: shorter messages are sent uncompressed; 0 for
  *	KWS_DEFLATE_THRESHOLD, 1 to compress all but empty ones
  *
- * Memory of a connection: what it sends takes 2^(bits + 2) + 2^(@memory + 9)
- * and some 6000 bytes, 268 KiB by default, what it receives 2^bits and some
- * 7500 bytes, 40 KiB. Both are taken with the first compressed message of a
- * direction and kept, or, without context takeover, given back after every
- * message.
+ * Memory of a connection: sending takes 2^(bits + 2) + 2^(@memory + 9) and
+ * about 6000 bytes, 268 KiB by default; receiving takes 2^bits and about 7500
+ * bytes, 40 KiB. It is allocated with the first compressed message of a
+ * direction and kept, or, without context takeover, freed after every message.
  */
 struct kws_deflate {
 	uint8_t server_no_context_takeover;
@@ -75,27 +75,27 @@ struct kws_deflate {
 };
 
 /**
- * struct kws_result - what an opening handshake came to
+ * struct kws_result - the result of an opening handshake
  * @status: the HTTP status sent (server) or received (client), 101 for an
- *	upgrade, 0 when it did not get that far
- * @error: in a few words why there was no upgrade, or NULL. A static string.
- * @target: server: the request target, as "/chat?room=1"
+ *	upgrade, 0 before there was one
+ * @error: why there was no upgrade, a static string, or NULL
+ * @target: server: the request target, such as "/chat?room=1"
  * @host: server: the Host header
  * @origin: server: the Origin header, NULL if there was none
  * @offered: server: the client's subprotocols, comma separated, or NULL
- * @protocol: the subprotocol agreed on, NULL for none
- * @deflate: the compression agreed on, for kws_deflate(); NULL for none
- * @location: client: where a 3xx answer points, or NULL
- * @tls: the version of TLS, as "TLSv1.3", or NULL without
+ * @protocol: the agreed subprotocol, NULL for none
+ * @deflate: the agreed compression, for kws_deflate(); NULL for none
+ * @location: client: the Location of a 3xx answer, or NULL
+ * @tls: the version of TLS, such as "TLSv1.3"; NULL without TLS
  * @cipher: its cipher suite
  * @ktls: the kernel does the records of both directions: the socket can be
  *	used without kws_handshake_open()
- * @ktls_error: with TLS: why not
+ * @ktls_error: with TLS: why @ktls is 0
  * @surplus: bytes that were read beyond the handshake. They belong to the
- *	WebSocket stream: give them to kws_attach() or kws_open().
+ *	WebSocket stream: pass them to kws_attach() or kws_open().
  * @surplus_len: how many, at most kws_options::head_max
  *
- * All of it belongs to the handshake and goes with it.
+ * The handshake owns all of it: kws_handshake_free() frees it.
  */
 struct kws_result {
 	int status;
@@ -116,12 +116,13 @@ struct kws_result {
 };
 
 /**
- * enum kws_ktls - who encrypts and decrypts
- * @KWS_KTLS_AUTO: the kernel (kTLS), if it and OpenSSL can do that with what is
- *	negotiated; otherwise OpenSSL. With TLS 1.3 it takes OpenSSL 3.2.
- * @KWS_KTLS_ALWAYS: the kernel or nobody. Only what it can do is negotiated:
- *	no TLS 1.3 with OpenSSL before 3.2, AES-GCM and ChaCha20-Poly1305 only.
- *	Framing in the kernel needs this, or luck with KWS_KTLS_AUTO.
+ * enum kws_ktls - encryption by the kernel or by OpenSSL
+ * @KWS_KTLS_AUTO: the kernel (kTLS), if it and OpenSSL can do the negotiated
+ *	version and cipher; otherwise OpenSSL. For TLS 1.3 this needs OpenSSL
+ *	3.2.
+ * @KWS_KTLS_ALWAYS: the kernel, or the handshake fails. Nothing else is
+ *	negotiated: no TLS 1.3 with OpenSSL before 3.2, AES-GCM and
+ *	ChaCha20-Poly1305 only. Framing in the kernel is certain only with this.
  * @KWS_KTLS_NEVER: OpenSSL
  */
 enum kws_ktls {
@@ -132,13 +133,13 @@ enum kws_ktls {
 
 /**
  * struct kws_tls_options - for kws_tls_new()
- * @certificate: server: a PEM file with its certificate, then those between it
- *	and the root
+ * @certificate: server: a PEM file with its certificate, then the intermediate
+ *	ones
  * @key: server: a PEM file with its private key
  * @ca: client: a PEM file with the certificates to be trusted instead of those
  *	of the system, or NULL
- * @insecure: client: trust everybody. For tests only.
- * @ktls: who encrypts and decrypts
+ * @insecure: client: do not check certificates. For tests only.
+ * @ktls: encryption by the kernel or by OpenSSL
  */
 struct kws_tls_options {
 	const char *certificate;
@@ -156,26 +157,26 @@ struct kws_tls *kws_tls_new(unsigned int role,
 void kws_tls_free(struct kws_tls *tls);
 
 /**
- * struct kws_options - how to shake hands; all zero is a good choice
+ * struct kws_options - options of a handshake; all zero is a good choice
  * @protocols: NULL-terminated list of subprotocols, best first (RFC 6455
  *	sections 1.9 and 11.3.4), or NULL. A client offers all of them; a
  *	server takes the first one that the client offers too.
- * @choose: server: decides instead of @protocols. Returns the subprotocol,
- *	which must be one of those offered, or NULL for none. To refuse, set
+ * @choose: server: called instead of using @protocols. Returns the subprotocol,
+ *	which must be an offered one, or NULL for none. To refuse, set
  *	*status to an HTTP status of 400 to 599.
  * @arg: for @choose
  * @deflate: accept or offer permessage-deflate; NULL for no compression
- * @deflate_count: client: @deflate points to so many offers, the best first,
- *	at most 8; 0 counts as 1. A server looks at the first only, and takes
- *	the client's first offer that fits it.
+ * @deflate_count: client: number of offers at @deflate, the best first, at most
+ *	8; 0 counts as 1. A server uses the first element only, and accepts the
+ *	client's first offer that fits.
  * @headers: further header lines for our request or our 101 answer, each
  *	ended by CRLF, or NULL
- * @head_max: the longest HTTP head that is accepted, in bytes from 256 to
- *	65536; 0 for KWS_HEAD_MAX
+ * @head_max: the longest HTTP head accepted, 256 to 65536 bytes; 0 for
+ *	KWS_HEAD_MAX
  * @timeout_ms: time for the whole handshake, in milliseconds; 0 for
  *	KWS_TIMEOUT_MS, -1 for no limit
- * @tls: server: TLS comes first. Client: for wss:// addresses; NULL is what
- *	kws_tls_new() makes without options, made for every connection anew.
+ * @tls: server: do the handshake of TLS first. Client: for wss:// addresses;
+ *	with NULL each connection calls kws_tls_new() without options.
  */
 struct kws_options {
 	const char *const *protocols;
@@ -213,8 +214,8 @@ int kws_kernel_ready(void);
 
 /**
  * struct kws_record - one record of a buffer, see WS_F_RECORDS in ws(7)
- * @msg: what it is
- * @data: its payload, @msg.len bytes
+ * @msg: opcode, flags, code and length
+ * @data: the payload, @msg.len bytes
  */
 struct kws_record {
 	struct ws_msg msg;
@@ -222,8 +223,8 @@ struct kws_record {
 };
 
 /**
- * kws_record_size() - bytes that a record takes
- * @len: of its payload
+ * kws_record_size() - size of a record
+ * @len: bytes of its payload
  *
  * Return: a multiple of 8.
  */
@@ -244,9 +245,9 @@ ssize_t kws_batch_send(int fd, const void *buf, size_t len,
 		       int flags);
 
 /**
- * enum kws_framing - who does the framing of a connection
+ * enum kws_framing - framing by the kernel or in user space
  * @KWS_AUTO: the kernel, or user space where the module is not loaded
- * @KWS_KERNEL: the kernel or nobody
+ * @KWS_KERNEL: the kernel, or the call fails
  * @KWS_USER: user space
  */
 enum kws_framing {
@@ -257,8 +258,8 @@ enum kws_framing {
 
 /**
  * struct kws_message - one message from the peer
- * @data: the payload, unmasked, not NUL-terminated. It may be written to;
- *	it is good until the next call on the connection.
+ * @data: the payload, unmasked, not NUL-terminated. It may be modified, and is
+ *	valid until the next call on the connection.
  * @len: payload bytes
  * @opcode: WS_OP_TEXT (checked to be UTF-8), WS_OP_BINARY or WS_OP_CLOSE,
  *	whose @data is the reason
