@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What all subcommands of kws, and kws-bench, have in common. */
+/* Shared by the subcommands of kws, and by kws-bench. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

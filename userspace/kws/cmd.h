@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The subcommands of kws and what they share. */
+/* The subcommands of kws, and functions that they share. */
 #ifndef KWS_CMD_H
 #define KWS_CMD_H
 

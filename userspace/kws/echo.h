@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include "kws.h"
 
-/* What a connection waits for after a step. */
+/* The event that a connection waits for after a step. */
 enum next {
 	NEXT_READ,
 	NEXT_WRITE,
@@ -65,10 +65,10 @@ extern const struct framing framing_library;
 /**
  * struct peer - one connection
  * @fd: its socket, with O_NONBLOCK
- * @framing: how it is served; framing_none until the handshake is over
- * @state: what @framing keeps for this connection
+ * @framing: serves it; framing_none until the handshake is over
+ * @state: of @framing, for this connection
  * @blocked: the socket had no room: framing::writable is called first
- * @events: what epoll waits for
+ * @events: of epoll
  * @hs: the handshake until it is over, then NULL
  * @before: previous in server::shaking, server::leaving or server::quiet
  * @after: next in the same queue
@@ -79,7 +79,7 @@ extern const struct framing framing_library;
  * @asked: a PING was sent at @checked
  * @heard: when data was received last
  * @checked: when the silence was last checked, or @heard as it was then
- * @lane: what the connection has in the ring of io_uring, else NULL
+ * @lane: its share of the ring of io_uring, else NULL
  */
 struct peer {
 	int fd;
@@ -114,7 +114,7 @@ struct queue {
  * @choose: returns the framing that the request of a client asks for, or NULL
  *	for @framing. NULL: clients have no choice. kws-bench sets it.
  * @options: for the handshakes
- * @deflate: what they point to
+ * @deflate: storage of kws_options::deflate
  * @tls: options of TLS; without a certificate there is no TLS
  * @max_message: as ws_config::max_message; 0 for the default
  * @buffer: to receive into; its contents are lost after a step

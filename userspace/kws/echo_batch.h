@@ -12,7 +12,7 @@
 /* Calls for one connection before the others get their turn. */
 #define BATCH_TURNS	8
 
-/* What sendmsg() takes with more than one message. */
+/* The most payload that sendmsg() accepts with more than one message. */
 #define BATCH_BYTES	65536
 
 union batch_control {

@@ -92,7 +92,7 @@ static enum fast echo_frames_avx2(struct frames *f, u64 max)
 #endif
 
 /**
- * fast_echo() - make replies of all whole frames
+ * fast_echo() - make replies of all complete frames
  * @f: @f->in and @f->in_len are the bytes read. The replies are made in the
  *	same memory, @f->out_len bytes at @f->out; bytes without a reply stay at
  *	@f->left.

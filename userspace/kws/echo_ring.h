@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a framing offers to the engine on io_uring. */
+/* The operations of a framing for the engine on io_uring. */
 #ifndef KWS_ECHO_RING_H
 #define KWS_ECHO_RING_H
 

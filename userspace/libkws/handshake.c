@@ -227,7 +227,7 @@ static int receive_head(struct kws_handshake *hs, int fd)
 {
 	struct head *h = &hs->head;
 	ssize_t n;
-	int whole;
+	int complete;
 
 	if (h->len == h->size)
 		return refuse_peer(hs, 431, EMSGSIZE,
@@ -242,12 +242,12 @@ static int receive_head(struct kws_handshake *hs, int fd)
 	if (!n)
 		return handshake_fail(hs, ECONNRESET,
 				      "the peer closed the connection");
-	whole = head_feed(h, n);
-	if (whole < 0 && h->overflow)
+	complete = head_feed(h, n);
+	if (complete < 0 && h->overflow)
 		return refuse_peer(hs, 431, EMSGSIZE, "too many header lines");
-	if (whole < 0)
+	if (complete < 0)
 		return refuse_peer(hs, 400, EBADMSG, "this is not HTTP/1.1");
-	if (!whole)
+	if (!complete)
 		return 1;
 	hs->result.surplus = h->buf + h->end;
 	hs->result.surplus_len = h->len - h->end;

@@ -184,7 +184,7 @@ static double measure_client(void)
 
 /**
  * struct state - of the machine at one moment
- * @server: what the server has used
+ * @server: resources used by the server
  * @now: time
  * @idle: idle time of all processors
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the load asks the servers for, by the request target. */
+/* The requests of the load for other answers, in the request target. */
 #ifndef BENCH_REQUESTS_H
 #define BENCH_REQUESTS_H
 
