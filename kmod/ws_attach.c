@@ -33,7 +33,9 @@ static int check_tls(const struct sock *sk)
 		return -EOPNOTSUPP;
 	if (tls->tx_conf != TLS_SW || tls->rx_conf != TLS_SW)
 		return -ENOKEY;
-	/* The only sign that the kernel lays these structures out differently. */
+	/*
+	 * The only sign that the kernel lays these structures out differently.
+	 */
 	if (tls_sw_ctx_rx(tls)->strp.sk != sk ||
 	    tls_sw_ctx_tx(tls)->tx_work.sk != sk)
 		return -EOPNOTSUPP;

@@ -219,7 +219,9 @@ static u32 bytes_ahead(const struct ws_ctx *ctx)
 			      ctx->rx.payload;
 }
 
-/* Entries of the control message: as many as fit and are needed, at least one. */
+/*
+ * Entries of the control message: as many as fit and are needed, at least one.
+ */
 static void alloc_desc(struct ws_batch *b, const struct msghdr *msg,
 		       struct ws_msg *one)
 {

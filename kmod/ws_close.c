@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The begin and the end of a context: shutdown(), close(), and giving the socket
- * back to TCP. Process context.
+ * The begin and the end of a context: shutdown(), close(), and giving the
+ * socket back to TCP. Process context.
  */
 #include <linux/module.h>
 
@@ -260,7 +260,8 @@ static void detach_socket(struct ws_ctx *ctx)
 
 /*
  * Another user of the kernel has put its own sk_user_data in place of ours: the
- * context cannot be found any more. What it holds stays, and the module with it.
+ * context cannot be found any more. What it holds stays, and the module with
+ * it.
  */
 static void close_lost(struct sock *sk, long timeout)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Control frames that are owed, and the state of the closing handshake, RFC 6455
- * sections 5.5 and 7. ws_tx_flush() sends them.
+ * Control frames that are owed, and the state of the closing handshake, RFC
+ * 6455 sections 5.5 and 7. ws_tx_flush() sends them.
  *
  * Any context that has the lock of the context.
  */

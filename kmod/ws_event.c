@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What happens outside of system calls: bytes come, room comes, time passes, the
- * lock owner releases the lock. Then the stream is scanned, readers are woken,
- * and what is owed is sent.
+ * What happens outside of system calls: bytes come, room comes, time passes,
+ * the lock owner releases the lock. Then the stream is scanned, readers are
+ * woken, and what is owed is sent.
  *
  * On TCP in the places where TCP itself acts: in softirq context if the socket
- * is not owned, else in proto.release_cb when the owner releases the lock. There
- * is no queue of sockets, and the lock is never waited for. kTLS sleeps when it
- * sends or receives: there each socket has a work, on a queue of its user.
+ * is not owned, else in proto.release_cb when the owner releases the lock.
+ * There is no queue of sockets, and the lock is never waited for. kTLS sleeps
+ * when it sends or receives: there each socket has a work, on a queue of its
+ * user.
  *
  * Where nothing else is said, any context that has the lock of the context.
  */
@@ -84,8 +85,8 @@ void ws_event_data_ready(struct sock *sk)
 
 /*
  * Start the parser. That is deferred from the attach to the first I/O, so that
- * WS_CONFIG can choose the role and WS_RX_PREFIX add bytes before any of them is
- * parsed. The caller has ws_event_run() arm the timer.
+ * WS_CONFIG can choose the role and WS_RX_PREFIX add bytes before any of them
+ * is parsed. The caller has ws_event_run() arm the timer.
  */
 void ws_event_begin(struct ws_ctx *ctx)
 {
@@ -114,8 +115,8 @@ void ws_event_start(struct ws_ctx *ctx)
 
 /*
  * For poll(): start the parser, at once if the socket is not owned. Else its
- * owner, or on kTLS the work, starts it and wakes the poller if there is anything
- * to read. Process context; never waits for the lock owner.
+ * owner, or on kTLS the work, starts it and wakes the poller if there is
+ * anything to read. Process context; never waits for the lock owner.
  */
 void ws_event_want(struct ws_ctx *ctx)
 {
@@ -123,7 +124,9 @@ void ws_event_want(struct ws_ctx *ctx)
 
 	spin_lock_bh(&sk->sk_lock.slock);
 	WRITE_ONCE(ctx->rx.wanted, true);
-	/* The work may not get the lock soon; the timer then wakes the poller. */
+	/*
+	 * The work may not get the lock soon; the timer then wakes the poller.
+	 */
 	if (ctx->tls)
 		ws_tls_look(ctx);
 	else
@@ -183,8 +186,8 @@ static void send_waiting(struct ws_ctx *ctx)
 
 /*
  * The deferred work: scan, send, check the time limits. On TCP in softirq
- * context with bh_lock_sock() and no owner, or in ws_event_release_cb(); on kTLS
- * in process context with the lock. Never waits for a lock on TCP.
+ * context with bh_lock_sock() and no owner, or in ws_event_release_cb(); on
+ * kTLS in process context with the lock. Never waits for a lock on TCP.
  */
 void ws_event_run(struct ws_ctx *ctx)
 {
@@ -216,9 +219,9 @@ void ws_event_run(struct ws_ctx *ctx)
 }
 
 /*
- * For the time of @act TCP allocates without sleeping, and not from the task that
- * was interrupted. With bh_lock_sock(), as an owner that is about to release the
- * lock or while there is none.
+ * For the time of @act TCP allocates without sleeping, and not from the task
+ * that was interrupted. With bh_lock_sock(), as an owner that is about to
+ * release the lock or while there is none.
  */
 static noinline void do_atomic(struct ws_ctx *ctx,
 			       void (*act)(struct ws_ctx *ctx))

@@ -12,7 +12,10 @@
 #include "ws_stats.h"
 #include "ws_timer.h"
 
-/* Milliseconds that a socket lingers at most, whatever ws_config::close_timeout. */
+/*
+ * Milliseconds that a socket lingers at most, whatever
+ * ws_config::close_timeout.
+ */
 #define LINGER_TIME	60000
 
 /* Milliseconds of silence until the next PING. */
@@ -95,7 +98,10 @@ static u32 keep_alive(struct ws_ctx *ctx)
 		time->ping = WS_PING_NONE;
 	if (time->ping == WS_PING_NONE) {
 		left = ws_timer_left(heard, ping_interval(ctx));
-		/* Less than a round trip early: send now rather than wake up again. */
+		/*
+		 * Less than a round trip early: send now rather than wake up
+		 * again.
+		 */
 		if (left > HZ / 50 || (left && ws_timer_left(heard, ms - ms / 8)))
 			return left;
 		start_waiting(ctx);

@@ -127,7 +127,10 @@ static struct ws_linger *create_linger(struct ws_ctx *ctx, work_func_t end)
 	if (!linger->sock)
 		goto err_give_place;
 	linger->sock->ops = &linger_ops;
-	/* Packet filters still match the socket's user; its inode number is gone. */
+	/*
+	 * Packet filters still match the socket's user; its inode number is
+	 * gone.
+	 */
 	SOCK_INODE(linger->sock)->i_uid = ctx->sk->sk_uid;
 	SOCK_INODE(linger->sock)->i_ino = 0;
 	return linger;
@@ -170,7 +173,9 @@ bool ws_linger_start(struct ws_ctx *ctx, work_func_t end)
 	ws_stats_inc(ctx, WS_MIB_LINGER);
 	ctx->time.asked = tcp_jiffies32;
 
-	/* On kTLS the callback of ws_tls_hook() stays, which queues the work. */
+	/*
+	 * On kTLS the callback of ws_tls_hook() stays, which queues the work.
+	 */
 	if (!ctx->tls) {
 		write_lock_bh(&sk->sk_callback_lock);
 		sk->sk_state_change = linger_state_change;

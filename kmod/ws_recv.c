@@ -115,8 +115,8 @@ static struct ws_cursor close_cursor(const struct ws_rx *rx)
 
 /*
  * The peer's Close, given to a reader that takes control messages; read()
- * without them sees the end of the file. The answer goes out now and not when the
- * Close arrived, so that replies to what came before it still could.
+ * without them sees the end of the file. The answer goes out now and not when
+ * the Close arrived, so that replies to what came before it still could.
  */
 static int recv_close(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		      struct ws_got *got)

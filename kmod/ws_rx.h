@@ -42,7 +42,9 @@ static inline bool ws_rx_readable(const struct ws_ctx *ctx)
 		return true;
 	if (READ_ONCE(rx->stop) != WS_STOP_NONE)
 		return !ws_tls_awaits(ctx);
-	/* data_race(): poll() asks without the lock, and asks again when woken. */
+	/*
+	 * data_race(): poll() asks without the lock, and asks again when woken.
+	 */
 	return READ_ONCE(rx->payload) && data_race(ws_below_pressed(ctx));
 }
 

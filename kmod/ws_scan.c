@@ -7,11 +7,11 @@
  * Close and faults wait at the end of the scanned stream until the reader has
  * had everything before them.
  *
- * A reader that takes many messages in one call parses each of them anyway: then
- * only the first is scanned here, which is what wakes the reader, and the rest
- * by the reader, the next arrival or ws_event_run() a little later, whichever
- * comes first. The same happens to what is beyond WS_SCAN_BUDGET: a peer may
- * fill the whole queue with frames of two bytes.
+ * A reader that takes many messages in one call parses each of them anyway:
+ * then only the first is scanned here, which is what wakes the reader, and the
+ * rest by the reader, the next arrival or ws_event_run() a little later,
+ * whichever comes first. The same happens to what is beyond WS_SCAN_BUDGET: a
+ * peer may fill the whole queue with frames of two bytes.
  *
  * Runs in softirq context from sk_data_ready, and in process context before
  * a reader sleeps; always with the lock of the context.
@@ -193,7 +193,9 @@ static bool scan_header(struct ws_ctx *ctx, struct ws_span *span, u32 end)
 	return true;
 }
 
-/* What is compressed is text only once it is inflated, RFC 7692 section 7.2.2. */
+/*
+ * What is compressed is text only once it is inflated, RFC 7692 section 7.2.2.
+ */
 static bool is_text(const struct ws_cursor *cur)
 {
 	return cur->opcode == WS_OP_TEXT && !cur->rsv;
@@ -247,8 +249,8 @@ static bool scan_payload(struct ws_ctx *ctx, struct ws_span *span, u32 end,
 }
 
 /*
- * Whole short messages of one frame each. The loop stops at anything else and at
- * any fault, which scan_header() then parses.
+ * Whole short messages of one frame each. The loop stops at anything else and
+ * at any fault, which scan_header() then parses.
  */
 static __always_inline void scan_short_span(struct ws_ctx *ctx, const u8 *q, u32 size,
 					    u32 max, bool masked)
@@ -342,7 +344,9 @@ static bool scan_begin(struct ws_ctx *ctx)
 		ws_scan_fault(ctx, WS_RULE_STREAM);
 	if (likely(rx->stop == WS_STOP_NONE))
 		return true;
-	/* After the end nothing is of interest, but the window must stay open. */
+	/*
+	 * After the end nothing is of interest, but the window must stay open.
+	 */
 	if (rx->stop == WS_STOP_OVER) {
 		rx->scan.seq = ws_below_end(ctx);
 		ws_stream_consume(ctx, &rx->scan);
@@ -371,11 +375,11 @@ static void scan_end(struct ws_ctx *ctx, u32 end)
 }
 
 /*
- * Scan what has arrived; with @first only as far as the first message, which
- * is allowed when no time limit is set and the stream has not ended. Each
- * header and each byte of text is read once, the rest is skipped; at most
- * WS_SCAN_BUDGET per call. If bytes are left @rx.lazy is set, and the reader, the
- * next arrival or ws_event_run() goes on.
+ * Scan what has arrived; with @first only as far as the first message, which is
+ * allowed when no time limit is set and the stream has not ended. Each header
+ * and each byte of text is read once, the rest is skipped; at most
+ * WS_SCAN_BUDGET per call. If bytes are left @rx.lazy is set, and the reader,
+ * the next arrival or ws_event_run() goes on.
  */
 void ws_scan(struct ws_ctx *ctx, bool first)
 {
@@ -395,14 +399,17 @@ void ws_scan(struct ws_ctx *ctx, bool first)
 	} else {
 		rx->lazy = true;
 		rx->fresh = true;
-		/* A PING behind it must be answered even if the program does not read. */
+		/*
+		 * A PING behind it must be answered even if the program does
+		 * not read.
+		 */
 		ws_timer_by(ctx, HZ / 10);
 	}
 }
 
 /*
- * Scan all that was left: at most what the receive buffer holds. Process context,
- * lock of the context; sleeps.
+ * Scan all that was left: at most what the receive buffer holds. Process
+ * context, lock of the context; sleeps.
  */
 void ws_scan_all(struct ws_ctx *ctx)
 {

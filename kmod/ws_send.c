@@ -3,10 +3,10 @@
  * Sending: the steps that every form of sendmsg() shares (ws_sendmsg.c,
  * ws_send_records.c, ws_send_array.c).
  *
- * Process context, lock of the context. A function with @timeo releases the lock
- * while it waits, for so long at most; on return @timeo is what is left of that.
- * @mine is whether the caller has set @ctx->tx.busy, because it slept for room:
- * then it is the next to send.
+ * Process context, lock of the context. A function with @timeo releases the
+ * lock while it waits, for so long at most; on return @timeo is what is left of
+ * that. @mine is whether the caller has set @ctx->tx.busy, because it slept for
+ * room: then it is the next to send.
  */
 #include "ws_ctrl.h"
 #include "ws_event.h"
@@ -190,7 +190,9 @@ static void wait_sent(struct ws_ctx *ctx, long *timeo)
 		ws_tx_flush(ctx);
 }
 
-/* The end of a call that sends, with @err; may wait for TCP to take the rest. */
+/*
+ * The end of a call that sends, with @err; may wait for TCP to take the rest.
+ */
 void ws_send_done(struct ws_ctx *ctx, bool mine, int err, long *timeo)
 {
 	if (mine)

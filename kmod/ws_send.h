@@ -31,8 +31,10 @@ struct ws_request {
 
 int ws_request_set(struct ws_request *req, const struct ws_msg *m);
 int ws_send_wait(struct ws_ctx *ctx, bool *mine, long *timeo);
+
 /**
- * ws_send_room() - how much can be sent in one frame, or in frames built together
+ * ws_send_room() - how much can be sent in one frame, or in frames built
+ * together
  * @ctx: the socket, after ws_send_wait()
  * @want: how much there is to send
  * @timeo: 0 when the caller does not wait
@@ -50,6 +52,7 @@ static inline size_t ws_send_room(const struct ws_ctx *ctx, size_t want,
 		     timeo ? WS_FRAME_MIN : WS_FRAME_MIN_NB, WS_FRAME_MAX);
 	return min_t(size_t, want, room);
 }
+
 ssize_t ws_send_frame(struct ws_ctx *ctx, struct msghdr *msg, size_t left,
 		      const struct ws_request *req, long timeo);
 void ws_send_done(struct ws_ctx *ctx, bool mine, int err, long *timeo);

@@ -118,8 +118,8 @@ static int check_array(const struct ws_array *a, size_t len)
 
 /*
  * sendmsg() of 2 to WS_BATCH_MAX messages, whose payloads @msg has one behind
- * the other; all or nothing. Context and @timeo are as in ws_send.c. Return: all
- * payload bytes, or a negated errno.
+ * the other; all or nothing. Context and @timeo are as in ws_send.c. Return:
+ * all payload bytes, or a negated errno.
  */
 ssize_t ws_send_array(struct ws_ctx *ctx, struct msghdr *msg,
 		      const struct ws_msg *msgs, u32 n, long *timeo)

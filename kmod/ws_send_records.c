@@ -10,8 +10,9 @@
 #include "ws_stats.h"
 
 /*
- * As many records as ws_short_build_records() takes. Return: 0 and what was taken in
- * @g, maybe nothing, or with @from as it was the error of a dead connection.
+ * As many records as ws_short_build_records() takes. Return: 0 and what was
+ * taken in @g, maybe nothing, or with @from as it was the error of a dead
+ * connection.
  */
 static int send_short(struct ws_ctx *ctx, struct iov_iter *from, long timeo,
 		      bool more, struct ws_built *g)

@@ -109,9 +109,9 @@ int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 		ret = ws_request_set(&req, msgs);
 	if (ret)
 		return ret;
-	/* data_race(): settings that change meanwhile count as old or new. */
 	if ((flags & MSG_ZEROCOPY) &&
 	    (n > 1 || ws_op_is_control(req.opcode) ||
+	     /* data_race(): changed settings count as old or new. */
 	     data_race(ctx->cfg.flags & WS_F_RECORDS)))
 		return -EOPNOTSUPP;
 

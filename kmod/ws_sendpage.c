@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Kernels on which splice() and sendfile() bring page after page, one per call. */
+/*
+ * Kernels on which splice() and sendfile() bring page after page, one per call.
+ */
 #include "ws_event.h"
 #include "ws_send.h"
 #include "ws_stats.h"
@@ -38,7 +40,9 @@ static void grow_held(struct ws_ctx *ctx, struct page *page, int offset,
 		ctx->info.tx_messages++;
 		ws_stats_inc(ctx, WS_MIB_TX_MESSAGES);
 	}
-	/* If TCP has no room, the next call waits for it, and for this frame. */
+	/*
+	 * If TCP has no room, the next call waits for it, and for this frame.
+	 */
 	ws_tx_push(ctx, more);
 	ws_event_send(ctx);
 }
@@ -51,8 +55,9 @@ static void grow_held(struct ws_ctx *ctx, struct page *page, int offset,
  * @size: how many there are
  * @flags: MSG_SENDPAGE_NOTLAST says that another page follows at once
  *
- * splice() brings one page per call: a frame grows while that flag is set, up to
- * WS_FRAME_SEGS segments. Any other send ends it, see ws_tx_push(). May sleep; takes the socket lock.
+ * splice() brings one page per call: a frame grows while that flag is set, up
+ * to WS_FRAME_SEGS segments. Any other send ends it, see ws_tx_push(). May
+ * sleep; takes the socket lock.
  *
  * Return: as ws_sendmsg().
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Short messages of one frame, which are most: one decoder of their headers, and
- * the loops that give them to the reader.
+ * Short messages of one frame, which are most: one decoder of their headers,
+ * and the loops that give them to the reader.
  */
 #ifndef _WS_SHORT_RX_H
 #define _WS_SHORT_RX_H
@@ -42,7 +42,8 @@ struct ws_short {
  * @limit: the longest payload, 125 or more
  * @one: filled
  *
- * Return: false for anything else, and for what ws_hdr_parse() would not accept.
+ * Return: false for anything else, and for what ws_hdr_parse() would not
+ * accept.
  */
 static __always_inline bool ws_short_head(u64 head, bool masked, u32 rsv,
 					  u64 limit, struct ws_short *one)

@@ -5,7 +5,8 @@
  * long as one byte says and otherwise like the one before, so this is what is
  * looked for: one comparison covers the whole of struct ws_msg.
  *
- * Frames of the server only: a mask needs a call of the random number generator.
+ * Frames of the server only: a mask needs a call of the random number
+ * generator.
  */
 #include <linux/instrumented.h>
 #include <linux/uaccess.h>
@@ -62,8 +63,8 @@ static __always_inline bool get_four(u8 *q, const u8 __user *p)
 }
 
 /*
- * Less than eight bytes. Where eight can be read, before @end, eight are written
- * to @q.
+ * Less than eight bytes. Where eight can be read, before @end, eight are
+ * written to @q.
  */
 static __always_inline bool get_end(u8 *q, const u8 __user *p, u64 n,
 				    const u8 __user *end, bool records)

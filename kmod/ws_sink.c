@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One walk through the scanned stream for every sink: nowhere (lengths, and what
- * a buffer has no room for), bytes, a record, an entry of an array; the Close's
- * reason, too. Bytes are unmasked on their way from TCP's queue to user memory
- * and given back to TCP only when all that can fail has succeeded: a bad pointer
- * loses nothing, and MSG_PEEK needs no copy.
+ * One walk through the scanned stream for every sink: nowhere (lengths, and
+ * what a buffer has no room for), bytes, a record, an entry of an array; the
+ * Close's reason, too. Bytes are unmasked on their way from TCP's queue to user
+ * memory and given back to TCP only when all that can fail has succeeded: a bad
+ * pointer loses nothing, and MSG_PEEK needs no copy.
  *
  * All of it in process context with the lock of the context.
  */

@@ -5,8 +5,8 @@
  * was stashed). Bytes are addressed by sequence number; the prefix has the
  * numbers just before the transport's.
  *
- * Pages can still be shared with a sender on this machine that writes to them: a
- * second reading of the same bytes may not be trusted to equal the first.
+ * Pages can still be shared with a sender on this machine that writes to them:
+ * a second reading of the same bytes may not be trusted to equal the first.
  *
  * All of it needs the lock of the context, in any context where nothing else is
  * said; no pointer into the stream outlives it.
@@ -133,7 +133,9 @@ void ws_stream_drop_prefix(struct ws_ctx *ctx)
 		kfree(prefix);
 }
 
-/* What the transport has of the stream between @from and @seq goes back to it. */
+/*
+ * What the transport has of the stream between @from and @seq goes back to it.
+ */
 static __always_inline void give_back(struct ws_ctx *ctx, u32 from, u32 seq)
 {
 	struct ws_rx *rx = &ctx->rx;
@@ -170,11 +172,11 @@ void ws_stream_consume(struct ws_ctx *ctx, const struct ws_cursor *to)
  * @ctx: the socket
  * @end: ws_below_end()
  *
- * TCP appends what arrives to the last buffer of its queue, even when all but
- * a few bytes of that have been consumed. If every arrival ended inside a
- * frame no buffer would ever be freed, and the window would close with next to
- * nothing unread. So the few bytes become the prefix, charged to the socket's option
- * memory.
+ * TCP appends what arrives to the last buffer of its queue, even when all but a
+ * few bytes of that have been consumed. If every arrival ended inside a frame
+ * no buffer would ever be freed, and the window would close with next to
+ * nothing unread. So the few bytes become the prefix, charged to the socket's
+ * option memory.
  *
  * Return: 0, -ENOMEM, or -EIO as for ws_stream_copy().
  */
@@ -207,15 +209,17 @@ static int stash_unread(struct ws_ctx *ctx, u32 end)
 }
 
 /*
- * Keep a few unread bytes from closing the window, see stash_unread(). More than
- * STASH_MAX are given to the reader in pieces.
+ * Keep a few unread bytes from closing the window, see stash_unread(). More
+ * than STASH_MAX are given to the reader in pieces.
  */
 void ws_stream_relieve(struct ws_ctx *ctx)
 {
 	struct ws_rx *rx = &ctx->rx;
 	u32 end;
 
-	/* kTLS's bytes are in buffers of our own, which it does not append to. */
+	/*
+	 * kTLS's bytes are in buffers of our own, which it does not append to.
+	 */
 	if (ctx->tls)
 		return;
 	end = ws_below_end(ctx);

@@ -77,7 +77,9 @@ static bool skb_span(const struct sk_buff *skb, struct ws_span *span, u32 *off)
 	return false;
 }
 
-/* ws_stream_span() for bytes of the queue. Return: false if @seq is not there. */
+/*
+ * ws_stream_span() for bytes of the queue. Return: false if @seq is not there.
+ */
 bool ws_tcp_span(const struct ws_ctx *ctx, struct ws_span *span, u32 seq)
 {
 	const struct sk_buff_head *queue = &ctx->sk->sk_receive_queue;
@@ -205,7 +207,9 @@ bool ws_tcp_window_small(const struct ws_ctx *ctx)
  */
 bool ws_tcp_pressed(const struct ws_ctx *ctx)
 {
-	/* A program that has chosen a size for its receive buffer has it used. */
+	/*
+	 * A program that has chosen a size for its receive buffer has it used.
+	 */
 	return (READ_ONCE(ctx->rx.payload) > ws_rx_credit(ctx) &&
 		!(ctx->sk->sk_userlocks & SOCK_RCVBUF_LOCK)) ||
 	       ws_tcp_window_small(ctx);
@@ -214,8 +218,8 @@ bool ws_tcp_pressed(const struct ws_ctx *ctx)
 /*
  * Lockless hint for poll(): is a frame or a sender in the way? While the socket
  * is owned the answer is yes: the owner may be a sender whose call is about to
- * end, and sends no wake-up then, so it is asked to check again when it releases
- * the lock. Never waits for the owner.
+ * end, and sends no wake-up then, so it is asked to check again when it
+ * releases the lock. Never waits for the owner.
  */
 bool ws_tcp_tx_blocked(struct ws_ctx *ctx)
 {

@@ -10,8 +10,8 @@
 #include "ws_timer.h"
 
 /*
- * Have ws_event_run() called after @delay jiffies, or sooner. On kTLS any context
- * that keeps @ctx.
+ * Have ws_event_run() called after @delay jiffies, or sooner. On kTLS any
+ * context that keeps @ctx.
  */
 void ws_timer_by(struct ws_ctx *ctx, u32 delay)
 {

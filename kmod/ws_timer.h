@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The timer of a socket: when deferred work runs, and what is left of a time. */
+/*
+ * The timer of a socket: when deferred work runs, and what is left of a time.
+ */
 #ifndef _WS_TIMER_H
 #define _WS_TIMER_H
 

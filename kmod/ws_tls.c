@@ -26,8 +26,8 @@
 #define UNSEEN_TIME	(HZ / 4)
 
 /*
- * Has this account read ahead a 32nd of the memory? At about that much of its own
- * TCP is under memory pressure.
+ * Has this account read ahead a 32nd of the memory? At about that much of its
+ * own TCP is under memory pressure.
  */
 static bool account_is_full(const struct ws_tls *tls)
 {
@@ -56,8 +56,8 @@ static bool try_both_locks(struct ws_ctx *ctx)
 }
 
 /*
- * For the work: never wait for an owner of the lock. Return: true with the lock;
- * false when the work is to run again, and will.
+ * For the work: never wait for an owner of the lock. Return: true with the
+ * lock; false when the work is to run again, and will.
  */
 bool ws_tls_try_lock(struct ws_ctx *ctx)
 {
@@ -162,8 +162,9 @@ bool ws_tls_unread(const struct ws_ctx *ctx)
 }
 
 /*
- * A record has come: the work finds out whether there is anything for the reader.
- * If it cannot run soon, ws_tls_late() wakes the reader. With bh_lock_sock().
+ * A record has come: the work finds out whether there is anything for the
+ * reader. If it cannot run soon, ws_tls_late() wakes the reader. With
+ * bh_lock_sock().
  */
 void ws_tls_look(struct ws_ctx *ctx)
 {
@@ -177,7 +178,9 @@ void ws_tls_look(struct ws_ctx *ctx)
 	ws_timer_by(ctx, UNSEEN_TIME);
 }
 
-/* kTLS's callback for a record, maybe not the first for this one. Socket lock. */
+/*
+ * kTLS's callback for a record, maybe not the first for this one. Socket lock.
+ */
 static void record_ready(struct sock *sk)
 {
 	struct ws_ctx *ctx = ws_ctx_get(sk);
@@ -194,8 +197,8 @@ static void record_ready(struct sock *sk)
 }
 
 /*
- * Wake the reader if the work has not read a record in time. From the timer, with
- * bh_lock_sock().
+ * Wake the reader if the work has not read a record in time. From the timer,
+ * with bh_lock_sock().
  */
 void ws_tls_late(struct ws_ctx *ctx)
 {
@@ -279,8 +282,8 @@ void ws_tls_unhook(struct ws_ctx *ctx)
 }
 
 /*
- * A reader is about to sleep, or has slept: while it does, record_ready() wakes it
- * instead of queueing the work.
+ * A reader is about to sleep, or has slept: while it does, record_ready() wakes
+ * it instead of queueing the work.
  */
 void ws_tls_sleep(struct ws_ctx *ctx, bool begin)
 {

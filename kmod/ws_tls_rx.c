@@ -55,7 +55,10 @@ static void free_buf(const struct ws_ctx *ctx, struct ws_tls_buf *buf)
 	kfree(buf);
 }
 
-/* ws_stream_span() for bytes that kTLS gave. Return: false if @seq is not there. */
+/*
+ * ws_stream_span() for bytes that kTLS gave. Return: false if @seq is not
+ * there.
+ */
 bool ws_tls_span(const struct ws_ctx *ctx, struct ws_span *span, u32 seq)
 {
 	struct list_head *bufs = &ctx->tls->bufs;
@@ -370,7 +373,9 @@ void ws_tls_fill(struct ws_ctx *ctx)
 	if (buf && !buf->len)
 		free_buf(ctx, buf);
 	if (tls->foreign) {
-		/* The other reader may be sleeping; it leaves with the record. */
+		/*
+		 * The other reader may be sleeping; it leaves with the record.
+		 */
 		ws_saved_of(ctx)->data_ready(ctx->sk);
 		ws_timer_by(ctx, HZ / 10);
 	}

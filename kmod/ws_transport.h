@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The transport below an attached socket, TCP or kTLS, as one table of
- * operations. Each is one inline test and a direct call, so that TCP pays for no
- * indirect branch. What kTLS needs differently is here and in ws_tls*.c; nothing
- * above asks which of the two it is without a reason beside it.
+ * operations. Each is one inline test and a direct call, so that TCP pays for
+ * no indirect branch. What kTLS needs differently is here and in ws_tls*.c;
+ * nothing above asks which of the two it is without a reason beside it.
  *
  * TCP: the lock is the socket lock. It may be held in softirq context, with
  * bh_lock_sock() and no owner, and every operation may be called there.
@@ -69,8 +69,8 @@ do {									\
 } while (0)
 
 /*
- * The socket lock, for fields of struct sock that softirq context or TCP change,
- * too. With the lock of the context, which on TCP is the same.
+ * The socket lock, for fields of struct sock that softirq context or TCP
+ * change, too. With the lock of the context, which on TCP is the same.
  */
 static inline void ws_lock_sock(const struct ws_ctx *ctx)
 {
@@ -84,7 +84,9 @@ static inline void ws_release_sock(const struct ws_ctx *ctx)
 		release_sock(ctx->sk);
 }
 
-/* Receiving: bytes. Return: sequence number behind the last byte that is here. */
+/*
+ * Receiving: bytes. Return: sequence number behind the last byte that is here.
+ */
 static inline u32 ws_below_end(const struct ws_ctx *ctx)
 {
 	return ctx->tls ? ctx->tls->end : ws_tcp_end(ctx);
@@ -106,7 +108,9 @@ static inline void ws_below_seek(const struct ws_ctx *ctx, struct ws_span *span,
 		ws_tcp_seek(ctx, span, seq);
 }
 
-/* See ws_tcp_front(). kTLS's queue is not ours to read, nor is its lock held. */
+/*
+ * See ws_tcp_front(). kTLS's queue is not ours to read, nor is its lock held.
+ */
 static inline const u8 *ws_below_front(const struct ws_ctx *ctx, u32 seq,
 				       u32 *len)
 {
@@ -171,7 +175,10 @@ static inline bool ws_below_pressed(const struct ws_ctx *ctx)
 	return ctx->tls ? ws_tls_full(ctx) : ws_tcp_pressed(ctx);
 }
 
-/* Do the bytes that were not read keep the peer from sending? This socket's only. */
+/*
+ * Do the bytes that were not read keep the peer from sending? This socket's
+ * only.
+ */
 static inline bool ws_below_unread(const struct ws_ctx *ctx)
 {
 	return ctx->tls ? ws_tls_unread(ctx) : ws_tcp_window_small(ctx);

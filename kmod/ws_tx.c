@@ -15,11 +15,11 @@ noinline int ws_tx_no_memory(struct ws_ctx *ctx)
 }
 
 /*
- * Charge to the socket what TCP has not taken of the frame under way: TCP counts
- * bytes as its own only when it takes them. The frame cannot be given up any
- * more, so the charge is forced, as TCP does it for a socket whose send buffer
- * is full; the next send waits. Without the charge sk_forward_alloc must not be
- * lowered, as TCP relies on its sign.
+ * Charge to the socket what TCP has not taken of the frame under way: TCP
+ * counts bytes as its own only when it takes them. The frame cannot be given up
+ * any more, so the charge is forced, as TCP does it for a socket whose send
+ * buffer is full; the next send waits. Without the charge sk_forward_alloc must
+ * not be lowered, as TCP relies on its sign.
  */
 static void charge_frame(struct ws_ctx *ctx)
 {
@@ -136,8 +136,8 @@ int ws_tx_add_frag(struct ws_ctx *ctx, struct page_frag *pfrag, u32 len)
 }
 
 /*
- * Give a frame its header, in front of the payload that it has: @head bytes were
- * left for it. If that is less than @hdr says, the message goes on.
+ * Give a frame its header, in front of the payload that it has: @head bytes
+ * were left for it. If that is less than @hdr says, the message goes on.
  */
 void ws_tx_seal(struct ws_tx *tx, struct ws_hdr *hdr, size_t head)
 {
@@ -261,7 +261,10 @@ int ws_tx_send_frag(struct ws_ctx *ctx, struct page_frag *pfrag, u32 len,
 	/* TCP may use, and use up, the same page fragment. */
 	get_page(bv.bv_page);
 	pfrag->offset += len;
-	/* kTLS has no such call. TCP takes bytes: ws_send_wait() found so, with the same lock. */
+	/*
+	 * kTLS has no such call. TCP takes bytes: ws_send_wait() found so, with
+	 * the same lock.
+	 */
 	if (likely(!ctx->tls)) {
 		ctx->tx.sending = true;
 		n = ws_compat_tcp_send_pages(ctx->sk, &bv, 1, len, more, false);

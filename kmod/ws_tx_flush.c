@@ -50,8 +50,9 @@ static int build_next(struct ws_ctx *ctx)
 }
 
 /*
- * Wake writers that a frame or a sender was in the way of. poll() did not ask TCP
- * for a wake-up then; with SOCK_NOSPACE set it comes now or when TCP has room.
+ * Wake writers that a frame or a sender was in the way of. poll() did not ask
+ * TCP for a wake-up then; with SOCK_NOSPACE set it comes now or when TCP has
+ * room.
  */
 void ws_tx_wake(struct ws_ctx *ctx)
 {

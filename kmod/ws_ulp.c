@@ -10,10 +10,10 @@
  *
  * Two references keep the module: tcp_set_ulp() takes one that is given back
  * when the TCP socket dies, which may be inside ws_close(); ours, through the
- * owner of proto_ops, is given back by the socket layer after ops->release() has
- * returned. So no system call is in our code without one; and ws_account_exit()
- * waits for the works that close what lingers. On top of kTLS, which is the ULP
- * then, a third stands in for the first.
+ * owner of proto_ops, is given back by the socket layer after ops->release()
+ * has returned. So no system call is in our code without one; and
+ * ws_account_exit() waits for the works that close what lingers. On top of
+ * kTLS, which is the ULP then, a third stands in for the first.
  */
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -78,7 +78,10 @@ static void fill_slot(struct ws_slot *slot, const struct ws_saved *saved)
 	slot->ops.mmap = sock_no_mmap;
 	slot->ops.splice_read = NULL;
 	slot->ops.splice_eof = ws_splice_eof;
-	/* Some versions of kTLS read TCP's queue through it, and nothing else does. */
+	/*
+	 * Some versions of kTLS read TCP's queue through it, and nothing else
+	 * does.
+	 */
 	if (!saved->tls)
 		slot->ops.read_sock = NULL;
 	slot->ops.read_skb = NULL;
@@ -166,9 +169,8 @@ static int check_socket(const struct sock *sk)
 }
 
 /*
- * Attach a socket on TCP, or on kTLS in both directions, with settings that were
- * checked. Process context, socket lock. Return: 0 or a
- * negated errno.
+ * Attach a socket on TCP, or on kTLS in both directions, with settings that
+ * were checked. Process context, socket lock. Return: 0 or a negated errno.
  */
 int ws_ulp_attach(struct sock *sk, const struct ws_config *cfg)
 {
@@ -191,7 +193,10 @@ int ws_ulp_attach(struct sock *sk, const struct ws_config *cfg)
 	ws_config_set(ctx, cfg);
 
 	write_lock_bh(&sk->sk_callback_lock);
-	/* sockmap tests sk_user_data and changes callbacks under this lock only. */
+	/*
+	 * sockmap tests sk_user_data and changes callbacks under this lock
+	 * only.
+	 */
 	saved = get_saved(sk);
 	if (sk->sk_user_data || memcmp(&saved, &slot->saved, sizeof(saved))) {
 		write_unlock_bh(&sk->sk_callback_lock);
@@ -217,7 +222,10 @@ int ws_ulp_attach(struct sock *sk, const struct ws_config *cfg)
 	/* Urgent bytes are part of the stream; each arrival must call us. */
 	sock_set_flag(sk, SOCK_URGINLINE);
 	WRITE_ONCE(sk->sk_rcvlowat, 1);
-	/* tcp_set_ulp() has cleared it; io_uring tests it before a zero-copy send. */
+	/*
+	 * tcp_set_ulp() has cleared it; io_uring tests it before a zero-copy
+	 * send.
+	 */
 	set_bit(SOCK_SUPPORT_ZC, &sk->sk_socket->flags);
 	ws_stats_inc(ctx, WS_MIB_ATTACHED);
 	ws_stats_inc(ctx, WS_MIB_CURR);

@@ -95,7 +95,9 @@ int ws_copy_unmask(struct iov_iter *to, const u8 *p, u32 n, u32 key,
 
 		if (!user)
 			return unmask_bounce(to, p, n, key);
-		/* It stops for a page that is absent; words go on from there. */
+		/*
+		 * It stops for a page that is absent; words go on from there.
+		 */
 		if (run >= WS_VECTOR_RUN && ws_vector_pays(ahead))
 			done = ws_vector_unmask(user, p, run, key);
 		if (done < run)

@@ -23,8 +23,8 @@ static __always_inline int refill_frag(struct ws_ctx *ctx, struct page_frag *pfr
 
 /*
  * Begin a frame whose payload is pages of others: the first segment is the
- * header's, which ws_tx_seal() fills, and up to WS_FRAME_SEGS - 1 may follow. Return: 0 or
- * -ENOMEM, with nothing built.
+ * header's, which ws_tx_seal() fills, and up to WS_FRAME_SEGS - 1 may follow.
+ * Return: 0 or -ENOMEM, with nothing built.
  */
 int ws_tx_open(struct ws_ctx *ctx)
 {
@@ -117,9 +117,9 @@ void ws_tx_exit(void)
 }
 
 /*
- * A data frame of any length, behind those that are built; @hdr has opcode, rsv,
- * fin and len. Return: 0, how many payload bytes there was no memory for, or
- * when the frame is of no use -EFAULT or -ENOMEM.
+ * A data frame of any length, behind those that are built; @hdr has opcode,
+ * rsv, fin and len. Return: 0, how many payload bytes there was no memory for,
+ * or when the frame is of no use -EFAULT or -ENOMEM.
  */
 ssize_t ws_tx_append(struct ws_ctx *ctx, struct ws_hdr *hdr,
 		     struct iov_iter *from)
@@ -170,7 +170,8 @@ int ws_tx_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from)
 }
 
 /*
- * Build a frame of at most WS_TX_SMALL bytes when none is under way, and send it.
+ * Build a frame of at most WS_TX_SMALL bytes when none is under way, and send
+ * it.
  * Return: as ws_tx_push(), or -EFAULT or -ENOMEM with nothing built.
  */
 int ws_tx_send_small(struct ws_ctx *ctx, struct ws_hdr *hdr,

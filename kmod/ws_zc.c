@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Sends that do not copy: splice(), sendfile(), MSG_ZEROCOPY and io_uring's
- * form of it. The frame's header is a segment of our own, the payload's segments
- * are pages of others, each with a reference. Only the server role can do it, as
- * a client must mask; there, and where the route or the memory does not allow
- * it, the payload is copied, and the completion reports a copy.
+ * form of it. The frame's header is a segment of our own, the payload's
+ * segments are pages of others, each with a reference. Only the server role can
+ * do it, as a client must mask; there, and where the route or the memory does
+ * not allow it, the payload is copied, and the completion reports a copy.
  *
  * All pages of a frame are held before its header reaches TCP, so a bad
  * pointer tears no frame. A number is taken for MSG_ZEROCOPY only when the

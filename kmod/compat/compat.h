@@ -78,7 +78,8 @@ static inline bool ws_compat_zc_is_tcps(const struct ubuf_info *uarg)
 }
 
 /*
- * The same for pages whose owner @uarg notifies when TCP no longer needs them. Does not use up the caller's reference on it.
+ * The same for pages whose owner @uarg notifies when TCP no longer needs them.
+ * Does not use up the caller's reference on it.
  */
 static inline int ws_compat_tcp_send_zc(struct sock *sk, struct bio_vec *bv,
 					unsigned int n, size_t len, bool more,
@@ -142,20 +143,20 @@ static inline void ws_compat_zc_copied(struct ubuf_info *uarg)
 #endif
 
 /*
- * The page-sending entries in a copy of a protocol's tables; @fn is for
+ * The page-sending entries in a copy of a protocol's tables; @sendpage is for
  * proto.sendpage, where that exists.
  */
+static inline void
+ws_compat_set_sendpage(struct proto *prot, struct proto_ops *ops,
+		       int (*sendpage)(struct sock *sk, struct page *page,
+				       int offset, size_t size, int flags))
+{
 #ifdef WS_HAVE_SENDPAGE
-#define ws_compat_set_sendpage(prot, ops, fn)				\
-do {									\
-	(prot)->sendpage = (fn);					\
-	(ops)->sendpage_locked = NULL;					\
-	(ops)->sendmsg_locked = NULL;					\
-} while (0)
-#else
-#define ws_compat_set_sendpage(prot, ops, fn)				\
-	((ops)->sendmsg_locked = NULL)
+	prot->sendpage = sendpage;
+	ops->sendpage_locked = NULL;
 #endif
+	ops->sendmsg_locked = NULL;
+}
 
 /*
  * proto.recvmsg. WS_COMPAT_RECVMSG_ENTRY() makes @entry of @fn, which has the
@@ -163,7 +164,7 @@ do {									\
  */
 #ifdef WS_HAVE_ADDR_LEN
 #define WS_COMPAT_RECVMSG_ENTRY(entry, fn)				\
-	static typeof(fn) *const entry = fn
+	static __typeof__(fn) *const entry = fn
 
 static inline int ws_compat_recvmsg(const struct proto *prot, struct sock *sk,
 				    struct msghdr *msg, size_t len, int flags,
