@@ -164,7 +164,12 @@ ws_compat_set_sendpage(struct proto *prot, struct proto_ops *ops,
  */
 #ifdef WS_HAVE_ADDR_LEN
 #define WS_COMPAT_RECVMSG_ENTRY(entry, fn)				\
-	static __typeof__(fn) *const entry = fn
+static int entry(struct sock *sk, struct msghdr *msg, size_t len,	\
+		 int flags, int *addr_len)				\
+{									\
+	return fn(sk, msg, len, flags, addr_len);			\
+}									\
+static_assert(true)
 
 static inline int ws_compat_recvmsg(const struct proto *prot, struct sock *sk,
 				    struct msghdr *msg, size_t len, int flags,
