@@ -77,13 +77,9 @@ static struct ws_account *create_account(kuid_t uid, const void *memcg,
 	return NULL;
 }
 
-/**
- * ws_account_get() - the account that a socket's limits count for
- * @sk: the socket
- * @queue: for works of kTLS; one with a queue counts apart
- *
- * Process context; sleeps. May have the socket lock.
- *
+/*
+ * The account that the limits of @sk count for; with @queue the one for kTLS,
+ * which counts apart. Process context; sleeps, maybe with the socket lock.
  * Return: with a reference, or NULL if there is no memory.
  */
 struct ws_account *ws_account_get(struct sock *sk, bool queue)

@@ -12,7 +12,6 @@
 
 #include "ws_ctx.h"
 #include "ws_sys.h"
-#include "ws_ulp.h"
 
 /*
  * TCP has a ULP already: it must be kTLS in software, with both keys set. kTLS

@@ -21,12 +21,9 @@ static u8 more_flag(const struct ws_ctx *ctx, u32 left)
 	return left || ctx->rx.stop != WS_STOP_NONE ? WS_MSG_MORE : 0;
 }
 
-/**
- * ws_record_room() - how much of a message fits in a record
- * @to: the reader's buffer
- * @len: payload bytes that there are
- *
- * Return: payload bytes, or -EINVAL when not a byte of them would fit.
+/*
+ * How much of @len payload bytes fits in a record. Return: payload bytes, or
+ * -EINVAL when not a byte of them would fit.
  */
 ssize_t ws_record_room(const struct iov_iter *to, u64 len)
 {
@@ -37,18 +34,11 @@ ssize_t ws_record_room(const struct iov_iter *to, u64 len)
 	return min_t(u64, room - sizeof(struct ws_msg), len);
 }
 
-/**
- * ws_record_put() - write a record
- * @ctx: the socket
- * @to: the reader's buffer, in which it fits; advanced to where the next goes
- * @msg: what goes before the payload, and how much of that there is
- * @pc: as for ws_piece_walk()
- *
- * In the order of the bytes, as a pipe takes them only one behind the other.
- * May sleep on user memory.
- *
- * Return: 0, -EFAULT, or -EIO when the stream is not what it was, with zeros
- * for what is missing.
+/*
+ * Write a record: @msg, then @msg->len payload bytes from @pc->cur. It fits in
+ * @to. In the order of the bytes, as a pipe takes them only one behind the
+ * other. May sleep on user memory. Return: 0, -EFAULT, or -EIO when the stream
+ * has changed since the scan, with zeros for what is missing.
  */
 int ws_record_put(const struct ws_ctx *ctx, struct iov_iter *to,
 		  const struct ws_msg *msg, struct ws_piece *pc)
@@ -264,17 +254,12 @@ static int finish_call(struct ws_batch *b, struct msghdr *msg, int flags, int er
 	return 1;
 }
 
-/**
- * ws_batch_recv() - as many messages as there are and as fit
- * @ctx: the socket, where a message or a piece of one can be read
- * @msg: the reader's
- * @flags: MSG_PEEK
- * @got: filled; with WS_F_BATCH the control message has been written
- *
- * Process context, socket lock; may sleep on user memory.
- *
- * Return: 1, -EINVAL when not even a piece would fit, -EFAULT, or -EAGAIN when
- * the stream turned out to be broken and the caller must look again.
+/*
+ * Receive as many messages as there are and as fit; at least a piece of one can
+ * be read. With WS_F_BATCH writes the control message. Process context, lock of
+ * the context; may sleep on user memory. Return: 1, -EINVAL when not even a
+ * piece would fit, -EFAULT, or -EAGAIN when the stream has changed since the
+ * scan and the caller must start again.
  */
 int ws_batch_recv(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		  struct ws_got *got)

@@ -170,12 +170,10 @@ static void close_tcp(struct sock *sk, const struct ws_saved *saved,
 	sock_put(sk);
 }
 
-/**
- * end_ctx() - give the socket back to TCP and close it
- * @ctx: the socket, which has no file any more or is about to lose it; freed
- * @timeout: for TCP's close()
- *
- * Process context; takes over the socket lock from the caller.
+/*
+ * Give the socket back to TCP and close it, for so long at most; @ctx is freed.
+ * The socket has no file any more, or is about to lose it. Process context, with
+ * the lock of the context, which is released.
  */
 static void end_ctx(struct ws_ctx *ctx, long timeout)
 {

@@ -60,13 +60,11 @@ void ws_ctrl_ping(struct ws_ctx *ctx, const u8 *p, u8 len)
 	ws_stats_inc(ctx, WS_MIB_PONG_DROPPED);
 }
 
-/**
- * ws_ctrl_close() - start or answer the closing handshake, section 7.1.2
- * @ctx: the socket
- * @code: status code; 1005 for a Close without one, 1006 for none at all
- *
- * Only the first call has an effect. No data frame follows. The Close goes
- * out with the next ws_tx_flush().
+/*
+ * Start or answer the closing handshake, RFC 6455 section 7.1.2, with status
+ * code @code; 1005 for a Close without one, 1006 for no Close at all. Only the
+ * first call has an effect. No data frame follows. The Close goes out with the
+ * next ws_tx_flush().
  */
 void ws_ctrl_close(struct ws_ctx *ctx, u16 code)
 {

@@ -270,15 +270,11 @@ struct ws_slot {
 	struct proto_ops ops;
 };
 
-/**
- * ws_ctx_get() - the context of a socket
- * @sk: a socket whose protocol table is one of ours
- *
- * For callers that hold a reference on the file, or the socket lock. Some
- * kernel users (iscsi_tcp) assign sk_user_data without looking whether it is in
- * use; their pointers carry no flag, ours carries SK_USER_DATA_NOCOPY.
- *
- * Return: NULL when sk_user_data is not ours (any more).
+/*
+ * The context of a socket whose protocol table is one of ours, or NULL when
+ * sk_user_data is not ours (any more). For callers that hold a reference on the
+ * file, or the socket lock. Some kernel users (iscsi_tcp) assign sk_user_data
+ * without testing it; their pointers lack the flag SK_USER_DATA_NOCOPY.
  */
 static inline struct ws_ctx *ws_ctx_get(const struct sock *sk)
 {

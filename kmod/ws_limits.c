@@ -140,15 +140,11 @@ u32 ws_limits_linger(const struct ws_ctx *ctx)
 			     min_t(u32, ctx->cfg.close_timeout, LINGER_TIME));
 }
 
-/**
- * ws_limits_run() - check the time limits
- * @ctx: the socket
- * @next: lowered to the number of jiffies until the next check
- *
- * May ask for a PING, which goes out with the next ws_tx_flush().
- *
- * Return: WS_RULE_NONE; WS_RULE_ASSEMBLY_TIMEOUT, by which the caller must end
- * the received stream; or the limit for which it must end TCP.
+/*
+ * Check the time limits, and lower @next to the number of jiffies until the next
+ * check. May ask for a PING, which goes out with the next ws_tx_flush(). Return:
+ * WS_RULE_NONE; WS_RULE_ASSEMBLY_TIMEOUT, by which the caller must end the
+ * received stream; or the limit for which it must end TCP.
  */
 enum ws_rule ws_limits_run(struct ws_ctx *ctx, u32 *next)
 {

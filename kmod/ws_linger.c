@@ -144,15 +144,12 @@ err_free:
 	return NULL;
 }
 
-/**
- * ws_linger_start() - from now on only ws_linger.c reads
- * @ctx: the socket, which has a Close to send, or has sent it
- * @end: of the work that ends a socket without a file, &ws_linger.work
- *
- * Process context, socket lock; sleeps for memory. The caller has
- * ws_event_now() arm the timer.
- *
- * Return: false when there is nothing to wait for, or no place to do it.
+/*
+ * From now on only ws_linger.c reads. @ctx has a Close to send, or has sent it;
+ * @end is the function of &ws_linger.work, which ends a socket without a file.
+ * The caller has ws_event_now() arm the timer. Process context, lock of the
+ * context; sleeps for memory. Return: false when there is nothing to wait for,
+ * or LINGER_MAX sockets linger already.
  */
 bool ws_linger_start(struct ws_ctx *ctx, work_func_t end)
 {
@@ -188,13 +185,9 @@ bool ws_linger_start(struct ws_ctx *ctx, work_func_t end)
 	return true;
 }
 
-/**
- * ws_linger_wait() - SO_LINGER: have close() wait for the handshake
- * @ctx: the socket, after ws_linger_start()
- * @timeout: for so many jiffies, and no longer than a signal allows
- *
- * Process context, socket lock, which is given up meanwhile.
- *
+/*
+ * SO_LINGER: wait for the handshake, at most @timeout jiffies or until a signal
+ * comes. Process context, lock of the context, which is released meanwhile.
  * Return: jiffies of @timeout that are left.
  */
 long ws_linger_wait(struct ws_ctx *ctx, long timeout)
@@ -211,12 +204,9 @@ long ws_linger_wait(struct ws_ctx *ctx, long timeout)
 	return timeout - (ours - left);
 }
 
-/**
- * ws_linger_detach() - leave the file
- * @ctx: the socket, after ws_linger_start()
- *
- * The context and TCP's socket are the work's after this; the caller has no
- * right to either once it releases the socket lock.
+/*
+ * Leave the file. The work owns the context and the socket after this: the
+ * caller may use neither once it releases the lock.
  */
 void ws_linger_detach(struct ws_ctx *ctx)
 {

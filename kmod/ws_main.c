@@ -6,7 +6,6 @@
 #include "ws_stats.h"
 #include "ws_sys.h"
 #include "ws_tx.h"
-#include "ws_ulp.h"
 
 static int attach_default(struct sock *sk)
 {

@@ -183,6 +183,7 @@ static noinline int wait_readable(struct ws_ctx *ctx, long *timeo)
 
 	for (;;) {
 		DEFINE_WAIT_FUNC(wait, woken_wake_function);
+		int err;
 
 		/* Complete messages were scanned when they came. */
 		if (!ctx->rx.complete) {
@@ -202,10 +203,9 @@ static noinline int wait_readable(struct ws_ctx *ctx, long *timeo)
 		if (sk->sk_err)
 			return sock_error(sk);
 		if (ws_below_more(ctx)) {
-			if (!*timeo)
-				return -EAGAIN;
-			if (signal_pending(current))
-				return sock_intr_errno(*timeo);
+			err = ws_may_sleep(*timeo);
+			if (err)
+				return err;
 			cond_resched();
 			continue;
 		}
@@ -218,10 +218,9 @@ static noinline int wait_readable(struct ws_ctx *ctx, long *timeo)
 		}
 		if (sk->sk_state == TCP_CLOSE)
 			return -ENOTCONN;
-		if (!*timeo)
-			return -EAGAIN;
-		if (signal_pending(current))
-			return sock_intr_errno(*timeo);
+		err = ws_may_sleep(*timeo);
+		if (err)
+			return err;
 
 		ws_event_send(ctx);
 		add_wait_queue(sk_sleep(sk), &wait);
@@ -337,18 +336,11 @@ static bool gave_data(const struct ws_got *got)
 	       (got->len || got->msg.flags & WS_MSG_END);
 }
 
-/**
- * ws_recvmsg() - proto.recvmsg of an attached socket
- * @sk: the socket
- * @msg: one message, or a piece of one, goes here; or many, see ws_batch.c
- * @len: room
- * @flags: MSG_PEEK, MSG_TRUNC, MSG_DONTWAIT, MSG_WAITALL
- * @addr_len: left alone
- *
- * See ws(7). May sleep; takes the socket lock.
- *
- * Return: payload bytes, 0 at the end or for an empty message, or a negated
- * errno.
+/*
+ * proto.recvmsg of an attached socket: one message, a piece of one, or many, see
+ * ws(7). @flags: MSG_PEEK, MSG_TRUNC, MSG_DONTWAIT, MSG_WAITALL. May sleep; takes
+ * the lock of the context. Return: payload bytes, 0 at the end or for an empty
+ * message, or a negated errno.
  */
 int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	       int *addr_len)

@@ -44,12 +44,9 @@ u64 ws_scan_offset(const struct ws_ctx *ctx)
 	return rx->consumed + (rx->scan.seq - rx->head.seq);
 }
 
-/**
- * ws_scan_fault() - the peer broke a rule
- * @ctx: the socket
- * @rule: which; the stream ends at @ctx->rx.scan
- *
- * The Close is sent once the reader has had the complete messages before it.
+/*
+ * The peer broke @rule: the stream ends at @ctx->rx.scan. The Close is sent once
+ * the reader has had the complete messages before it.
  */
 void ws_scan_fault(struct ws_ctx *ctx, enum ws_rule rule)
 {
@@ -64,10 +61,7 @@ void ws_scan_fault(struct ws_ctx *ctx, enum ws_rule rule)
 	ws_stats_inc(ctx, WS_MIB_ERR + rule - 1);
 }
 
-/**
- * ws_scan_closed() - the peer's Close takes effect, RFC 6455 section 7.1.3
- * @ctx: the socket; its @rx.stop is WS_STOP_CLOSE
- */
+/* The peer's Close (WS_STOP_CLOSE) takes effect, RFC 6455 section 7.1.3. */
 void ws_scan_closed(struct ws_ctx *ctx)
 {
 	struct ws_rx *rx = &ctx->rx;

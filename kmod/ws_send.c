@@ -66,12 +66,12 @@ static int tx_sleep(struct ws_ctx *ctx, bool mine, long *timeo)
 	bool lack = mine && sk_stream_memory_free(sk);
 	long slice = lack ? min(*timeo, (long)HZ / 10) : *timeo;
 	long rest = slice;
+	int err;
 
 	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-	if (!*timeo)
-		return -EAGAIN;
-	if (signal_pending(current))
-		return sock_intr_errno(*timeo);
+	err = ws_may_sleep(*timeo);
+	if (err)
+		return err;
 
 	add_wait_queue(sk_sleep(sk), &wait);
 	ws_wait_event(ctx, &rest, check_tx_state(ctx) ||
@@ -126,18 +126,12 @@ static void end_turn(struct ws_ctx *ctx)
 	ws_tx_wake(ctx);
 }
 
-/**
- * ws_send_frame() - one frame of a data message: all of it, or a fragment
- * @ctx: the socket, after ws_send_wait()
- * @msg: where the payload comes from
- * @left: payload bytes that the message has left in this call
- * @req: what it is; ws_send_opcode() said yes
- * @timeo: 0 when the caller does not wait
- *
- * The opcode of the first frame names the message, the others continue it
- * (RFC 6455 section 5.4).
- *
- * Return: payload bytes that are now ours to send, or a negated errno.
+/*
+ * Send a frame of a data message of which @left payload bytes are to go in this
+ * call: all of them, or a fragment. After ws_send_wait() and ws_send_opcode();
+ * @timeo is 0 when the caller does not wait. The opcode of the first frame names
+ * the message, the others continue it (RFC 6455 section 5.4). Return: payload
+ * bytes taken, which are ours to send, or a negated errno.
  */
 ssize_t ws_send_frame(struct ws_ctx *ctx, struct msghdr *msg, size_t left,
 		      const struct ws_request *req, long timeo)

@@ -32,14 +32,9 @@ struct ws_request {
 int ws_request_set(struct ws_request *req, const struct ws_msg *m);
 int ws_send_wait(struct ws_ctx *ctx, bool *mine, long *timeo);
 
-/**
- * ws_send_room() - how much can be sent in one frame, or in frames built
- * together
- * @ctx: the socket, after ws_send_wait()
- * @want: how much there is to send
- * @timeo: 0 when the caller does not wait
- *
- * Return: bytes, no more than @want.
+/*
+ * How many of @want bytes can be sent in one frame, or in frames built together,
+ * after ws_send_wait(). @timeo is 0 when the caller does not wait.
  */
 static inline size_t ws_send_room(const struct ws_ctx *ctx, size_t want,
 				  long timeo)

@@ -148,7 +148,7 @@ static int send_slowly(struct ws_ctx *ctx, struct msghdr *msg, bool *mine,
 }
 
 /*
- * sendmsg() of a stretch of the stream of records. Return: bytes given, or if
+ * sendmsg() of a stretch of the stream of records. Return: bytes taken, or if
  * there are none a negated errno.
  */
 ssize_t ws_send_records(struct ws_ctx *ctx, struct msghdr *msg,

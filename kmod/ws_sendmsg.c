@@ -66,17 +66,12 @@ static ssize_t send_one(struct ws_ctx *ctx, struct msghdr *msg,
 	return ret;
 }
 
-/**
- * ws_sendmsg() - proto.sendmsg of an attached socket
- * @sk: the socket
- * @msg: one message, or with MSG_MORE a part of one; or many
- * @len: its length
- *
- * See ws(7). Takes the socket lock. Frames never interleave, and
- * messages that are each sent by one call do not either.
- *
- * Return: payload bytes given, fewer than @len when a non-blocking, timed out
- * or interrupted call left the message open; or a negated errno.
+/*
+ * proto.sendmsg of an attached socket: one message, with MSG_MORE a part of one,
+ * or many, see ws(7). May sleep; takes the lock of the context. Frames never
+ * interleave, nor do messages that are each sent by one call. Return: payload
+ * bytes taken, fewer than @len when a non-blocking, timed out or interrupted
+ * call left the message open; or a negated errno.
  */
 int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 {

@@ -47,19 +47,11 @@ static void grow_held(struct ws_ctx *ctx, struct page *page, int offset,
 	ws_event_send(ctx);
 }
 
-/**
- * ws_sendpage() - proto.sendpage of an attached socket
- * @sk: the socket
- * @page: the page
- * @offset: where its bytes begin
- * @size: how many there are
- * @flags: MSG_SENDPAGE_NOTLAST says that another page follows at once
- *
- * splice() brings one page per call: a frame grows while that flag is set, up
- * to WS_FRAME_SEGS segments. Any other send ends it, see ws_tx_push(). May
- * sleep; takes the socket lock.
- *
- * Return: as ws_sendmsg().
+/*
+ * proto.sendpage of an attached socket. splice() brings one page per call: a
+ * frame grows while @flags have MSG_SENDPAGE_NOTLAST, up to WS_FRAME_SEGS
+ * segments. Any other send ends it, see ws_tx_push(). May sleep; takes the lock
+ * of the context. Return: as ws_sendmsg().
  */
 int ws_sendpage(struct sock *sk, struct page *page, int offset, size_t size,
 		int flags)

@@ -258,18 +258,11 @@ fault:
 	return 0;
 }
 
-/**
- * ws_short_copy() - give the reader messages that are like most
- * @b: the call; updated
- * @q: bytes of the stream, from a frame's beginning on
- * @n: how many
- * @u: the reader's memory
- * @room: bytes of it, a multiple of 8 for records
- *
- * One loop for each case, so that it has only what it needs.
- *
- * Return: how much of the reader's memory was used; 0 when copy_any() must
- * look.
+/*
+ * Give the reader short messages of the @n bytes at @q, where a frame begins. @u
+ * has @room bytes, a multiple of 8 for records. One loop for each case, so that
+ * it has only what it needs. Return: bytes used of the reader's memory; 0 when
+ * copy_any() must take the next message.
  */
 u32 ws_short_copy(struct ws_batch *b, const u8 *q, u32 n, u8 __user *u,
 		  u32 room)
@@ -294,19 +287,11 @@ u32 ws_short_copy(struct ws_batch *b, const u8 *q, u32 n, u8 __user *u,
 			copy_short(b, q, n, u, room, true, false, false);
 }
 
-/**
- * ws_short_copy_one() - give the reader one message, if it is like most
- * @ctx: the socket
- * @q: where the message begins, which has been judged
- * @size: how many bytes of the stream lie there in one piece
- * @to: the reader's memory
- * @room: bytes of it
- * @record: write a record, with nothing behind it
- * @one: filled
- *
- * Process context, socket lock; may sleep on user memory.
- *
- * Return: false for anything else, as for memory that cannot be written.
+/*
+ * Give the reader the message at @q, which was scanned, if it is short and lies
+ * in @size bytes; @record if as a record, with nothing behind it. Process
+ * context, lock of the context; may sleep on user memory. Return: false for
+ * anything else, and for memory that cannot be written.
  */
 bool ws_short_copy_one(const struct ws_ctx *ctx, const u8 *q, u32 size,
 		       u8 __user *to, size_t room, bool record, struct ws_short *one)

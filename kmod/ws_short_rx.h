@@ -34,16 +34,11 @@ struct ws_short {
 	u32 opcode;
 };
 
-/**
- * ws_short_head() - is this the header of such a message?
- * @head: the first eight bytes of a frame
- * @masked: whether a mask is expected
- * @rsv: WS_RSV1 if it may be set, or 0
- * @limit: the longest payload, 125 or more
- * @one: filled
- *
- * Return: false for anything else, and for what ws_hdr_parse() would not
- * accept.
+/*
+ * Is @head, the first eight bytes of a frame, the header of such a message, with
+ * at most @limit bytes of payload, 125 or more? @rsv is WS_RSV1 if that may be
+ * set, or 0. Return: false for anything else, and for what ws_hdr_parse() would
+ * not accept.
  */
 static __always_inline bool ws_short_head(u64 head, bool masked, u32 rsv,
 					  u64 limit, struct ws_short *one)
@@ -69,16 +64,7 @@ static __always_inline bool ws_short_head(u64 head, bool masked, u32 rsv,
 	return true;
 }
 
-/**
- * ws_short_parse() - look for such a message
- * @q: where it begins
- * @size: how many bytes of the stream lie there in one piece
- * @masked: whether a mask is expected
- * @limit: the longest payload, 125 or more
- * @one: filled
- *
- * Return: false for anything else.
- */
+/* Is there such a message at @q, whole, in @size bytes of the stream? */
 static __always_inline bool ws_short_parse(const u8 *q, size_t size, bool masked,
 					   u64 limit, struct ws_short *one)
 {

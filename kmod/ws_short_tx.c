@@ -308,17 +308,12 @@ static __always_inline void build(struct ws_builder *g, bool records,
 	sum->len = sum->out - g->headers;
 }
 
-/**
- * ws_short_build_records() - build the frames of records of whole messages
- * @opcode: for messages that name none
- * @from: the writer's memory
- * @end: its end; a multiple of 8 bytes, and 8 at least
- * @to: where the frames go; there is as much room, as none is longer than its
- *	record
- * @sum: filled; up to where memory cannot be read
- *
- * As long as they are not too long and lie in one piece; it stops at whatever
- * is anything else. May sleep on user memory.
+/*
+ * Build the frames of records of whole messages, from @from to @end, a multiple
+ * of 8 bytes and 8 at least; @opcode is for messages that name none. @to has as
+ * much room, as no frame is longer than its record. Stops at a message that is
+ * too long or anything else, and where memory cannot be read; @sum says what was
+ * built. May sleep on user memory.
  */
 void ws_short_build_records(u8 opcode, const u8 __user *from, const u8 __user *end,
 			    u8 *to, struct ws_built *sum)
@@ -333,19 +328,7 @@ void ws_short_build_records(u8 opcode, const u8 __user *from, const u8 __user *e
 	build(&g, true, sum);
 }
 
-/**
- * ws_short_build_array() - build the frames of an array of whole messages
- * @opcode: for messages that name none
- * @msgs: the messages
- * @count: how many, 1 or more
- * @from: the writer's memory
- * @in: bytes that are left of it
- * @to: where the frames go
- * @room: how much there is
- * @sum: filled
- *
- * As ws_short_build_records().
- */
+/* The same for @count messages of @msgs, 1 or more, whose payloads are @from. */
 void ws_short_build_array(u8 opcode, const struct ws_msg *msgs, u32 count,
 			  const u8 __user *from, size_t in, u8 *to, size_t room,
 			  struct ws_built *sum)

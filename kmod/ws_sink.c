@@ -140,11 +140,7 @@ int ws_piece_broken(struct ws_ctx *ctx)
 	return -EAGAIN;
 }
 
-/**
- * ws_piece_take() - what a walk passed over is to be given to the reader
- * @given: what this call gives so far
- * @pc: a walk that began at @given->cur
- */
+/* What @pc passed over, from @given->cur on, is to be given to the reader. */
 void ws_piece_take(struct ws_given *given, const struct ws_piece *pc)
 {
 	given->cur = pc->cur;
@@ -155,11 +151,7 @@ void ws_piece_take(struct ws_given *given, const struct ws_piece *pc)
 		given->pieces++;
 }
 
-/**
- * ws_piece_commit() - it has been given: the bytes go back to TCP
- * @ctx: the socket
- * @given: what was given, and is sound
- */
+/* The reader has what @given says: the bytes go back to the transport. */
 void ws_piece_commit(struct ws_ctx *ctx, const struct ws_given *given)
 {
 	struct ws_rx *rx = &ctx->rx;

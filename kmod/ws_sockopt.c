@@ -107,13 +107,9 @@ static bool in_message(const struct ws_ctx *ctx)
 	       ctx->tx.rec_left || ctx->tx.rec_pad || ctx->tx.busy;
 }
 
-/**
- * ws_config_get() - take settings from user space
- * @cfg: filled in, defaults too
- * @optval: what was given
- * @optlen: its size
- *
- * Return: 0 or a negated errno, see &struct ws_config.
+/*
+ * Take settings from user space; @cfg gets the defaults, too. Return: 0 or a
+ * negated errno, see &struct ws_config.
  */
 int ws_config_get(struct ws_config *cfg, sockptr_t optval, unsigned int optlen)
 {
@@ -122,14 +118,9 @@ int ws_config_get(struct ws_config *cfg, sockptr_t optval, unsigned int optlen)
 	return err ? err : check_config(cfg);
 }
 
-/**
- * ws_config_apply() - have settings take effect
- * @ctx: the socket
- * @cfg: as ws_config_get() filled it
- *
- * May sleep; takes the socket lock.
- *
- * Return: 0, or -EBUSY and nothing has changed.
+/*
+ * Have settings of ws_config_get() take effect. May sleep; takes the lock of the
+ * context. Return: 0, or -EBUSY and nothing has changed.
  */
 int ws_config_apply(struct ws_ctx *ctx, const struct ws_config *cfg)
 {

@@ -43,14 +43,7 @@ int ws_stats_init(void);
 void ws_stats_exit(void);
 struct ws_mibs __percpu *ws_stats_of(const struct sock *sk);
 
-/**
- * ws_stats_add() - count something
- * @ctx: the socket it happened to
- * @mib: what
- * @n: how much; WS_MIB_CURR* also goes down
- *
- * Any context.
- */
+/* Count @n, which may be negative for WS_MIB_CURR*. Any context. */
 static inline void ws_stats_add(const struct ws_ctx *ctx, enum ws_mib mib,
 				long n)
 {

@@ -57,17 +57,9 @@ const u8 *ws_stream_span(const struct ws_ctx *ctx, struct ws_span *span, u32 seq
 	return span->p + off;
 }
 
-/**
- * ws_stream_copy() - copy a few bytes of the stream
- * @ctx: the socket
- * @span: as for ws_stream_span()
- * @seq: where
- * @buf: where to
- * @n: how many
- *
- * @span stays where it is, as the next place may lie among them.
- *
- * Return: 0 or -EIO.
+/*
+ * Copy @n bytes of the stream from @seq on. @span, as for ws_stream_span(), stays
+ * where it is: the next place may lie among them. Return: 0 or -EIO.
  */
 int ws_stream_copy(const struct ws_ctx *ctx, struct ws_span *span, u32 seq,
 		   u8 *buf, u32 n)
@@ -88,15 +80,9 @@ int ws_stream_copy(const struct ws_ctx *ctx, struct ws_span *span, u32 seq,
 	return n ? -EIO : 0;
 }
 
-/**
- * ws_stream_header() - parse the frame header at a place
- * @ctx: the socket
- * @span: as for ws_stream_span()
- * @seq: where
- * @avail: how many bytes there are
- * @hdr: as for ws_hdr_parse()
- *
- * Return: as ws_hdr_parse(), or -WS_RULE_STREAM.
+/*
+ * Parse the frame header at @seq, of which there are @avail bytes. Return: as
+ * ws_hdr_parse(), or -WS_RULE_STREAM.
  */
 int ws_stream_header(const struct ws_ctx *ctx, struct ws_span *span, u32 seq,
 		     u32 avail, struct ws_hdr *hdr)
@@ -148,12 +134,9 @@ static __always_inline void give_back(struct ws_ctx *ctx, u32 from, u32 seq)
 	ws_below_consume(ctx, from, seq);
 }
 
-/**
- * ws_stream_consume() - give bytes back to TCP
- * @ctx: the socket
- * @to: all before this is done with; becomes @ctx->rx.head
- *
- * Frees buffers and may send a window update.
+/*
+ * The reader is done with all before @to, which becomes @ctx->rx.head. Frees
+ * buffers and may send a window update.
  */
 void ws_stream_consume(struct ws_ctx *ctx, const struct ws_cursor *to)
 {
@@ -167,18 +150,13 @@ void ws_stream_consume(struct ws_ctx *ctx, const struct ws_cursor *to)
 	give_back(ctx, from, to->seq);
 }
 
-/**
- * stash_unread() - take all that is unread out of TCP's buffers
- * @ctx: the socket
- * @end: ws_below_end()
- *
- * TCP appends what arrives to the last buffer of its queue, even when all but a
- * few bytes of that have been consumed. If every arrival ended inside a frame
- * no buffer would ever be freed, and the window would close with next to
- * nothing unread. So the few bytes become the prefix, charged to the socket's
- * option memory.
- *
- * Return: 0, -ENOMEM, or -EIO as for ws_stream_copy().
+/*
+ * Take all that is unread, up to @end, out of TCP's buffers. TCP appends what
+ * arrives to the last buffer of its queue, even when all but a few bytes of that
+ * have been consumed. If every arrival ended inside a frame no buffer would ever
+ * be freed, and the window would close with next to nothing unread. So the few
+ * bytes become the prefix, charged to the socket's option memory. Return: 0,
+ * -ENOMEM, or -EIO as for ws_stream_copy().
  */
 static int stash_unread(struct ws_ctx *ctx, u32 end)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* System calls of an attached socket, but for sendmsg(). */
+/* System calls of an attached socket, but for sendmsg(); attach and close. */
 #ifndef _WS_SYS_H
 #define _WS_SYS_H
 
@@ -37,5 +37,13 @@ int ws_ctx_init(void);
 void ws_ctx_exit(void);
 int ws_shutdown(struct socket *sock, int how);
 void ws_close(struct sock *sk, long timeout);
+
+/* ws_ulp.c */
+int ws_ulp_attach(struct sock *sk, const struct ws_config *cfg);
+void ws_ulp_exit(void);
+
+/* ws_attach.c */
+int ws_attach_init(void);
+void ws_attach_exit(void);
 
 #endif /* _WS_SYS_H */

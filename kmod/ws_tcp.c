@@ -99,15 +99,10 @@ bool ws_tcp_span(const struct ws_ctx *ctx, struct ws_span *span, u32 seq)
 	return false;
 }
 
-/**
- * ws_tcp_front() - the bytes from a place to the end, if in one piece
- * @ctx: the socket
- * @seq: the place, not before @ctx->rx.head.seq
- * @len: set to how many bytes there are, up to the end of the stream for now
- *
- * For machines on which no page needs mapping.
- *
- * Return: as ws_stream_span(), or NULL when that must search.
+/*
+ * The bytes from @seq to the end of the stream, if they lie in one piece; @len is
+ * how many. For machines on which no page needs mapping. Return: as
+ * ws_stream_span(), or NULL when that must search.
  */
 const u8 *ws_tcp_front(const struct ws_ctx *ctx, u32 seq, u32 *len)
 {
@@ -145,13 +140,9 @@ bool ws_tcp_check(struct ws_ctx *ctx)
 	return false;
 }
 
-/**
- * ws_tcp_grow() - make room for a frame that was announced
- * @ctx: the socket
- * @len: the whole of it, with what is already here
- *
- * A length costs the peer nothing, so the receive buffer grows no further than
- * ws_rx_credit().
+/*
+ * Make room for a frame of @len bytes that was announced. A length costs the peer
+ * nothing, so the receive buffer grows no further than ws_rx_credit().
  *
  * With room for two more segments: the peer might wait for one before it sends
  * the end, see ws_tcp_window_small(), and TCP moves the edge of the window by
@@ -238,7 +229,7 @@ bool ws_tcp_tx_blocked(struct ws_ctx *ctx)
 }
 
 /*
- * Hand TCP what can go in one call of the frame under way. Return: bytes given,
+ * Hand TCP what can go in one call of the frame under way. Return: bytes taken,
  * or a negated errno.
  */
 int ws_tcp_send(struct ws_ctx *ctx, bool more)
@@ -274,14 +265,11 @@ static void ignore_report(struct sock *sk)
 {
 }
 
-/**
- * ws_tcp_abort() - end TCP by RST, with an error for the program
- * @ctx: the socket
- * @err: the error, positive
- *
- * diag_destroy() would take the socket lock again, and sleep for it.
- * disconnect() is for callers that have it: it ends the connection in the same
- * way, but also purges the receive queue, which the program can still read.
+/*
+ * End TCP by RST; the program gets @err, positive. diag_destroy() would take the
+ * socket lock again, and sleep for it. disconnect() is for callers that have it:
+ * it ends the connection in the same way, but also purges the receive queue,
+ * which the program can still read.
  */
 void ws_tcp_abort(struct ws_ctx *ctx, int err)
 {

@@ -75,16 +75,9 @@ void ws_tls_queue(struct ws_ctx *ctx)
 	queue_work(ctx->tls->account->wq, &ctx->tls->work);
 }
 
-/**
- * ws_tls_create() - what an attached socket needs for kTLS
- * @ctx: the context, which is being made
- * @sk: the socket
- * @saved: what is below
- * @work: does what is deferred, &ws_tls.work
- *
- * Process context of the task that attaches it.
- *
- * Return: with one reference, or NULL.
+/*
+ * What a context needs for kTLS; @work does what is deferred. Process context of
+ * the task that attaches the socket. Return: with one reference, or NULL.
  */
 struct ws_tls *ws_tls_create(struct ws_ctx *ctx, struct sock *sk,
 			     const struct ws_saved *saved, work_func_t work)

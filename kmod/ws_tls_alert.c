@@ -25,16 +25,11 @@ static bool get_record_type(struct msghdr *msg, u8 *type)
 	return false;
 }
 
-/**
- * ws_tls_alert() - the application's TLS library sends an alert
- * @ctx: the socket
- * @msg: of sendmsg(), with control messages
- * @len: of sendmsg()
- *
- * Once our Close is out: until then an alert would cut the WebSocket's stream,
- * and it is EBUSY. A close_notify after ours has been sent already.
- *
- * Return: -ENOMSG when it is no TLS record, @len, or a negated errno.
+/*
+ * The application's TLS library sends an alert. Until our Close is out it would
+ * cut the WebSocket's stream, and is EBUSY. A close_notify after ours has been
+ * sent already. Return: @len, -ENOMSG when it is no TLS record, or a negated
+ * errno.
  */
 int ws_tls_alert(struct ws_ctx *ctx, struct msghdr *msg, size_t len)
 {
@@ -62,16 +57,9 @@ int ws_tls_alert(struct ws_ctx *ctx, struct msghdr *msg, size_t len)
 	return ret;
 }
 
-/**
- * ws_tls_recv_alert() - the application's TLS library looks for close_notify
- * @ctx: the socket, whose WebSocket is over
- * @msg: of recvmsg()
- * @flags: of recvmsg()
- * @got: filled
- *
- * Once, and only when the library has sent its own.
- *
- * Return: as recvmsg() does, but 1 for a record.
+/*
+ * The application's TLS library reads close_notify: once, when the WebSocket is
+ * over and the library has sent its own. Return: as recvmsg(), but 1 for a record.
  */
 int ws_tls_recv_alert(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		      struct ws_got *got)

@@ -8,7 +8,7 @@
 #include "ws_tcp.h"
 #include "ws_tls.h"
 
-/* Return: bytes given, or a negated errno. */
+/* Return: bytes taken, or a negated errno. */
 static int send_msg(struct ws_ctx *ctx, struct msghdr *msg, size_t len)
 {
 	int n = ws_saved_of(ctx)->prot->sendmsg(ctx->sk, msg, len);
@@ -19,7 +19,7 @@ static int send_msg(struct ws_ctx *ctx, struct msghdr *msg, size_t len)
 
 /*
  * Hand the rest of the frame under way to kTLS. Process context, its lock. Does
- * not wait for room in the send buffer. Return: bytes given, or a negated
+ * not wait for room in the send buffer. Return: bytes taken, or a negated
  * errno.
  */
 int ws_tls_send(struct ws_ctx *ctx)
@@ -66,15 +66,11 @@ int ws_tls_send_alert(struct ws_ctx *ctx, u8 *alert)
 	return send_msg(ctx, &msg, 2);
 }
 
-/**
- * ws_tls_end() - tell the peer's TLS that nothing more comes
- * @ctx: the socket, whose Close is out
- *
- * The alert that belongs before TCP's FIN, once (RFC 8446 section 6.1). Process
- * context, its lock.
- *
- * Return: 0 when all of it is in TCP's hands, or nothing can be sent any more;
- * -EAGAIN when kTLS waits for room, or did not take the alert.
+/*
+ * Send close_notify, which belongs before TCP's FIN, once (RFC 8446 section 6.1);
+ * our Close is out. Process context, lock of the context. Return: 0 when all of
+ * it is in TCP's hands, or nothing can be sent any more; -EAGAIN when kTLS waits
+ * for room, or did not take the alert.
  */
 int ws_tls_end(struct ws_ctx *ctx)
 {

@@ -53,6 +53,14 @@ static inline void ws_owned_by_me(const struct ws_ctx *ctx)
 		sock_owned_by_me(ctx->sk);
 }
 
+/* May a call with @timeo jiffies left sleep? Return: 0 or its errno. */
+static inline int ws_may_sleep(long timeo)
+{
+	if (!timeo)
+		return -EAGAIN;
+	return signal_pending(current) ? sock_intr_errno(timeo) : 0;
+}
+
 /* sk_wait_event() with the lock of ws_lock(). */
 #define ws_wait_event(ctx, timeo, condition, wait)			\
 do {									\
@@ -227,7 +235,7 @@ static inline gfp_t ws_below_gfp(const struct ws_ctx *ctx)
 
 /*
  * Send of the frame under way what goes in one call, without waiting for room.
- * Return: bytes given, or a negated errno.
+ * Return: bytes taken, or a negated errno.
  */
 static inline int ws_below_send(struct ws_ctx *ctx, bool more)
 {

@@ -153,11 +153,7 @@ void ws_tx_seal(struct ws_tx *tx, struct ws_hdr *hdr, size_t head)
 	ws_hdr_build(page_address(bv->bv_page) + bv->bv_offset, hdr);
 }
 
-/**
- * ws_tx_seal_held() - a frame that was to grow is complete
- * @ctx: the socket
- * @fin: it is its message's last
- */
+/* A frame that was to grow is complete; @fin if it is its message's last. */
 void ws_tx_seal_held(struct ws_ctx *ctx, bool fin)
 {
 	struct ws_tx *tx = &ctx->tx;
@@ -190,15 +186,11 @@ static void advance_segs(struct ws_tx *tx, size_t len)
 	}
 }
 
-/**
- * ws_tx_push() - hand the frame under way to TCP
- * @ctx: the socket
- * @more: another frame follows at once
- *
- * Does not wait for room in the send buffer.
- *
- * Return: 0 when no frame is under way any more, -EAGAIN when TCP takes no
- * more for now, or the error of a dead connection; the frame is then gone.
+/*
+ * Hand the frame under way to the transport; @more if another follows at once.
+ * Does not wait for room in the send buffer. Return: 0 when no frame is under way
+ * any more, -EAGAIN when TCP takes no more for now, or the error of a dead
+ * connection; the frame is then gone.
  */
 int ws_tx_push(struct ws_ctx *ctx, bool more)
 {
@@ -238,14 +230,9 @@ int ws_tx_push(struct ws_ctx *ctx, bool more)
 	return 0;
 }
 
-/**
- * ws_tx_send_frag() - send frames that lie in one piece, as they are built
- * @ctx: the socket; no frame may be under way
- * @pfrag: they are at its offset, which is moved on
- * @len: bytes
- * @more: another frame follows at once
- *
- * Return: as ws_tx_push().
+/*
+ * Send @len bytes of frames that were built at @pfrag's offset, which is moved
+ * on, when no frame is under way. @more and return value as for ws_tx_push().
  */
 int ws_tx_send_frag(struct ws_ctx *ctx, struct page_frag *pfrag, u32 len,
 		    bool more)

@@ -24,7 +24,6 @@
 #include "ws_stats.h"
 #include "ws_sys.h"
 #include "ws_transport.h"
-#include "ws_ulp.h"
 
 /* IPv4 and IPv6, with and without kTLS, and room for as many others. */
 #define WS_SLOTS	8

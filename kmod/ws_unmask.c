@@ -68,18 +68,11 @@ static int unmask_bounce(struct iov_iter *to, const u8 *p, u32 n, u32 key)
 	return 0;
 }
 
-/**
- * ws_copy_unmask() - unmask bytes of the queue into the reader's buffer
- * @to: the buffer; advanced
- * @p: where the bytes are
- * @n: how many, no more than @to has room for
- * @key: key whose first byte belongs to @p[0]; 0 copies
- * @ahead: how many bytes are there to be copied by this system call, if the
- *	buffer has room for them; these and others
- *
- * May sleep on user memory.
- *
- * Return: 0 or -EFAULT.
+/*
+ * Unmask @n bytes of the queue into the reader's buffer, which has room for them;
+ * @key's first byte belongs to @p[0], 0 copies. This system call will copy @ahead
+ * bytes, if the buffer has room for them; these and others. May sleep on user
+ * memory. Return: 0 or -EFAULT.
  */
 int ws_copy_unmask(struct iov_iter *to, const u8 *p, u32 n, u32 key,
 		   u64 ahead)

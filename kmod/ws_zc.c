@@ -74,13 +74,7 @@ static void watch_state(struct ws_ctx *ctx)
 	write_unlock_bh(&sk->sk_callback_lock);
 }
 
-/**
- * ws_zc_begin() - start a call with WS_MSG_ZC
- * @ctx: the socket
- * @msg: the call's
- * @len: the call's
- * @zc: filled; ws_zc_end() follows
- */
+/* Start a call with WS_MSG_ZC: fill @zc, for ws_zc_end(). */
 void ws_zc_begin(struct ws_ctx *ctx, struct msghdr *msg, size_t len,
 		 struct ws_zc *zc)
 {
@@ -111,10 +105,7 @@ void ws_zc_begin(struct ws_ctx *ctx, struct msghdr *msg, size_t len,
 		watch_state(ctx);
 }
 
-/**
- * ws_zc_end() - the call is over; frames under way have references of their own
- * @zc: as ws_zc_begin() filled it
- */
+/* The call is over; frames under way have references of their own. */
 void ws_zc_end(struct ws_zc *zc)
 {
 	net_zcopy_put(zc->uarg);
@@ -192,16 +183,10 @@ static int build_refs(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *f
 	return 0;
 }
 
-/**
- * ws_zc_build() - ws_tx_build() for a call with WS_MSG_ZC
- * @ctx: the socket; no frame may be under way
- * @hdr: as for ws_tx_build()
- * @from: as for ws_tx_build()
- * @zc: as ws_zc_begin() filled it
- *
- * May leave a frame that is not to be pushed yet, see &ws_tx.held.
- *
- * Return: as ws_tx_build(), or -ENOBUFS when too much memory is locked.
+/*
+ * ws_tx_build() for a call with WS_MSG_ZC. May leave a frame that is not to be
+ * pushed yet, see &ws_tx.held. Return: as ws_tx_build(), or -ENOBUFS when too
+ * much memory is locked.
  */
 int ws_zc_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from,
 		struct ws_zc *zc)

@@ -10,7 +10,7 @@
  * struct ws_zc - a sendmsg() that asks for its payload not to be copied
  * @uarg: notified when the payload is no longer needed, or NULL
  * @size: the call's
- * @pages: references are given; else the payload is copied after all
+ * @pages: references are taken; else the payload is copied after all
  * @notify: the caller wants a completion
  * @hold: the frame is to grow, see ws_sendpage()
  */
