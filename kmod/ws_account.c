@@ -119,8 +119,8 @@ void ws_account_put(struct ws_account *account)
 }
 
 /*
- * Queue a work: on the account's own queue, or if it has none, as it does not
- * sleep for its user, on a common one. It keeps the module. Any context.
+ * Queue a work, which holds a module reference: on the account's own queue, or
+ * on a common one, whose works must not sleep for a user. Any context.
  */
 void ws_account_run(struct ws_account *account, struct work_struct *work)
 {

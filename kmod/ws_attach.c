@@ -53,7 +53,7 @@ static int attach_tcp(struct sock *sk, const struct ws_config *cfg)
 						 sizeof(name) - 1);
 	if (err || !cfg)
 		return err;
-	/* Another thread may have used or closed it meanwhile. */
+	/* NULL if a foreign user has replaced sk_user_data meanwhile. */
 	ctx = ws_ctx_get(sk);
 	return ctx ? ws_config_apply(ctx, cfg) : -EBADFD;
 }

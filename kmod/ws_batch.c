@@ -50,7 +50,7 @@ int ws_record_put(const struct ws_ctx *ctx, struct iov_iter *to,
 		return -EFAULT;
 	rest = iov_iter_count(to) - msg->len;
 	iov_iter_truncate(to, msg->len);
-	err = ws_piece_walk(ctx, to, false, pc);
+	err = ws_sink_walk(ctx, to, false, pc);
 	if (err == -EIO)
 		pad += iov_iter_count(to);
 	iov_iter_reexpand(to, iov_iter_count(to) + rest);
@@ -87,8 +87,8 @@ static void copy_short_spans(struct ws_batch *b, struct ws_span *span,
 }
 
 /*
- * Only the first message was scanned (@rx.fresh). If those behind it are short,
- * too, one loop validates and copies all of them, the first once more.
+ * Only the first message was scanned (@rx.first_only). If those behind it are
+ * short, too, one loop validates and copies all of them, the first once more.
  */
 static void copy_fresh(struct ws_batch *b, struct ws_span *span, struct iov_iter *to)
 {
@@ -109,19 +109,19 @@ static void copy_fresh(struct ws_batch *b, struct ws_span *span, struct iov_iter
 		WRITE_ONCE(rx->complete, b->given.messages);
 		if (rx->scan.seq == b->limit) {
 			rx->lazy = false;
-			rx->fresh = false;
+			rx->first_only = false;
 		}
 	}
 	b->limit = rx->scan.seq;
 }
 
 /* Scan what follows the short messages. */
-static void scan_rest(struct ws_batch *b)
+static void scan_behind(struct ws_batch *b)
 {
 	struct ws_rx *rx = &b->ctx->rx;
 	u32 complete = rx->complete;
 
-	ws_scan_all(b->ctx);
+	ws_scan_rest(b->ctx);
 	b->left += rx->complete - complete;
 	b->limit = rx->scan.seq;
 }
@@ -156,7 +156,7 @@ static int copy_any(struct ws_batch *b, struct iov_iter *to)
 	struct ws_msg m;
 	int err;
 
-	err = ws_piece_walk(ctx, NULL, true, &all);
+	err = ws_sink_walk(ctx, NULL, true, &all);
 	if (!err && (b->left ? !all.end : all.end || !all.len))
 		err = -EIO;
 	if (err)
@@ -183,7 +183,7 @@ static int copy_any(struct ws_batch *b, struct iov_iter *to)
 		return 1;
 	}
 	err = records ? ws_record_put(ctx, to, &m, &pc) :
-			ws_piece_walk(ctx, to, false, &pc);
+			ws_sink_walk(ctx, to, false, &pc);
 	if (!err && (pc.len != m.len || pc.end != end))
 		err = -EIO;
 	if (err) {
@@ -198,7 +198,7 @@ static int copy_any(struct ws_batch *b, struct iov_iter *to)
 	b->end = end;
 	b->unsure = false;
 	b->used += records ? WS_RECORD_SIZE(m.len) : m.len;
-	ws_piece_take(&b->given, &pc);
+	ws_sink_add(&b->given, &pc);
 	return !end;
 }
 
@@ -238,13 +238,13 @@ static int finish_call(struct ws_batch *b, struct msghdr *msg, int flags, int er
 		       struct ws_got *got)
 {
 	if (!b->n && err < 0)
-		return err == -EIO ? ws_piece_broken(b->ctx) : err;
-	if (!ws_piece_sound(b->ctx, &b->given))
-		return ws_piece_broken(b->ctx);
+		return err == -EIO ? ws_sink_broken(b->ctx) : err;
+	if (!ws_sink_is_sound(b->ctx, &b->given))
+		return ws_sink_broken(b->ctx);
 	if (b->unsure && !more_flag(b->ctx, b->left) && clear_more_flag(b))
 		return -EFAULT;
 	if (b->n && !(flags & MSG_PEEK))
-		ws_piece_commit(b->ctx, &b->given);
+		ws_sink_commit(b->ctx, &b->given);
 	if (b->desc && b->n)
 		put_cmsg(msg, SOL_WS, WS_MSG, b->n * sizeof(*b->desc), b->desc);
 	got->len = b->used;
@@ -282,12 +282,12 @@ int ws_batch_recv(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		 ctx->rx.payload >= (u64)b.left * VECTOR_MEAN)
 		b.vector = ws_vector_pays(min_t(u64, bytes_ahead(ctx),
 						msg_data_left(msg)));
-	if (ctx->rx.fresh)
+	if (ctx->rx.first_only)
 		copy_fresh(&b, &span, &msg->msg_iter);
 	do {
 		copy_short_spans(&b, &span, &msg->msg_iter);
 		if (ctx->rx.lazy)
-			scan_rest(&b);
+			scan_behind(&b);
 		else if (b.left || !b.n)
 			ret = copy_any(&b, &msg->msg_iter);
 		cond_resched();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The begin and the end of a context: shutdown(), close(), and giving the
- * socket back to TCP. Process context.
+ * socket back to TCP. Process context, but for drop_data_ready().
  */
 #include <linux/module.h>
 
@@ -74,11 +74,11 @@ int ws_shutdown(struct socket *sock, int how)
 		ws_unlock(ctx);
 		return shutdown(sock, how);
 	}
-	ws_event_start(ctx);
-	ws_scan_all(ctx);
+	ws_event_start_parser(ctx);
+	ws_scan_rest(ctx);
 	if (ctx->tx.close == WS_CLOSE_NONE) {
-		ws_limits_closing(ctx);
-		ws_event_now(ctx);
+		ws_limits_closing(ctx, ctx->tx.nseg);
+		ws_event_request(ctx);
 	}
 	ws_ctrl_answer(ctx);
 	ws_ctrl_close(ctx, 1000);
@@ -116,10 +116,10 @@ static void ask_for_rst(const struct ws_ctx *ctx)
 	struct sock *sk = ctx->sk;
 
 	/* Not an atomic operation; softirq context sets flags, too. */
-	ws_lock_sock(ctx);
+	ws_lock_inner(ctx);
 	sock_set_flag(sk, SOCK_LINGER);
 	sk->sk_lingertime = 0;
-	ws_release_sock(ctx);
+	ws_unlock_inner(ctx);
 }
 
 static bool asks_for_rst(const struct sock *sk)
@@ -140,7 +140,7 @@ static void discard_unread(struct ws_ctx *ctx)
 	do {
 		u64 at = rx->consumed;
 
-		ws_scan_new(ctx);
+		ws_scan_arrived(ctx);
 		/* Records can be empty, and never end. */
 		most -= rx->consumed - at + SZ_1K;
 		cond_resched();
@@ -157,8 +157,8 @@ static void drop_data_ready(struct sock *sk)
 }
 
 /* As TCP's own close(), but what comes until it has the lock is dropped. */
-static void close_tcp(struct sock *sk, const struct ws_saved *saved,
-		      long timeout, bool drop)
+static void close_below(struct sock *sk, const struct ws_saved *saved,
+			long timeout, bool drop)
 {
 	sock_hold(sk);
 	saved->prot->close(sk, timeout);
@@ -172,8 +172,8 @@ static void close_tcp(struct sock *sk, const struct ws_saved *saved,
 
 /*
  * Give the socket back to TCP and close it, for so long at most; @ctx is freed.
- * The socket has no file any more, or is about to lose it. Process context, with
- * the lock of the context, which is released.
+ * The socket has no file any more, or is about to lose it. Process context,
+ * with the lock of the context, which is released.
  */
 static void end_ctx(struct ws_ctx *ctx, long timeout)
 {
@@ -192,8 +192,8 @@ static void end_ctx(struct ws_ctx *ctx, long timeout)
 		discard_unread(ctx);
 	ws_linger_stop(ctx);
 	if (!asks_for_rst(sk))
-		ws_below_finish(ctx);
-	ws_lock_sock(ctx);
+		ws_below_close_notify(ctx);
+	ws_lock_inner(ctx);
 	write_lock_bh(&sk->sk_callback_lock);
 	if (tls)
 		ws_tls_unhook(ctx);
@@ -204,7 +204,7 @@ static void end_ctx(struct ws_ctx *ctx, long timeout)
 	WRITE_ONCE(sk->sk_prot, saved->prot);
 	rcu_assign_sk_user_data(sk, NULL);
 	write_unlock_bh(&sk->sk_callback_lock);
-	ws_release_sock(ctx);
+	ws_unlock_inner(ctx);
 	ws_unlock(ctx);
 
 	/* All that arms the timer or queues the work is gone, but these two. */
@@ -214,7 +214,7 @@ static void end_ctx(struct ws_ctx *ctx, long timeout)
 		sk_stop_timer_sync(sk, &ctx->timer);
 	}
 	ws_ctx_free(ctx);
-	close_tcp(sk, saved, timeout, drop);
+	close_below(sk, saved, timeout, drop);
 	/* The owner of our ops is put for us; this one was its predecessor. */
 	module_put(saved->ops->owner);
 	if (tls)
@@ -244,14 +244,14 @@ static void detach_socket(struct ws_ctx *ctx)
 	if (tls) {
 		refcount_inc(&tls->ref);
 		ws_linger_detach(ctx);
-		ws_event_now(ctx);
+		ws_event_request(ctx);
 		mutex_unlock(&tls->lock);
 		ws_tls_put(tls);
 		return;
 	}
 	sock_hold(sk);
 	ws_linger_detach(ctx);
-	ws_event_now(ctx);
+	ws_event_request(ctx);
 	release_sock(sk);
 	sock_put(sk);
 }
@@ -284,12 +284,12 @@ void ws_close(struct sock *sk, long timeout)
 	ws_lock(ctx);
 	ws_stats_add(ctx, WS_MIB_CURR, -1);
 	if (!asks_for_rst(sk)) {
-		ws_event_start(ctx);
-		ws_scan_all(ctx);
+		ws_event_start_parser(ctx);
+		ws_scan_rest(ctx);
 		flush_for_close(ctx);
 	}
 	if (!asks_for_rst(sk) && ws_linger_start(ctx, end_linger)) {
-		ws_event_now(ctx);
+		ws_event_request(ctx);
 		if (timeout)
 			timeout = ws_linger_wait(ctx, timeout);
 		if (!ws_linger_over(ctx)) {

@@ -73,11 +73,12 @@ void ws_ctrl_close(struct ws_ctx *ctx, u16 code)
 	if (tx->close != WS_CLOSE_NONE)
 		return;
 	if (code == 1006) {
-		tx->close = WS_CLOSE_SENT;
+		tx->close = WS_CLOSE_DONE;
 		return;
 	}
 	tx->close = WS_CLOSE_WANTED;
 	tx->close_code = code;
+	/* As the program sees it: no data may follow. */
 	ctx->rx.state |= WS_STATE_CLOSE_SENT;
 	ctx->time.ping = WS_PING_NONE;
 }
@@ -109,6 +110,19 @@ void ws_ctrl_fin(struct ws_ctx *ctx)
 		ctx->tx.fin = WS_FIN_WANTED;
 }
 
+/* The peer's Close (WS_STOP_CLOSE) takes effect, RFC 6455 section 7.1.3. */
+void ws_ctrl_closed(struct ws_ctx *ctx)
+{
+	struct ws_rx *rx = &ctx->rx;
+
+	rx->state |= WS_STATE_CLOSE_RECEIVED;
+	WRITE_ONCE(rx->payload, 0);
+	if (ctx->cfg.role == WS_ROLE_SERVER)
+		ws_ctrl_fin(ctx);
+	if (!(ctx->cfg.flags & WS_F_CLOSE))
+		ws_ctrl_close(ctx, rx->close_code);
+}
+
 /*
  * Is there anything to send, or memory to find? Without the lock the answer is
  * a hint.
@@ -122,7 +136,7 @@ bool ws_ctrl_pending(const struct ws_ctx *ctx)
 	       READ_ONCE(ctx->time.ping) == WS_PING_WANTED ||
 	       READ_ONCE(tx->close) == WS_CLOSE_WANTED ||
 	       (READ_ONCE(tx->fin) == WS_FIN_WANTED &&
-		READ_ONCE(tx->close) == WS_CLOSE_SENT);
+		READ_ONCE(tx->close) == WS_CLOSE_DONE);
 }
 
 /* Is there anything that must go out before TCP's end? */

@@ -20,18 +20,20 @@ struct ws_pong {
 void ws_ctrl_ping(struct ws_ctx *ctx, const u8 *p, u8 len);
 void ws_ctrl_close(struct ws_ctx *ctx, u16 code);
 void ws_ctrl_answer(struct ws_ctx *ctx);
+void ws_ctrl_closed(struct ws_ctx *ctx);
 void ws_ctrl_fin(struct ws_ctx *ctx);
 void ws_ctrl_pong_done(struct ws_ctx *ctx);
 bool ws_ctrl_pending(const struct ws_ctx *ctx);
 bool ws_ctrl_owes(const struct ws_ctx *ctx);
 
 /*
- * Is nothing under way to TCP, nor due? Mostly so; else ws_ctrl_pending() knows
- * whether there is something to do. For callers that have the lock.
+ * A cheap test, with the lock: if true there is nothing to do. False also while
+ * an answer is awaited; then ws_ctrl_pending() tells whether ws_tx_flush() or
+ * ws_stream_relieve() has work. Both count the frame under way.
  */
 static inline bool ws_ctrl_quiet(const struct ws_ctx *ctx)
 {
-	return likely(!(ctx->tx.due | ctx->time.ping | ctx->rx.starved));
+	return likely(!(ctx->tx.any | ctx->time.ping | ctx->rx.starved));
 }
 
 #endif /* _WS_CTRL_H */

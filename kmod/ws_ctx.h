@@ -59,7 +59,7 @@ enum ws_stop {
  * struct ws_rx - the receiving direction
  * @scan: how far the stream has been scanned
  * @head: how far it has been given to the reader; never beyond @scan
- * @before: payload bytes that the scanned headers of the open message announced,
+ * @announced: payload bytes that the scanned headers of the open message announced,
  *	for ws_seq_check()
  * @consumed: bytes of the stream before @head.seq
  * @frame_at: where in the stream the data frame at @scan begins; once there is
@@ -79,23 +79,26 @@ enum ws_stop {
  *	with WS_STATE_FAILED
  * @opened: since when @open is set, in tcp_jiffies32
  * @growing: ws_below_grow() is at work
- * @starved: ws_stream_relieve() found no memory and must be tried again
- * @fin_read: TCP's FIN, which takes a sequence number, lies before @base
+ * @starved: ws_stream_relieve() or ws_tls_fill() found no memory and must be
+ *	tried again
+ * @fin_read: TCP's FIN was read: it has the number @base, and copied_seq is one
+ *	more
  * @open: a frame or a message has begun and is not complete
- * @lazy: bytes beyond @scan have not been scanned: a reader of many messages
- *	will do it, or WS_SCAN_BUDGET was used up
- * @fresh: @lazy by ws_scan(): @head to @scan is one message
+ * @lazy: bytes behind @scan were left unscanned
+ * @first_only: why: the scanner stopped behind the first message for a reader
+ *	of many; else WS_SCAN_BUDGET was used up
  * @lingers: after close() only ws_linger.c reads, see ws_count::linger
  * @state: ws_info::state
  * @started: the parser runs; before that the role may still change
  * @wanted: poll() asked for the parser to be started
- * @due: the lock owner is to run ws_event_run() when it releases the lock
+ * @run_due: the lock owner is to run ws_event_run() when it releases the lock
  */
 struct ws_rx {
 	struct ws_cursor scan;
 	struct ws_cursor head;
-	u64 before;
+	u64 announced;
 	u64 consumed;
+	/* Never both: a Close that breaks a rule gets @frame_at. */
 	union {
 		u64 frame_at;
 		struct {
@@ -117,12 +120,12 @@ struct ws_rx {
 	u8 fin_read:1;
 	u8 open:1;
 	u8 lazy:1;
-	u8 fresh:1;
+	u8 first_only:1;
 	u8 lingers:1;
 	u8 state;
 	bool started;
 	bool wanted;
-	bool due;
+	bool run_due;
 };
 
 /**
@@ -149,7 +152,7 @@ struct ws_time {
 enum {
 	WS_PING_NONE,
 	WS_PING_WANTED,
-	/* In TCP's hands. */
+	/* Built. */
 	WS_PING_SENT,
 };
 
@@ -194,7 +197,7 @@ struct ws_count {
 
 /**
  * struct ws_ctx - one attached socket
- * @sk: the socket; it does not outlive this structure's callbacks
+ * @sk: the socket; none of our callbacks outlives it, and @timer holds it
  * @tls: what is needed on top of kTLS, NULL on top of TCP
  * @timer: runs ws_event_run(); while pending it has a reference on @sk
  * @mibs: counters of the network namespace
@@ -205,7 +208,8 @@ struct ws_count {
  * @time: keepalive and limits
  *
  * Found through sk_user_data, which changes under sk_callback_lock and the
- * socket lock both. Who writes what, and under which lock:
+ * socket lock both. The lock of the context is the socket lock, on kTLS
+ * ws_tls::lock (ws_lock()). Fields and their locks:
  *
  *  ==================  =========================  ========================
  *  field               written                    read
@@ -214,9 +218,11 @@ struct ws_count {
  *  rx, tx, time, cfg,  the socket lock: by its    the same; poll() reads
  *  info                owner, or in softirq with  rx.complete, rx.stop,
  *                      bh_lock_sock() and no      rx.payload, rx.started,
- *                      owner                      tx.nseg and tx.busy
+ *                      owner                      rx.starved, rx.base,
+ *                                                 tx.nseg, tx.busy, tx.open,
+ *                                                 info.rx_bytes, cfg.flags
  *                                                 without, as hints
- *  rx.due, rx.wanted,  the same, or with          the same
+ *  rx.run_due, rx.wanted,  the same, or with          the same
  *  tx.polled           bh_lock_sock() while the
  *                      socket is owned
  *  timer               any of these               its handler: bh_lock_sock()

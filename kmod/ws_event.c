@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What happens outside of system calls: bytes come, room comes, time passes,
+ * What callbacks, timer and work do: bytes come, room comes, time passes,
  * the lock owner releases the lock. Then the stream is scanned, readers are
  * woken, and what is owed is sent.
  *
@@ -34,9 +34,11 @@ static bool may_be_lazy(const struct ws_ctx *ctx)
 	const struct ws_rx *rx = &ctx->rx;
 
 	return WS_SHORT && ctx->cfg.flags & (WS_F_RECORDS | WS_F_BATCH) &&
-	       !rx->complete && !rx->lingers && !ws_below_done(ctx) &&
+	       !rx->complete && !rx->lingers && !ws_below_over(ctx) &&
 	       !ws_limits_apply(ctx) &&
-	       /* A later look would need the work. */
+	       /*
+	        * On kTLS scanning the rest later would cost a run of the work.
+	        */
 	       !ctx->tls;
 }
 
@@ -58,9 +60,10 @@ static void handle_arrival(struct ws_ctx *ctx)
 		return;
 	}
 	ws_scan(ctx, may_be_lazy(ctx));
+	/* What the scan has read is judged here. */
 	ws_tls_clear_news(ctx);
 	if (rx->complete != complete || rx->stop != stop || news ||
-	    ws_below_done(ctx) ||
+	    ws_below_over(ctx) ||
 	    (!complete && stop == WS_STOP_NONE && ws_rx_readable(ctx)))
 		ws_event_wake(ctx);
 }
@@ -76,6 +79,7 @@ void ws_event_data_ready(struct sock *sk)
 		ws_saved_of(ctx)->data_ready(sk);
 		return;
 	}
+	/* ws_tcp_grow() calls set_rcvlowat(), which calls this. */
 	if (unlikely(ctx->rx.growing))
 		return;
 	handle_arrival(ctx);
@@ -88,29 +92,29 @@ void ws_event_data_ready(struct sock *sk)
  * WS_CONFIG can choose the role and WS_RX_PREFIX add bytes before any of them
  * is parsed. The caller has ws_event_run() arm the timer.
  */
-void ws_event_begin(struct ws_ctx *ctx)
+static void begin_parser(struct ws_ctx *ctx)
 {
 	ws_owned_by_me(ctx);
-	ctx->rx.wanted = false;
+	WRITE_ONCE(ctx->rx.wanted, false);
 	if (ctx->rx.started)
 		return;
 	WRITE_ONCE(ctx->rx.started, true);
 	ws_limits_start(ctx);
-	ws_scan_new(ctx);
-	/* kTLS says itself whether there is anything new. */
+	ws_scan_arrived(ctx);
+	/* On kTLS only if records were read. */
 	if (ctx->tls)
-		ws_event_news(ctx);
+		ws_event_wake_others(ctx);
 	else if (ws_rx_readable(ctx))
 		ws_event_wake(ctx);
 }
 
 /* Start the parser, if that has not been done. Process context. */
-void ws_event_start(struct ws_ctx *ctx)
+void ws_event_start_parser(struct ws_ctx *ctx)
 {
 	if (likely(ctx->rx.started))
 		return;
-	ws_event_begin(ctx);
-	ws_event_now(ctx);
+	begin_parser(ctx);
+	ws_event_request(ctx);
 }
 
 /*
@@ -124,13 +128,11 @@ void ws_event_want(struct ws_ctx *ctx)
 
 	spin_lock_bh(&sk->sk_lock.slock);
 	WRITE_ONCE(ctx->rx.wanted, true);
-	/*
-	 * The work may not get the lock soon; the timer then wakes the poller.
-	 */
+	/* If the work cannot get the lock, ws_tls_late() wakes the poller. */
 	if (ctx->tls)
 		ws_tls_look(ctx);
 	else
-		ws_event_now(ctx);
+		ws_event_request(ctx);
 	spin_unlock_bh(&sk->sk_lock.slock);
 }
 
@@ -144,13 +146,15 @@ static void pull_records(struct ws_ctx *ctx)
 		ws_tls_queue(ctx);
 }
 
-/* A call that may have read ahead is over: wake others for what it has left. */
-void ws_event_news(struct ws_ctx *ctx)
+/*
+ * This call has read records ahead: wake others if anything readable is left.
+ */
+void ws_event_wake_others(struct ws_ctx *ctx)
 {
 	if (!ws_tls_has_news(ctx))
 		return;
 	ws_tls_clear_news(ctx);
-	if (ws_rx_readable(ctx) || ws_below_done(ctx))
+	if (ws_rx_readable(ctx) || ws_below_over(ctx))
 		ws_event_wake(ctx);
 }
 
@@ -158,11 +162,11 @@ void ws_event_news(struct ws_ctx *ctx)
  * A recvmsg() on kTLS is over. A record is reported once: those that are left
  * get no other report.
  */
-void ws_event_left(struct ws_ctx *ctx)
+void ws_event_recv_done_tls(struct ws_ctx *ctx)
 {
 	if (!ctx->rx.complete && ws_below_more(ctx))
 		pull_records(ctx);
-	ws_event_news(ctx);
+	ws_event_wake_others(ctx);
 }
 
 /* Send what waits; arm the timer if that failed for lack of memory. */
@@ -195,13 +199,13 @@ void ws_event_run(struct ws_ctx *ctx)
 	enum ws_rule rule;
 
 	if (ctx->rx.wanted)
-		ws_event_begin(ctx);
+		begin_parser(ctx);
 	/* On TCP each arrival was handled; kTLS's records wait to be read. */
 	pull_records(ctx);
 	if (ctx->rx.lazy && !ctx->rx.complete)
 		handle_arrival(ctx);
 	else if (ctx->rx.lazy)
-		ws_scan_new(ctx);
+		ws_scan_arrived(ctx);
 	if (ws_rx_parked(ctx) && !ctx->rx.lingers &&
 	    tcp_under_memory_pressure(ctx->sk))
 		ws_event_wake(ctx);
@@ -237,13 +241,17 @@ static noinline void do_atomic(struct ws_ctx *ctx,
 	sk->sk_allocation = gfp;
 }
 
-static void act_now(struct ws_ctx *ctx, void (*act)(struct ws_ctx *ctx))
+/*
+ * If the socket is not owned @act is done here. Else the owner, or on kTLS the
+ * work, does all of ws_event_run(), which includes it.
+ */
+static void request(struct ws_ctx *ctx, void (*act)(struct ws_ctx *ctx))
 {
-	/* It sleeps. */
+	/* ws_event_run() sleeps on kTLS. */
 	if (ctx->tls)
 		ws_tls_queue(ctx);
 	else if (sock_owned_by_user_nocheck(ctx->sk))
-		WRITE_ONCE(ctx->rx.due, true);
+		WRITE_ONCE(ctx->rx.run_due, true);
 	else
 		do_atomic(ctx, act);
 }
@@ -254,22 +262,22 @@ static void act_now(struct ws_ctx *ctx, void (*act)(struct ws_ctx *ctx))
  * bh_lock_sock(); on kTLS by the socket's work, from any context that keeps
  * @ctx.
  */
-void ws_event_now(struct ws_ctx *ctx)
+void ws_event_request(struct ws_ctx *ctx)
 {
-	act_now(ctx, ws_event_run);
+	request(ctx, ws_event_run);
 }
 
-/* Send what waits, if anything does. Context as for ws_event_now(). */
+/* Send what waits, if anything does. Context as for ws_event_request(). */
 void ws_event_send(struct ws_ctx *ctx)
 {
 	if (unlikely(ws_ctrl_pending(ctx)))
-		act_now(ctx, send_waiting);
+		request(ctx, send_waiting);
 }
 
 static noinline void run_due(struct ws_ctx *ctx)
 {
 	if (!ctx->tx.sending) {
-		WRITE_ONCE(ctx->rx.due, false);
+		WRITE_ONCE(ctx->rx.run_due, false);
 		do_atomic(ctx, ws_event_run);
 	}
 }
@@ -283,7 +291,7 @@ void ws_event_release_cb(struct sock *sk)
 {
 	struct ws_ctx *ctx = ws_ctx_get(sk);
 
-	if (likely(ctx) && unlikely(READ_ONCE(ctx->rx.due)))
+	if (likely(ctx) && unlikely(READ_ONCE(ctx->rx.run_due)))
 		run_due(ctx);
 	ws_slot_get(sk)->saved.prot->release_cb(sk);
 }
@@ -315,7 +323,7 @@ void ws_event_timer(struct timer_list *timer)
 	bh_lock_sock(sk);
 	if (ws_ctx_get(sk) == ctx) {
 		ws_tls_late(ctx);
-		ws_event_now(ctx);
+		ws_event_request(ctx);
 	}
 	bh_unlock_sock(sk);
 	sock_put(sk);

@@ -11,6 +11,7 @@
 #define WS_FRAME_MAX	(256 * 1024)
 /* Payload that a send may take although the send buffer has less room. */
 #define WS_FRAME_MIN	(64 * 1024)
+/* The same for a call that does not wait. */
 #define WS_FRAME_MIN_NB	4096
 /* Segments of one frame; 64 KiB fit even where only single pages are left. */
 #define WS_FRAME_SEGS	18
@@ -33,11 +34,15 @@ struct ws_pong;
 
 /**
  * struct ws_tx - the sending direction
+ *
+ * The frame under way is what is built and not yet taken by TCP: one frame, or
+ * several that were built together.
+ *
  * @one: the only segment of the frame on its way into TCP
  * @frame: more about it, when it is @large
  * @pong: the last PONG to be sent, or NULL; the first is next to it
  * @rec_left: payload bytes to come of the record that was written in part
- * @due: 0 when nothing waits to be sent, see ws_ctrl_quiet()
+ * @any: @nseg, @npong, @close and @fin in one word, see ws_ctrl_quiet()
  * @nseg: number of segments, 0 when no frame is under way
  * @npong: how many PONGs are to be sent
  * @close: WS_CLOSE_*
@@ -69,7 +74,7 @@ struct ws_tx {
 	struct ws_pong *pong;
 	u32 rec_left;
 	union {
-		u32 due;
+		u32 any;
 		struct {
 			u8 nseg;
 			u8 npong;
@@ -109,7 +114,7 @@ static inline bool ws_tx_pending(const struct ws_tx *tx)
 	return tx->cur < tx->nseg;
 }
 
-/* Bytes of that frame that TCP has not given. */
+/* Bytes of that frame that TCP has not taken. */
 static inline u32 ws_tx_left(struct ws_tx *tx)
 {
 	u32 len = 0;
@@ -124,8 +129,8 @@ enum {
 	WS_CLOSE_NONE,
 	/* Asked for; goes out once the frame under way is in TCP's hands. */
 	WS_CLOSE_WANTED,
-	/* In TCP's hands, or given up. */
-	WS_CLOSE_SENT,
+	/* Built, so that nothing comes before it; or given up, or never due. */
+	WS_CLOSE_DONE,
 };
 
 enum {

@@ -2,7 +2,7 @@
 /*
  * Keepalive, and the limits on messages, on the closing handshake and on
  * lingering: which has passed, and when the next one can pass. All of it needs
- * the socket lock, in any context; times are tcp_jiffies32.
+ * the lock of the context, in any context; times are tcp_jiffies32.
  */
 #include <linux/random.h>
 #include <net/tcp.h>
@@ -26,15 +26,19 @@ static u32 ping_interval(const struct ws_ctx *ctx)
 	return ms - ((u64)(ms / 8) * ctx->time.jitter >> 8);
 }
 
-/* A PING or Close is wanted: the peer's time to answer it begins. */
-static void start_waiting(struct ws_ctx *ctx)
+/*
+ * A PING or Close is wanted: the peer's time to answer it begins, but not
+ * before what precedes it was acknowledged; @behind if that includes a frame
+ * under way.
+ */
+static void start_waiting(struct ws_ctx *ctx, bool behind)
 {
 	const struct tcp_sock *tp = tcp_sk(ctx->sk);
 	struct ws_time *time = &ctx->time;
 
 	time->asked = tcp_jiffies32;
 	time->una = tp->snd_una;
-	time->behind = tp->snd_una != tp->write_seq || ctx->tx.nseg;
+	time->behind = tp->snd_una != tp->write_seq || behind;
 }
 
 /*
@@ -50,7 +54,7 @@ static bool answer_may_come(struct ws_ctx *ctx)
 	bool moved = tp->snd_una != time->una;
 
 	time->una = tp->snd_una;
-	if (ws_rx_unread(ctx))
+	if (ws_rx_stalls_peer(ctx))
 		return true;
 	if (time->ping == WS_PING_WANTED ||
 	    ctx->tx.close == WS_CLOSE_WANTED ||
@@ -99,12 +103,12 @@ static u32 keep_alive(struct ws_ctx *ctx)
 	if (time->ping == WS_PING_NONE) {
 		left = ws_timer_left(heard, ping_interval(ctx));
 		/*
-		 * Less than a round trip early: send now rather than wake up
-		 * again.
+		 * Due within 20 ms: send now. What was heard last was an
+		 * answer, and to wait costs a second wake-up per PING.
 		 */
 		if (left > HZ / 50 || (left && ws_timer_left(heard, ms - ms / 8)))
 			return left;
-		start_waiting(ctx);
+		start_waiting(ctx, ctx->tx.nseg);
 		time->ping = WS_PING_WANTED;
 		time->jitter = get_random_u32();
 	}
@@ -118,7 +122,7 @@ static u32 check_assembly(struct ws_ctx *ctx)
 {
 	u32 left = ws_timer_left(ctx->rx.opened, ctx->cfg.assembly_timeout);
 
-	if (!left && ws_rx_unread(ctx)) {
+	if (!left && ws_rx_stalls_peer(ctx)) {
 		ctx->rx.opened = tcp_jiffies32;
 		left = ws_timer_jiffies(ctx->cfg.assembly_timeout);
 	}
@@ -134,17 +138,17 @@ static enum ws_rule set_expired(struct ws_ctx *ctx, enum ws_rule rule)
 }
 
 /* How long a socket may still linger: jiffies, 0 when its time is over. */
-u32 ws_limits_linger(const struct ws_ctx *ctx)
+u32 ws_limits_linger_left(const struct ws_ctx *ctx)
 {
 	return ws_timer_left(ctx->time.asked,
 			     min_t(u32, ctx->cfg.close_timeout, LINGER_TIME));
 }
 
 /*
- * Check the time limits, and lower @next to the number of jiffies until the next
- * check. May ask for a PING, which goes out with the next ws_tx_flush(). Return:
- * WS_RULE_NONE; WS_RULE_ASSEMBLY_TIMEOUT, by which the caller must end the
- * received stream; or the limit for which it must end TCP.
+ * Check the time limits, and lower @next to the number of jiffies until the
+ * next check. May ask for a PING, which goes out with the next ws_tx_flush().
+ * Return: WS_RULE_NONE; WS_RULE_ASSEMBLY_TIMEOUT, by which the caller must end
+ * the received stream; or the limit for which it must end TCP.
  */
 enum ws_rule ws_limits_run(struct ws_ctx *ctx, u32 *next)
 {
@@ -154,12 +158,12 @@ enum ws_rule ws_limits_run(struct ws_ctx *ctx, u32 *next)
 
 	ws_owned_by_me(ctx);
 	if (ctx->rx.lingers) {
-		*next = ws_limits_linger(ctx) ?: WS_TIME_NEVER;
+		*next = ws_limits_linger_left(ctx) ?: WS_TIME_NEVER;
 		return WS_RULE_NONE;
 	}
 	if (ws_rx_parked(ctx))
 		*next = WS_PRESSURE_TIME;
-	if (!ctx->rx.started || rx->stop != WS_STOP_NONE || ws_below_done(ctx) ||
+	if (!ctx->rx.started || rx->stop != WS_STOP_NONE || ws_below_over(ctx) ||
 	    ctx->sk->sk_state == TCP_CLOSE)
 		return WS_RULE_NONE;
 	/* The program will read the error; the connection may survive it. */
@@ -187,13 +191,13 @@ enum ws_rule ws_limits_run(struct ws_ctx *ctx, u32 *next)
 			return WS_RULE_ASSEMBLY_TIMEOUT;
 		*next = min(*next, left);
 	} else if (cfg->assembly_timeout && *next != WS_TIME_NEVER) {
-		/* A message that begins meanwhile must not wait for a PING. */
+		/* A message may begin before the next PING is due. */
 		*next = min(*next, ws_timer_jiffies(cfg->assembly_timeout));
 	}
 	return WS_RULE_NONE;
 }
 
-/* Reading has opened a zero window: the peer can send only from now on. */
+/* Reading has opened a small window: the peer can send only from now on. */
 void ws_limits_excuse(struct ws_ctx *ctx)
 {
 	ctx->time.base = tcp_jiffies32;
@@ -211,12 +215,12 @@ void ws_limits_opened(struct ws_ctx *ctx)
 }
 
 /*
- * Our Close will be sent, and must be answered; it is not yet in the queue. The
- * caller has ws_event_now() arm the timer.
+ * Our Close must be answered; @behind if a frame under way precedes it. The
+ * caller has ws_event_request() arm the timer.
  */
-void ws_limits_closing(struct ws_ctx *ctx)
+void ws_limits_closing(struct ws_ctx *ctx, bool behind)
 {
-	start_waiting(ctx);
+	start_waiting(ctx, behind);
 }
 
 /* The times of WS_CONFIG start (again). The caller has ws_event_run() check. */
@@ -225,6 +229,6 @@ void ws_limits_start(struct ws_ctx *ctx)
 	ctx->time.base = tcp_jiffies32;
 	ctx->rx.opened = tcp_jiffies32;
 	ctx->time.ping = WS_PING_NONE;
-	start_waiting(ctx);
+	start_waiting(ctx, ctx->tx.nseg);
 	ctx->time.jitter = get_random_u32();
 }

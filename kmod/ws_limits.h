@@ -12,10 +12,10 @@
 #define WS_PRESSURE_TIME	HZ
 
 enum ws_rule ws_limits_run(struct ws_ctx *ctx, u32 *next);
-u32 ws_limits_linger(const struct ws_ctx *ctx);
+u32 ws_limits_linger_left(const struct ws_ctx *ctx);
 void ws_limits_excuse(struct ws_ctx *ctx);
 void ws_limits_opened(struct ws_ctx *ctx);
-void ws_limits_closing(struct ws_ctx *ctx);
+void ws_limits_closing(struct ws_ctx *ctx, bool behind);
 void ws_limits_start(struct ws_ctx *ctx);
 
 /* Does any time limit apply to this socket? */

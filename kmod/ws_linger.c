@@ -8,7 +8,7 @@
  * away, until the handshake is complete or its time is over. Then a work of the
  * socket's own closes it.
  *
- * Where nothing else is said, any context that has the socket lock.
+ * Where nothing else is said, any context that has the lock of the context.
  */
 #include <linux/slab.h>
 
@@ -42,24 +42,25 @@ bool ws_linger_over(const struct ws_ctx *ctx)
 		return true;
 	if (ws_ctrl_owes(ctx))
 		return false;
-	if (ws_below_done(ctx) || sk->sk_state == TCP_CLOSE_WAIT)
+	if (ws_below_over(ctx) || sk->sk_state == TCP_CLOSE_WAIT)
 		return true;
 	return ctx->cfg.role == WS_ROLE_SERVER &&
 	       (ctx->rx.state & WS_STATE_CLOSE_RECEIVED);
 }
 
+/* Drop what has come. A Close or fault counts as read, and may ask for FIN. */
 static void throw_away(struct ws_ctx *ctx)
 {
 	struct ws_rx *rx = &ctx->rx;
 
-	ws_scan_new(ctx);
+	ws_scan_arrived(ctx);
 	if (rx->stop == WS_STOP_CLOSE)
-		ws_scan_closed(ctx);
+		ws_ctrl_closed(ctx);
 	if (rx->stop != WS_STOP_NONE) {
 		if (rx->stop == WS_STOP_FAULT)
 			ws_ctrl_fin(ctx);
 		WRITE_ONCE(rx->stop, WS_STOP_OVER);
-		ws_scan_new(ctx);
+		ws_scan_arrived(ctx);
 		return;
 	}
 	ws_scan_discard(ctx);
@@ -71,7 +72,7 @@ void ws_linger_check(struct ws_ctx *ctx)
 	struct ws_linger *linger = ctx->info.linger;
 	bool over = ws_linger_over(ctx);
 
-	if (linger->ended || (!over && ws_limits_linger(ctx)))
+	if (linger->ended || (!over && ws_limits_linger_left(ctx)))
 		return;
 	if (!linger->detached) {
 		/* close() waits, see ws_linger_wait(). */
@@ -82,8 +83,8 @@ void ws_linger_check(struct ws_ctx *ctx)
 	if (!over)
 		ws_stats_inc(ctx, WS_MIB_ERR + WS_RULE_CLOSE_TIMEOUT - 1);
 	/*
-	 * TCP allocates its FIN here without sleeping for the cgroup's memory;
-	 * kTLS's works may sleep for their own user.
+	 * TCP allocates FIN here without sleeping for the cgroup; the works of
+	 * kTLS may sleep for their own user. A cut frame ends by RST.
 	 */
 	if (!ctx->tls && !ctx->tx.cut)
 		ws_below_fin(ctx);
@@ -127,10 +128,7 @@ static struct ws_linger *create_linger(struct ws_ctx *ctx, work_func_t end)
 	if (!linger->sock)
 		goto err_give_place;
 	linger->sock->ops = &linger_ops;
-	/*
-	 * Packet filters still match the socket's user; its inode number is
-	 * gone.
-	 */
+	/* Packet filters still see its user; no file has this inode. */
 	SOCK_INODE(linger->sock)->i_uid = ctx->sk->sk_uid;
 	SOCK_INODE(linger->sock)->i_ino = 0;
 	return linger;
@@ -147,9 +145,9 @@ err_free:
 /*
  * From now on only ws_linger.c reads. @ctx has a Close to send, or has sent it;
  * @end is the function of &ws_linger.work, which ends a socket without a file.
- * The caller has ws_event_now() arm the timer. Process context, lock of the
+ * The caller has ws_event_request() arm the timer. Process context, lock of the
  * context; sleeps for memory. Return: false when there is nothing to wait for,
- * or LINGER_MAX sockets linger already.
+ * no memory, or LINGER_MAX sockets linger already.
  */
 bool ws_linger_start(struct ws_ctx *ctx, work_func_t end)
 {
@@ -157,6 +155,7 @@ bool ws_linger_start(struct ws_ctx *ctx, work_func_t end)
 	struct sock *sk = ctx->sk;
 
 	throw_away(ctx);
+	/* FIN, if that met the peer's Close. */
 	ws_tx_flush(ctx);
 	if (ws_linger_over(ctx))
 		return false;
@@ -178,10 +177,10 @@ bool ws_linger_start(struct ws_ctx *ctx, work_func_t end)
 		sk->sk_state_change = linger_state_change;
 		write_unlock_bh(&sk->sk_callback_lock);
 	}
-	ws_lock_sock(ctx);
+	ws_lock_inner(ctx);
 	/* After SHUT_RDWR, too, TCP must not answer the peer's Close by RST. */
 	WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown & ~RCV_SHUTDOWN);
-	ws_release_sock(ctx);
+	ws_unlock_inner(ctx);
 	return true;
 }
 
@@ -192,7 +191,7 @@ bool ws_linger_start(struct ws_ctx *ctx, work_func_t end)
  */
 long ws_linger_wait(struct ws_ctx *ctx, long timeout)
 {
-	long ours = min_t(long, timeout, ws_limits_linger(ctx));
+	long ours = min_t(long, timeout, ws_limits_linger_left(ctx));
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 	struct sock *sk = ctx->sk;
 	long left = ours;
@@ -214,12 +213,12 @@ void ws_linger_detach(struct ws_ctx *ctx)
 	struct sock *sk = ctx->sk;
 
 	/* Softirq context may be using the struct socket that goes. */
-	ws_lock_sock(ctx);
+	ws_lock_inner(ctx);
 	write_lock_bh(&sk->sk_callback_lock);
 	sk_set_socket(sk, linger->sock);
 	rcu_assign_pointer(sk->sk_wq, &linger->sock->wq);
 	write_unlock_bh(&sk->sk_callback_lock);
-	ws_release_sock(ctx);
+	ws_unlock_inner(ctx);
 	linger->detached = true;
 }
 

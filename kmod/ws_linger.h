@@ -17,7 +17,7 @@
  * @detached: it has no file any more
  * @ended: @work has been queued, once
  *
- * The socket lock guards all of it.
+ * The lock of the context guards all of it.
  */
 struct ws_linger {
 	struct ws_ctx *ctx;

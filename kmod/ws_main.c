@@ -41,6 +41,9 @@ static int __init ws_init(void)
 	tcp_unregister_ulp(&ws_ulp_ops);
 err_exit_account:
 	ws_account_exit();
+	/* A socket may have been attached meanwhile. */
+	ws_tx_exit();
+	ws_ulp_exit();
 err_exit_ctx:
 	ws_ctx_exit();
 err_exit_stats:

@@ -39,7 +39,7 @@ __poll_t ws_poll(struct file *file, struct socket *sock,
 	else if (!ordinary && !(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN))
 		mask &= ~(EPOLLIN | EPOLLRDNORM);
 	/* TLS can end when TCP has not. */
-	if (!ordinary && ws_below_done(ctx))
+	if (!ordinary && ctx->tls && ws_below_over(ctx))
 		mask |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
 	if (READ_ONCE(rx->stop) != WS_STOP_NONE && !READ_ONCE(rx->complete))
 		mask |= EPOLLRDHUP;
@@ -61,7 +61,8 @@ int ws_set_rcvlowat(struct sock *sk, int val)
 }
 
 /*
- * SIOCINQ (FIONREAD) of an attached socket. May sleep; takes the socket lock.
+ * SIOCINQ (FIONREAD) of an attached socket. May sleep; takes the lock of the
+ * context.
  * Return: payload bytes that the next recvmsg() would give.
  */
 int ws_ioctl_inq(struct sock *sk)
@@ -72,9 +73,9 @@ int ws_ioctl_inq(struct sock *sk)
 	if (unlikely(!ctx))
 		return 0;
 	ws_lock(ctx);
-	ws_event_start(ctx);
+	ws_event_start_parser(ctx);
 	len = ws_recv_len(ctx);
-	ws_event_news(ctx);
+	ws_event_wake_others(ctx);
 	ws_unlock(ctx);
 	return len;
 }

@@ -41,18 +41,22 @@ static int recv_data(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 	bool broken;
 	int err;
 
-	err = ws_piece_walk(ctx, &msg->msg_iter, whole, &pc);
+	err = ws_sink_walk(ctx, &msg->msg_iter, whole, &pc);
 	if (err == -EFAULT)
 		return err;
-	if (ctx->rx.complete)	/* has an end, or is too large for the buffer */
+	/*
+	 * A complete message must end, unless the buffer is full; an incomplete
+	 * one must not end, and must have bytes.
+	 */
+	if (ctx->rx.complete)
 		broken = !pc.end && (whole || pc.copied < room);
 	else
 		broken = pc.end || (!pc.len && room);
-	ws_piece_take(&given, &pc);
-	if (err || broken || !ws_piece_sound(ctx, &given))
-		return ws_piece_broken(ctx);
+	ws_sink_add(&given, &pc);
+	if (err || broken || !ws_sink_is_sound(ctx, &given))
+		return ws_sink_broken(ctx);
 	if (!(flags & MSG_PEEK) && (pc.len || pc.end))
-		ws_piece_commit(ctx, &given);
+		ws_sink_commit(ctx, &given);
 	add_piece(got, &pc);
 	return 0;
 }
@@ -87,7 +91,7 @@ static int copy_close(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		got->copied = got->len;
 		got->reported = true;
 	} else {
-		err = ws_piece_walk(ctx, &msg->msg_iter, flags & MSG_TRUNC, pc);
+		err = ws_sink_walk(ctx, &msg->msg_iter, flags & MSG_TRUNC, pc);
 	}
 	if (err == -EFAULT)
 		return err;
@@ -115,8 +119,10 @@ static struct ws_cursor close_cursor(const struct ws_rx *rx)
 
 /*
  * The peer's Close, given to a reader that takes control messages; read()
- * without them sees the end of the file. The answer goes out now and not when
- * the Close arrived, so that replies to what came before it still could.
+ * without them sees the end of the file. Unless WS_F_CLOSE is set it is
+ * answered now and not when it arrived, so that replies to what came before it
+ * could still be sent. Return: 1 if @got has the Close, 0 for the end of the
+ * file, or a negated errno.
  */
 static int recv_close(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		      struct ws_got *got)
@@ -138,11 +144,12 @@ static int recv_close(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		return shown;
 
 	if (first)
-		ws_scan_closed(ctx);
+		ws_ctrl_closed(ctx);
 	ws_stream_consume(ctx, &pc.cur);
 	if (pc.end) {
 		WRITE_ONCE(rx->stop, WS_STOP_OVER);
-		ws_scan_new(ctx);
+		/* Drops what is behind it, see scan_begin(). */
+		ws_scan_arrived(ctx);
 	}
 	return shown;
 }
@@ -162,7 +169,7 @@ static int recv_fault(struct ws_ctx *ctx, int flags)
 		ws_ctrl_fin(ctx);
 		if (!(ctx->cfg.flags & WS_F_CLOSE))
 			ws_ctrl_close(ctx, ws_rule_code(rx->rule));
-		ws_scan_new(ctx);
+		ws_scan_arrived(ctx);
 	}
 	return ws_rule_errno(rx->rule);
 }
@@ -179,7 +186,7 @@ static bool stream_ended(const struct sock *sk)
 static noinline int wait_readable(struct ws_ctx *ctx, long *timeo)
 {
 	struct sock *sk = ctx->sk;
-	bool last_look = true;
+	bool look_again = ctx->tls;
 
 	for (;;) {
 		DEFINE_WAIT_FUNC(wait, woken_wake_function);
@@ -187,23 +194,26 @@ static noinline int wait_readable(struct ws_ctx *ctx, long *timeo)
 
 		/* Complete messages were scanned when they came. */
 		if (!ctx->rx.complete) {
-			ws_scan_new(ctx);
-			ws_scan_all(ctx);
+			ws_scan_arrived(ctx);
+			ws_scan_rest(ctx);
 			/* Other readers of kTLS may wait for one. */
 			if (ctx->tls && ctx->rx.complete > 1)
 				ws_event_wake(ctx);
 		}
 		if (ws_rx_readable(ctx))
 			return 1;
-		/* It may have come since, behind something to read. */
-		if (last_look && stream_ended(sk)) {
-			last_look = false;
+		/*
+		 * On kTLS the end may have come after the scan, with messages
+		 * before it.
+		 */
+		if (look_again && stream_ended(sk)) {
+			look_again = false;
 			continue;
 		}
 		if (sk->sk_err)
 			return sock_error(sk);
 		if (ws_below_more(ctx)) {
-			err = ws_may_sleep(*timeo);
+			err = ws_check_sleep(*timeo);
 			if (err)
 				return err;
 			cond_resched();
@@ -211,14 +221,14 @@ static noinline int wait_readable(struct ws_ctx *ctx, long *timeo)
 		}
 		if (ws_below_starved(ctx))
 			return -ENOMEM;
-		if (ws_below_done(ctx) || (sk->sk_shutdown & RCV_SHUTDOWN)) {
-			if (ws_below_done(ctx))
+		if (ws_below_over(ctx) || (sk->sk_shutdown & RCV_SHUTDOWN)) {
+			if (ws_below_over(ctx))
 				ctx->rx.state |= WS_STATE_EOF;
 			return 0;
 		}
 		if (sk->sk_state == TCP_CLOSE)
 			return -ENOTCONN;
-		err = ws_may_sleep(*timeo);
+		err = ws_check_sleep(*timeo);
 		if (err)
 			return err;
 
@@ -249,8 +259,8 @@ static noinline int recv_locked(struct ws_ctx *ctx, struct msghdr *msg,
 			ret = wait_readable(ctx, &timeo);
 		if (ret <= 0)
 			return any ? 1 : ret;
-		if (unlikely(rx->lazy && !rx->fresh))
-			ws_scan_all(ctx);
+		if (unlikely(rx->lazy && !rx->first_only))
+			ws_scan_rest(ctx);
 		/* Another reader took what comes next. */
 		if (any && rx->consumed != at)
 			return 1;
@@ -261,7 +271,12 @@ static noinline int recv_locked(struct ws_ctx *ctx, struct msghdr *msg,
 				return recv_close(ctx, msg, flags, got);
 			if (rx->stop == WS_STOP_FAULT)
 				return recv_fault(ctx, flags);
-			return ws_tls_recv_alert(ctx, msg, flags, got);
+			/*
+			 * WS_STOP_OVER: the end; on kTLS maybe close_notify
+			 * first.
+			 */
+			return ctx->tls ?
+			       ws_tls_recv_alert(ctx, msg, flags, got) : 0;
 		}
 		if (ctx->cfg.flags & WS_F_RECORDS ||
 		    (ctx->cfg.flags & WS_F_BATCH && shows_cmsg(msg, flags))) {
@@ -270,7 +285,7 @@ static noinline int recv_locked(struct ws_ctx *ctx, struct msghdr *msg,
 				continue;
 			return ret;
 		}
-		ws_scan_all(ctx);
+		ws_scan_rest(ctx);
 		ret = recv_data(ctx, msg, flags, got);
 		if (ret == -EAGAIN)
 			continue;
@@ -314,10 +329,10 @@ static bool recv_one(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 	given.cur.seq = rx->head.seq + one.size;
 	given.len = one.len;
 	given.messages = 1;
-	if (unlikely(!ws_piece_sound(ctx, &given)))
+	if (unlikely(!ws_sink_is_sound(ctx, &given)))
 		return false;
 	if (!(flags & MSG_PEEK))
-		ws_piece_commit(ctx, &given);
+		ws_sink_commit(ctx, &given);
 
 	got->len = record ? WS_RECORD_SIZE(one.len) : one.len;
 	got->copied = got->len;
@@ -337,10 +352,10 @@ static bool gave_data(const struct ws_got *got)
 }
 
 /*
- * proto.recvmsg of an attached socket: one message, a piece of one, or many, see
- * ws(7). @flags: MSG_PEEK, MSG_TRUNC, MSG_DONTWAIT, MSG_WAITALL. May sleep; takes
- * the lock of the context. Return: payload bytes, 0 at the end or for an empty
- * message, or a negated errno.
+ * proto.recvmsg of an attached socket: one message, a piece of one, or many,
+ * see ws(7). @flags: MSG_PEEK, MSG_TRUNC, MSG_DONTWAIT, MSG_WAITALL. May sleep;
+ * takes the lock of the context. Return: payload bytes, 0 at the end or for an
+ * empty message, or a negated errno.
  */
 int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	       int *addr_len)
@@ -363,7 +378,7 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 
 	ws_lock(ctx);
 	if (unlikely(!ctx->rx.started))
-		ws_event_start(ctx);
+		ws_event_start_parser(ctx);
 	ret = 1;
 	if (!recv_one(ctx, msg, flags, &got))
 		ret = recv_locked(ctx, msg, flags,
@@ -375,7 +390,7 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 		put_result(msg, &got);
 		ret = got.len;
 	}
-	ws_event_leave(ctx);
+	ws_event_recv_done(ctx);
 	if (msg->msg_get_inq)
 		msg->msg_inq = ws_rx_readable(ctx);
 	if (!ws_ctrl_quiet(ctx))
@@ -385,24 +400,24 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 }
 
 /*
- * How much the next recvmsg() would give. Process context, socket lock. Return:
- * payload bytes, or the size of the record; 0 if it would not give a data
- * message, or nothing in the form of records.
+ * How much the next recvmsg() would give. Process context, lock of the context.
+ * Return: payload bytes, or the size of the record; 0 if it would not give a
+ * data message, or nothing in the form of records.
  */
 int ws_recv_len(struct ws_ctx *ctx)
 {
 	bool records = ctx->cfg.flags & WS_F_RECORDS;
 	struct ws_piece pc = {};
 
-	ws_scan_new(ctx);
-	ws_scan_all(ctx);
+	ws_scan_arrived(ctx);
+	ws_scan_rest(ctx);
 	if (!ctx->rx.complete && ctx->rx.stop == WS_STOP_CLOSE && records)
 		return WS_RECORD_SIZE(close_cursor(&ctx->rx).left);
 	if (!ctx->rx.complete &&
 	    (ctx->rx.stop != WS_STOP_NONE || !ws_rx_readable(ctx)))
 		return 0;
 	pc.cur = ctx->rx.head;
-	if (ws_piece_walk(ctx, NULL, true, &pc))
+	if (ws_sink_walk(ctx, NULL, true, &pc))
 		return 0;
 	return min_t(u64, records ? WS_RECORD_SIZE(pc.len) : pc.len, INT_MAX);
 }

@@ -23,11 +23,11 @@ static inline bool ws_rx_parked(const struct ws_ctx *ctx)
  * Do unread bytes keep the peer from sending? Looks at this socket alone: at
  * bytes that a reader could have and at the window that they leave.
  */
-static inline bool ws_rx_unread(const struct ws_ctx *ctx)
+static inline bool ws_rx_stalls_peer(const struct ws_ctx *ctx)
 {
 	const struct ws_rx *rx = &ctx->rx;
 
-	return (rx->complete || rx->payload) && ws_below_unread(ctx);
+	return (rx->complete || rx->payload) && ws_below_stalls_peer(ctx);
 }
 
 /*

@@ -45,8 +45,8 @@ u64 ws_scan_offset(const struct ws_ctx *ctx)
 }
 
 /*
- * The peer broke @rule: the stream ends at @ctx->rx.scan. The Close is sent once
- * the reader has had the complete messages before it.
+ * The peer broke @rule: the stream ends at @ctx->rx.scan. The Close is sent
+ * once the reader has had the complete messages before it.
  */
 void ws_scan_fault(struct ws_ctx *ctx, enum ws_rule rule)
 {
@@ -59,19 +59,6 @@ void ws_scan_fault(struct ws_ctx *ctx, enum ws_rule rule)
 		rx->frame_at = ws_scan_offset(ctx);
 	WRITE_ONCE(rx->stop, WS_STOP_FAULT);
 	ws_stats_inc(ctx, WS_MIB_ERR + rule - 1);
-}
-
-/* The peer's Close (WS_STOP_CLOSE) takes effect, RFC 6455 section 7.1.3. */
-void ws_scan_closed(struct ws_ctx *ctx)
-{
-	struct ws_rx *rx = &ctx->rx;
-
-	rx->state |= WS_STATE_CLOSE_RECEIVED;
-	WRITE_ONCE(rx->payload, 0);
-	if (ctx->cfg.role == WS_ROLE_SERVER)
-		ws_ctrl_fin(ctx);
-	if (!(ctx->cfg.flags & WS_F_CLOSE))
-		ws_ctrl_close(ctx, rx->close_code);
 }
 
 /*
@@ -142,7 +129,7 @@ static void scan_control(struct ws_ctx *ctx, struct ws_span *span,
 static bool scan_header(struct ws_ctx *ctx, struct ws_span *span, u32 end)
 {
 	struct ws_rx *rx = &ctx->rx;
-	struct ws_seq open = { rx->before, rx->scan.opcode };
+	struct ws_seq open = { rx->announced, rx->scan.opcode };
 	struct ws_hdr hdr;
 	enum ws_rule rule;
 	int size;
@@ -177,7 +164,7 @@ static bool scan_header(struct ws_ctx *ctx, struct ws_span *span, u32 end)
 		rx->utf8 = WS_UTF8_OK;
 	}
 	ws_seq_frame(&open, &hdr);
-	rx->before = open.len;
+	rx->announced = open.len;
 	rx->frame_at = ws_scan_offset(ctx);
 	rx->scan.seq += size;
 	rx->scan.left = hdr.len;
@@ -298,43 +285,45 @@ static void scan_short(struct ws_ctx *ctx, struct ws_span *span, u32 end,
  * As far as @end, or to the end of the first message. Return: false when
  * WS_SCAN_BUDGET was used up before that.
  */
-static bool scan_to(struct ws_ctx *ctx, u32 end, bool first)
+static bool scan_to(struct ws_ctx *ctx, u32 end, bool only_first)
 {
-	u32 max = first ? 1 : U32_MAX;
+	u32 max = only_first ? 1 : U32_MAX;
 	struct ws_rx *rx = &ctx->rx;
 	s32 budget = WS_SCAN_BUDGET;
 	struct ws_span span = {};
-	bool more = true;
+	bool go_on = true;
 
 	if (rx->scan.seq != end)
 		ws_below_seek(ctx, &span, rx->scan.seq);
-	while (more && rx->scan.seq != end && rx->complete < max &&
+	while (go_on && rx->scan.seq != end && rx->complete < max &&
 	       budget > 0) {
 		if (!rx->scan.frame && !rx->scan.opcode)
 			scan_short(ctx, &span, end, max - rx->complete, &budget);
 		if (rx->scan.seq == end || rx->complete >= max || budget <= 0)
-			continue;
+			break;
 		budget -= SCAN_FRAME;
-		more = rx->scan.frame ?
+		go_on = rx->scan.frame ?
 			scan_payload(ctx, &span, end, &budget) :
 			scan_header(ctx, &span, end);
 	}
 	/* A frame of no bytes ends where its header does. */
-	if (more && rx->scan.frame && !rx->scan.left)
+	if (go_on && rx->scan.frame && !rx->scan.left)
 		scan_payload(ctx, &span, end, &budget);
 	ws_span_end(&span);
-	return budget > 0 || !more || rx->scan.seq == end;
+	return budget > 0 || !go_on || rx->scan.seq == end;
 }
 
 /* Return: false when nothing more is to be scanned. */
 static bool scan_begin(struct ws_ctx *ctx)
 {
 	struct ws_rx *rx = &ctx->rx;
+	bool intact;
 
 	ws_owned_by_me(ctx);
 	rx->lazy = false;
-	rx->fresh = false;
-	if (unlikely(!ws_below_fill(ctx)))
+	rx->first_only = false;
+	intact = ws_below_take_in(ctx);
+	if (unlikely(!intact))
 		ws_scan_fault(ctx, WS_RULE_STREAM);
 	if (likely(rx->stop == WS_STOP_NONE))
 		return true;
@@ -354,7 +343,7 @@ static void scan_end(struct ws_ctx *ctx, u32 end)
 	struct ws_rx *rx = &ctx->rx;
 
 	if (rx->scan.frame || rx->scan.opcode || rx->scan.seq != end) {
-		if (ws_below_ended(ctx) && !rx->lingers)
+		if (ws_below_eof(ctx) && !rx->lingers)
 			ws_scan_fault(ctx, WS_RULE_TRUNCATED);
 		if (!rx->open)
 			ws_limits_opened(ctx);
@@ -369,13 +358,13 @@ static void scan_end(struct ws_ctx *ctx, u32 end)
 }
 
 /*
- * Scan what has arrived; with @first only as far as the first message, which is
- * allowed when no time limit is set and the stream has not ended. Each header
- * and each byte of text is read once, the rest is skipped; at most
+ * Scan what has arrived; with @only_first only as far as the first message,
+ * which is allowed when no time limit is set and the stream has not ended. Each
+ * header and each byte of text is read once, the rest is skipped; at most
  * WS_SCAN_BUDGET per call. If bytes are left @rx.lazy is set, and the reader,
  * the next arrival or ws_event_run() goes on.
  */
-void ws_scan(struct ws_ctx *ctx, bool first)
+void ws_scan(struct ws_ctx *ctx, bool only_first)
 {
 	struct ws_rx *rx = &ctx->rx;
 	u32 end;
@@ -383,16 +372,16 @@ void ws_scan(struct ws_ctx *ctx, bool first)
 	if (!scan_begin(ctx))
 		return;
 	end = ws_below_end(ctx);
-	if (!scan_to(ctx, end, first)) {
+	if (!scan_to(ctx, end, only_first)) {
 		rx->lazy = true;
 		ws_timer_by(ctx, 1);
 		ws_scan_trim(ctx);
-	} else if (!first || !rx->complete || rx->scan.seq == end ||
+	} else if (!only_first || !rx->complete || rx->scan.seq == end ||
 		   rx->stop != WS_STOP_NONE) {
 		scan_end(ctx, end);
 	} else {
 		rx->lazy = true;
-		rx->fresh = true;
+		rx->first_only = true;
 		/*
 		 * A PING behind it must be answered even if the program does
 		 * not read.
@@ -405,10 +394,10 @@ void ws_scan(struct ws_ctx *ctx, bool first)
  * Scan all that was left: at most what the receive buffer holds. Process
  * context, lock of the context; sleeps.
  */
-void ws_scan_all(struct ws_ctx *ctx)
+void ws_scan_rest(struct ws_ctx *ctx)
 {
 	while (unlikely(ctx->rx.lazy)) {
-		ws_scan_new(ctx);
+		ws_scan_arrived(ctx);
 		cond_resched();
 	}
 }

@@ -55,27 +55,28 @@ static int check_tx_state(const struct ws_ctx *ctx)
 }
 
 /*
- * Sleep until @ctx->tx.busy ends or, if the caller set it, until TCP has room.
- * Also ends when nothing can be sent any more, and after a while when it is
- * memory that lacks. Return: 0 to look again, -EAGAIN or a signal's errno.
+ * Sleep until TCP has room, for a while if memory lacks; without @for_room
+ * until @ctx->tx.busy ends. Woken by ws_event_write_space(), end_turn(),
+ * ws_tx_flush(), and at the end of the connection. Return: 0 to test again,
+ * -EAGAIN or a signal's errno.
  */
-static int tx_sleep(struct ws_ctx *ctx, bool mine, long *timeo)
+static int tx_sleep(struct ws_ctx *ctx, bool for_room, long *timeo)
 {
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 	struct sock *sk = ctx->sk;
-	bool lack = mine && sk_stream_memory_free(sk);
+	bool lack = for_room && sk_stream_memory_free(sk);
 	long slice = lack ? min(*timeo, (long)HZ / 10) : *timeo;
 	long rest = slice;
 	int err;
 
 	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-	err = ws_may_sleep(*timeo);
+	err = ws_check_sleep(*timeo);
 	if (err)
 		return err;
 
 	add_wait_queue(sk_sleep(sk), &wait);
 	ws_wait_event(ctx, &rest, check_tx_state(ctx) ||
-		      (mine ? !lack && sk_stream_memory_free(sk) :
+		      (for_room ? !lack && sk_stream_memory_free(sk) :
 			      !READ_ONCE(ctx->tx.busy)), &wait);
 	remove_wait_queue(sk_sleep(sk), &wait);
 	if (*timeo != MAX_SCHEDULE_TIMEOUT)
@@ -118,7 +119,10 @@ int ws_send_wait(struct ws_ctx *ctx, bool *mine, long *timeo)
 	}
 }
 
-/* Only for the caller that set @ctx->tx.busy. */
+/*
+ * For the caller that set @ctx->tx.busy. Senders wait for that alone, room or
+ * not; pollers are woken when there is room.
+ */
 static void end_turn(struct ws_ctx *ctx)
 {
 	WRITE_ONCE(ctx->tx.busy, false);
@@ -129,15 +133,15 @@ static void end_turn(struct ws_ctx *ctx)
 /*
  * Send a frame of a data message of which @left payload bytes are to go in this
  * call: all of them, or a fragment. After ws_send_wait() and ws_send_opcode();
- * @timeo is 0 when the caller does not wait. The opcode of the first frame names
- * the message, the others continue it (RFC 6455 section 5.4). Return: payload
- * bytes taken, which are ours to send, or a negated errno.
+ * @timeo is 0 when the caller does not wait. The opcode of the first frame
+ * names the message, the others continue it (RFC 6455 section 5.4). Return:
+ * payload bytes taken, which are ours to send, or a negated errno.
  */
 ssize_t ws_send_frame(struct ws_ctx *ctx, struct msghdr *msg, size_t left,
 		      const struct ws_request *req, long timeo)
 {
 	struct ws_tx *tx = &ctx->tx;
-	bool small, more;
+	bool more = req->more, small;
 	struct ws_hdr hdr = {
 		.len = ws_send_room(ctx, left, timeo),
 		.opcode = tx->open ? WS_OP_CONT : req->opcode,
@@ -146,7 +150,6 @@ ssize_t ws_send_frame(struct ws_ctx *ctx, struct msghdr *msg, size_t left,
 	int err;
 
 	hdr.fin = !req->more && hdr.len == left;
-	more = !hdr.fin && req->more;
 	small = !req->zc && hdr.len <= WS_TX_SMALL;
 	if (likely(small))
 		err = ws_tx_send_small(ctx, &hdr, &msg->msg_iter, more);
@@ -154,6 +157,10 @@ ssize_t ws_send_frame(struct ws_ctx *ctx, struct msghdr *msg, size_t left,
 		err = ws_zc_build(ctx, &hdr, &msg->msg_iter, req->zc);
 	else
 		err = ws_tx_build(ctx, &hdr, &msg->msg_iter);
+	/*
+	 * A small one was pushed, too; -EAGAIN says that it waits in @tx. A
+	 * large one may have become a shorter fragment for lack of memory.
+	 */
 	if (err && !(small && err == -EAGAIN))
 		return err;
 
@@ -237,13 +244,18 @@ int ws_send_body(const struct ws_request *req, struct iov_iter *from, u8 *body)
 	return req->len + code;
 }
 
-/* The frame under way is the Close that @req asked for, or ends with it. */
-void ws_send_closing(struct ws_ctx *ctx, const struct ws_request *req)
+/*
+ * The frame under way is the Close of @req, or ends with it; @behind if data
+ * precedes it there. ws_ctrl_close() notes code and state as for a Close that
+ * is to be built.
+ */
+void ws_send_closing(struct ws_ctx *ctx, const struct ws_request *req,
+		     bool behind)
 {
-	ws_limits_closing(ctx);
-	ws_event_now(ctx);
+	ws_limits_closing(ctx, behind);
+	ws_event_request(ctx);
 	ws_ctrl_close(ctx, req->code ?: 1005);
-	ctx->tx.close = WS_CLOSE_SENT;
+	ctx->tx.close = WS_CLOSE_DONE;
 	ctx->time.end = ws_tx_end(ctx);
 	ws_stats_inc(ctx, WS_MIB_TX_CLOSE);
 }
@@ -267,7 +279,7 @@ int ws_send_control(struct ws_ctx *ctx, struct msghdr *msg,
 	if (err)
 		return err;
 	if (req->opcode == WS_OP_CLOSE)
-		ws_send_closing(ctx, req);
+		ws_send_closing(ctx, req, false);
 	ws_tx_flush(ctx);
 	return req->len;
 }

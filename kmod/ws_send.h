@@ -33,8 +33,8 @@ int ws_request_set(struct ws_request *req, const struct ws_msg *m);
 int ws_send_wait(struct ws_ctx *ctx, bool *mine, long *timeo);
 
 /*
- * How many of @want bytes can be sent in one frame, or in frames built together,
- * after ws_send_wait(). @timeo is 0 when the caller does not wait.
+ * How many of @want bytes can be sent in one frame, or in frames built
+ * together, after ws_send_wait(). @timeo is 0 when the caller does not wait.
  */
 static inline size_t ws_send_room(const struct ws_ctx *ctx, size_t want,
 				  long timeo)
@@ -53,7 +53,8 @@ ssize_t ws_send_frame(struct ws_ctx *ctx, struct msghdr *msg, size_t left,
 void ws_send_done(struct ws_ctx *ctx, bool mine, int err, long *timeo);
 int ws_send_opcode(const struct ws_ctx *ctx, u8 open, struct ws_request *req);
 int ws_send_body(const struct ws_request *req, struct iov_iter *from, u8 *body);
-void ws_send_closing(struct ws_ctx *ctx, const struct ws_request *req);
+void ws_send_closing(struct ws_ctx *ctx, const struct ws_request *req,
+		     bool behind);
 int ws_send_control(struct ws_ctx *ctx, struct msghdr *msg,
 		    const struct ws_request *req, bool *mine, long *timeo);
 

@@ -143,7 +143,7 @@ ssize_t ws_send_array(struct ws_ctx *ctx, struct msghdr *msg,
 		tx->open = a.open;
 		ws_built_count(ctx, &a.sum);
 		if (last.opcode == WS_OP_CLOSE)
-			ws_send_closing(ctx, &last);
+			ws_send_closing(ctx, &last, a.sum.len);
 		err = ws_tx_push(ctx, msg->msg_flags & MSG_MORE);
 		if (err == -EAGAIN)
 			err = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Many messages in one sendmsg() with WS_F_RECORDS. Frames are built one behind
- * the other in page fragments of our own and go to TCP in one piece, as if they
+ * the other in a page fragment and go to TCP in one piece, as if they
  * were one frame (ws_writer.c). Contexts, @mine and @timeo are as in ws_send.c.
  */
 #include "ws_send.h"
@@ -151,8 +151,7 @@ static int send_slowly(struct ws_ctx *ctx, struct msghdr *msg, bool *mine,
  * sendmsg() of a stretch of the stream of records. Return: bytes taken, or if
  * there are none a negated errno.
  */
-ssize_t ws_send_records(struct ws_ctx *ctx, struct msghdr *msg,
-			long *timeo)
+ssize_t ws_send_records(struct ws_ctx *ctx, struct msghdr *msg, long *timeo)
 {
 	struct iov_iter *from = &msg->msg_iter;
 	bool more = msg->msg_flags & MSG_MORE;
@@ -175,10 +174,6 @@ ssize_t ws_send_records(struct ws_ctx *ctx, struct msghdr *msg,
 			err = send_slowly(ctx, msg, &mine, timeo);
 		if (err)
 			break;
-		if (iov_iter_count(from) && *timeo) {
-			WRITE_ONCE(tx->busy, true);
-			mine = true;
-		}
 	}
 	ws_send_done(ctx, mine, err, timeo);
 	len -= iov_iter_count(from);

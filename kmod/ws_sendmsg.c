@@ -43,10 +43,6 @@ static ssize_t send_data(struct ws_ctx *ctx, struct msghdr *msg,
 		if (n < 0)
 			break;
 		done += n;
-		if (done < req->len && *timeo) {
-			WRITE_ONCE(tx->busy, true);
-			mine = true;
-		}
 	} while (done < req->len);
 
 	ws_send_done(ctx, mine, min_t(ssize_t, n, 0), timeo);
@@ -67,11 +63,11 @@ static ssize_t send_one(struct ws_ctx *ctx, struct msghdr *msg,
 }
 
 /*
- * proto.sendmsg of an attached socket: one message, with MSG_MORE a part of one,
- * or many, see ws(7). May sleep; takes the lock of the context. Frames never
- * interleave, nor do messages that are each sent by one call. Return: payload
- * bytes taken, fewer than @len when a non-blocking, timed out or interrupted
- * call left the message open; or a negated errno.
+ * proto.sendmsg of an attached socket: one message, with MSG_MORE a part of
+ * one, or many, see ws(7). May sleep; takes the lock of the context. Frames
+ * never interleave, nor do messages that are each sent by one call. Return:
+ * payload bytes taken, fewer than @len when a non-blocking, timed out or
+ * interrupted call left the message open; or a negated errno.
  */
 int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 {
@@ -92,7 +88,7 @@ int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	if (flags & (MSG_OOB | MSG_FASTOPEN))
 		return -EOPNOTSUPP;
 	if (msg->msg_controllen) {
-		ret = ws_tls_send_record(ctx, msg, len);
+		ret = ws_tls_take_alert(ctx, msg, len);
 		if (ret != -ENOMSG)
 			return ret;
 		ret = 0;
@@ -112,7 +108,7 @@ int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 
 	ws_lock(ctx);
 	if (unlikely(!ctx->rx.started))
-		ws_event_start(ctx);
+		ws_event_start_parser(ctx);
 	timeo = sock_sndtimeo(sk, flags & MSG_DONTWAIT);
 	if (unlikely(flags & WS_MSG_ZC)) {
 		ws_zc_begin(ctx, msg, len, &zc);

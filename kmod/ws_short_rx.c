@@ -8,9 +8,9 @@
 #include "ws_short_rx.h"
 #include "ws_vector.h"
 
-/* Longer payloads are for routines that are made for them, ws_copy.c. */
+/* Longer payloads are for ws_unmask_copy(). */
 #define SHORT_MAX	4096
-/* One that is alone has ws_copy_unmask(), which knows vectors. */
+/* One that is alone has ws_unmask_copy(), which knows vectors. */
 #define ONE_MAX		1024
 
 /* A struct ws_msg as the loop writes it, less its length. */
@@ -172,7 +172,7 @@ static __always_inline u32 copy_short(struct ws_batch *b, const u8 *q,
 	const u32 max = b->fresh ? b->max - b->n :
 				   min(b->left, b->max - b->n);
 	const u8 *begin = q, *end = q + size;
-	const struct ws_bounds span = { begin, end - 8 };
+	const struct ws_bounds bounds = { begin, end - 8 };
 	u8 __user *ubegin = u, *uend = u + room, *last = u;
 	const u32 header = masked ? 6 : 2;
 	struct ws_msg *desc = b->desc + b->n;
@@ -191,8 +191,7 @@ static __always_inline u32 copy_short(struct ws_batch *b, const u8 *q,
 		u8 __user *next;
 
 		f.msg = SHORT_MSG(opcode) + f.n;
-		if (unlikely(f.n > 125) &&
-		    !other_frame(b, head, masked, &f))
+		if (unlikely(f.n > 125) && !other_frame(b, head, masked, &f))
 			break;
 		next = u + (records ? WS_RECORD_SIZE(f.n) : f.n);
 		if (next > uend)
@@ -204,7 +203,7 @@ static __always_inline u32 copy_short(struct ws_batch *b, const u8 *q,
 			longer++;
 		}
 		behind = p + f.n;
-		if (unlikely(behind > span.end8)) {
+		if (unlikely(behind > bounds.end8)) {
 			/* If it is the last one and not a part of one. */
 			if (behind > end)
 				break;
@@ -215,7 +214,7 @@ static __always_inline u32 copy_short(struct ws_batch *b, const u8 *q,
 			unsafe_put_user(f.msg, (u64 __user *)u, fault);
 		else
 			*(u64 *)desc++ = f.msg;
-		if (!put_payload(records ? u + 8 : u, p, f.n, &span, records,
+		if (!put_payload(records ? u + 8 : u, p, f.n, &bounds, records,
 				 masked, vector))
 			goto fault;
 		last = u;
@@ -259,10 +258,10 @@ fault:
 }
 
 /*
- * Give the reader short messages of the @n bytes at @q, where a frame begins. @u
- * has @room bytes, a multiple of 8 for records. One loop for each case, so that
- * it has only what it needs. Return: bytes used of the reader's memory; 0 when
- * copy_any() must take the next message.
+ * Give the reader short messages of the @n bytes at @q, where a frame begins.
+ * @u has @room bytes, a multiple of 8 for records. One loop for each case, so
+ * that it has only what it needs. Return: bytes used of the reader's memory; 0
+ * when copy_any() must take the next message.
  */
 u32 ws_short_copy(struct ws_batch *b, const u8 *q, u32 n, u8 __user *u,
 		  u32 room)

@@ -11,7 +11,7 @@
 #include "core/core.h"
 #include "ws_ctx.h"
 
-/* Their loops store and compare words as these machines have them. */
+/* Are there loops? They need 64-bit little-endian words at any address. */
 #define WS_SHORT	(IS_ENABLED(CONFIG_64BIT) && \
 			 !IS_ENABLED(CONFIG_CPU_BIG_ENDIAN) && \
 			 IS_ENABLED(CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS))
@@ -35,10 +35,10 @@ struct ws_short {
 };
 
 /*
- * Is @head, the first eight bytes of a frame, the header of such a message, with
- * at most @limit bytes of payload, 125 or more? @rsv is WS_RSV1 if that may be
- * set, or 0. Return: false for anything else, and for what ws_hdr_parse() would
- * not accept.
+ * Is @head, the first eight bytes of a frame, the header of such a message,
+ * with at most @limit bytes of payload, 125 or more? @rsv is WS_RSV1 if that
+ * may be set, or 0. Return: false for anything else, and for what
+ * ws_hdr_parse() would not accept.
  */
 static __always_inline bool ws_short_head(u64 head, bool masked, u32 rsv,
 					  u64 limit, struct ws_short *one)
@@ -85,7 +85,7 @@ static __always_inline bool ws_short_is_valid(const u8 *q, bool masked,
 }
 
 /**
- * struct ws_given - what one call has given the reader
+ * struct ws_given - what one call gives the reader
  * @cur: where it leaves the reader
  * @len: payload bytes
  * @messages: how many messages it ends

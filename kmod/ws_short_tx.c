@@ -312,8 +312,8 @@ static __always_inline void build(struct ws_builder *g, bool records,
  * Build the frames of records of whole messages, from @from to @end, a multiple
  * of 8 bytes and 8 at least; @opcode is for messages that name none. @to has as
  * much room, as no frame is longer than its record. Stops at a message that is
- * too long or anything else, and where memory cannot be read; @sum says what was
- * built. May sleep on user memory.
+ * too long or anything else, and where memory cannot be read; @sum says what
+ * was built. May sleep on user memory.
  */
 void ws_short_build_records(u8 opcode, const u8 __user *from, const u8 __user *end,
 			    u8 *to, struct ws_built *sum)
@@ -328,7 +328,9 @@ void ws_short_build_records(u8 opcode, const u8 __user *from, const u8 __user *e
 	build(&g, true, sum);
 }
 
-/* The same for @count messages of @msgs, 1 or more, whose payloads are @from. */
+/*
+ * The same for @count messages of @msgs, 1 or more, whose payloads are @from.
+ */
 void ws_short_build_array(u8 opcode, const struct ws_msg *msgs, u32 count,
 			  const u8 __user *from, size_t in, u8 *to, size_t room,
 			  struct ws_built *sum)

@@ -49,7 +49,7 @@ static int next_frame(const struct ws_ctx *ctx, struct ws_cursor *cur,
 }
 
 /**
- * ws_piece_walk() - from a place to the end of the message
+ * ws_sink_walk() - from a place to the end of the message
  * @ctx: the socket
  * @to: where the payload goes, or NULL to copy nothing
  * @whole: go on without copying when the room in @to is used up; as without
@@ -60,8 +60,8 @@ static int next_frame(const struct ws_ctx *ctx, struct ws_cursor *cur,
  *
  * Return: 0, -EFAULT, or -EIO when the stream is not what it was.
  */
-int ws_piece_walk(const struct ws_ctx *ctx, struct iov_iter *to, bool whole,
-		  struct ws_piece *pc)
+int ws_sink_walk(const struct ws_ctx *ctx, struct iov_iter *to, bool whole,
+		 struct ws_piece *pc)
 {
 	u32 limit = ctx->rx.scan.seq;
 	struct ws_cursor *cur = &pc->cur;
@@ -96,7 +96,7 @@ int ws_piece_walk(const struct ws_ctx *ctx, struct iov_iter *to, bool whole,
 			if (!p)
 				break;
 			n = min_t(size_t, min(n, len), iov_iter_count(to));
-			err = ws_copy_unmask(to, p, n, cur->key,
+			err = ws_unmask_copy(to, p, n, cur->key,
 					     ctx->rx.payload);
 			if (err)
 				break;
@@ -128,7 +128,7 @@ int ws_piece_walk(const struct ws_ctx *ctx, struct iov_iter *to, bool whole,
  * The stream is not what it was when it was scanned. It ends here, with
  * WS_RULE_STREAM. Return: -EAGAIN, as the caller must look again.
  */
-int ws_piece_broken(struct ws_ctx *ctx)
+int ws_sink_broken(struct ws_ctx *ctx)
 {
 	struct ws_rx *rx = &ctx->rx;
 
@@ -141,7 +141,7 @@ int ws_piece_broken(struct ws_ctx *ctx)
 }
 
 /* What @pc passed over, from @given->cur on, is to be given to the reader. */
-void ws_piece_take(struct ws_given *given, const struct ws_piece *pc)
+void ws_sink_add(struct ws_given *given, const struct ws_piece *pc)
 {
 	given->cur = pc->cur;
 	given->len += pc->len;
@@ -152,12 +152,12 @@ void ws_piece_take(struct ws_given *given, const struct ws_piece *pc)
 }
 
 /* The reader has what @given says: the bytes go back to the transport. */
-void ws_piece_commit(struct ws_ctx *ctx, const struct ws_given *given)
+void ws_sink_commit(struct ws_ctx *ctx, const struct ws_given *given)
 {
 	struct ws_rx *rx = &ctx->rx;
 
 	/* What the peer owes, it can only send from now on. */
-	if (ws_limits_apply(ctx) && ws_rx_unread(ctx))
+	if (ws_limits_apply(ctx) && ws_rx_stalls_peer(ctx))
 		ws_limits_excuse(ctx);
 	WRITE_ONCE(rx->payload, rx->payload - given->len);
 	ctx->info.rx_bytes += given->len;

@@ -24,15 +24,15 @@ struct ws_piece {
 	bool end;
 };
 
-int ws_piece_walk(const struct ws_ctx *ctx, struct iov_iter *to, bool whole,
-		  struct ws_piece *pc);
-void ws_piece_take(struct ws_given *given, const struct ws_piece *pc);
-int ws_piece_broken(struct ws_ctx *ctx);
-void ws_piece_commit(struct ws_ctx *ctx, const struct ws_given *given);
+int ws_sink_walk(const struct ws_ctx *ctx, struct iov_iter *to, bool whole,
+		 struct ws_piece *pc);
+void ws_sink_add(struct ws_given *given, const struct ws_piece *pc);
+int ws_sink_broken(struct ws_ctx *ctx);
+void ws_sink_commit(struct ws_ctx *ctx, const struct ws_given *given);
 
 /* Can what this call would give have come out of what was scanned? */
-static inline bool ws_piece_sound(const struct ws_ctx *ctx,
-				  const struct ws_given *given)
+static inline bool ws_sink_is_sound(const struct ws_ctx *ctx,
+				    const struct ws_given *given)
 {
 	const struct ws_rx *rx = &ctx->rx;
 

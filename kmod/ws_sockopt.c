@@ -119,8 +119,8 @@ int ws_config_get(struct ws_config *cfg, sockptr_t optval, unsigned int optlen)
 }
 
 /*
- * Have settings of ws_config_get() take effect. May sleep; takes the lock of the
- * context. Return: 0, or -EBUSY and nothing has changed.
+ * Have settings of ws_config_get() take effect. May sleep; takes the lock of
+ * the context. Return: 0, or -EBUSY and nothing has changed.
  */
 int ws_config_apply(struct ws_ctx *ctx, const struct ws_config *cfg)
 {
@@ -132,19 +132,18 @@ int ws_config_apply(struct ws_ctx *ctx, const struct ws_config *cfg)
 		err = -EBUSY;
 	} else {
 		/* What came before is judged by what was in force. */
-		ws_scan_all(ctx);
+		ws_scan_rest(ctx);
 		ws_config_set(ctx, cfg);
 		if (ctx->rx.started) {
 			ws_limits_start(ctx);
-			ws_event_now(ctx);
+			ws_event_request(ctx);
 		}
 	}
 	ws_unlock(ctx);
 	return err;
 }
 
-static int set_config(struct ws_ctx *ctx, sockptr_t optval,
-		      unsigned int optlen)
+static int set_config(struct ws_ctx *ctx, sockptr_t optval, unsigned int optlen)
 {
 	struct ws_config cfg;
 	int err = ws_config_get(&cfg, optval, optlen);
@@ -152,8 +151,7 @@ static int set_config(struct ws_ctx *ctx, sockptr_t optval,
 	return err ? err : ws_config_apply(ctx, &cfg);
 }
 
-static int set_prefix(struct ws_ctx *ctx, sockptr_t optval,
-		      unsigned int optlen)
+static int set_prefix(struct ws_ctx *ctx, sockptr_t optval, unsigned int optlen)
 {
 	struct ws_rx *rx = &ctx->rx;
 	struct ws_prefix *prefix;
@@ -189,8 +187,8 @@ static int set_prefix(struct ws_ctx *ctx, sockptr_t optval,
 }
 
 /*
- * proto.setsockopt of an attached socket. May sleep; takes the socket lock. On
- * error nothing has changed.
+ * proto.setsockopt of an attached socket. May sleep; takes the lock of the
+ * context. On error nothing has changed.
  */
 int ws_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 		  unsigned int optlen)
@@ -273,7 +271,10 @@ static void get_info(const struct ws_ctx *ctx, struct ws_info *info)
 	};
 }
 
-/* proto.getsockopt of an attached socket. May sleep; takes the socket lock. */
+/*
+ * proto.getsockopt of an attached socket. May sleep; takes the lock of the
+ * context.
+ */
 int ws_getsockopt(struct sock *sk, int level, int optname, char __user *optval,
 		  int __user *optlen)
 {
@@ -286,7 +287,7 @@ int ws_getsockopt(struct sock *sk, int level, int optname, char __user *optval,
 		return -EBADFD;
 	if (level == SOL_WS) {
 		ws_lock(ctx);
-		ws_scan_all(ctx);
+		ws_scan_rest(ctx);
 		get_config(ctx, &cfg);
 		get_info(ctx, &info);
 		ws_unlock(ctx);

@@ -58,8 +58,8 @@ const u8 *ws_stream_span(const struct ws_ctx *ctx, struct ws_span *span, u32 seq
 }
 
 /*
- * Copy @n bytes of the stream from @seq on. @span, as for ws_stream_span(), stays
- * where it is: the next place may lie among them. Return: 0 or -EIO.
+ * Copy @n bytes of the stream from @seq on. @span, as for ws_stream_span(),
+ * stays where it is: the next place may lie among them. Return: 0 or -EIO.
  */
 int ws_stream_copy(const struct ws_ctx *ctx, struct ws_span *span, u32 seq,
 		   u8 *buf, u32 n)
@@ -152,11 +152,11 @@ void ws_stream_consume(struct ws_ctx *ctx, const struct ws_cursor *to)
 
 /*
  * Take all that is unread, up to @end, out of TCP's buffers. TCP appends what
- * arrives to the last buffer of its queue, even when all but a few bytes of that
- * have been consumed. If every arrival ended inside a frame no buffer would ever
- * be freed, and the window would close with next to nothing unread. So the few
- * bytes become the prefix, charged to the socket's option memory. Return: 0,
- * -ENOMEM, or -EIO as for ws_stream_copy().
+ * arrives to the last buffer of its queue, even when all but a few bytes of
+ * that have been consumed. If every arrival ended inside a frame no buffer
+ * would ever be freed, and the window would close with next to nothing unread.
+ * So the few bytes become the prefix, charged to the socket's option memory.
+ * Return: 0, -ENOMEM, or -EIO as for ws_stream_copy().
  */
 static int stash_unread(struct ws_ctx *ctx, u32 end)
 {

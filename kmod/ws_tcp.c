@@ -17,6 +17,7 @@ u32 ws_tcp_end(const struct ws_ctx *ctx)
 {
 	const struct sk_buff *skb = skb_peek_tail(&ctx->sk->sk_receive_queue);
 
+	/* No buffer, or only one that was read, with FIN. */
 	if (!skb || before(TCP_SKB_CB(skb)->seq + skb->len,
 			   ws_tcp_copied(&ctx->rx)))
 		return after(ctx->rx.base, ctx->rx.head.seq) ?
@@ -100,8 +101,8 @@ bool ws_tcp_span(const struct ws_ctx *ctx, struct ws_span *span, u32 seq)
 }
 
 /*
- * The bytes from @seq to the end of the stream, if they lie in one piece; @len is
- * how many. For machines on which no page needs mapping. Return: as
+ * The bytes from @seq to the end of the stream, if they lie in one piece; @len
+ * is how many. For machines on which no page needs mapping. Return: as
  * ws_stream_span(), or NULL when that must search.
  */
 const u8 *ws_tcp_front(const struct ws_ctx *ctx, u32 seq, u32 *len)
@@ -141,8 +142,8 @@ bool ws_tcp_check(struct ws_ctx *ctx)
 }
 
 /*
- * Make room for a frame of @len bytes that was announced. A length costs the peer
- * nothing, so the receive buffer grows no further than ws_rx_credit().
+ * Make room for a frame of @len bytes that was announced. A length costs the
+ * peer nothing, so the receive buffer grows no further than ws_rx_credit().
  *
  * With room for two more segments: the peer might wait for one before it sends
  * the end, see ws_tcp_window_small(), and TCP moves the edge of the window by
@@ -222,7 +223,7 @@ bool ws_tcp_tx_blocked(struct ws_ctx *ctx)
 	blocked = READ_ONCE(tx->nseg) || READ_ONCE(tx->busy);
 	if (blocked && sock_owned_by_user_nocheck(sk)) {
 		WRITE_ONCE(tx->polled, true);
-		WRITE_ONCE(ctx->rx.due, true);
+		WRITE_ONCE(ctx->rx.run_due, true);
 	}
 	spin_unlock_bh(&sk->sk_lock.slock);
 	return blocked;
@@ -245,8 +246,7 @@ int ws_tcp_send(struct ws_ctx *ctx, bool more)
 		return ws_compat_tcp_send_pages(ctx->sk, bv, 1, bv->bv_len,
 						true, false);
 	if (unlikely(uarg))
-		return ws_compat_tcp_send_zc(ctx->sk, bv, n, len, more,
-					     uarg);
+		return ws_compat_tcp_send_zc(ctx->sk, bv, n, len, more, uarg);
 	return ws_compat_tcp_send_pages(ctx->sk, bv, n, len, more,
 					tx->large && tx->frame->shared);
 }
@@ -266,10 +266,10 @@ static void ignore_report(struct sock *sk)
 }
 
 /*
- * End TCP by RST; the program gets @err, positive. diag_destroy() would take the
- * socket lock again, and sleep for it. disconnect() is for callers that have it:
- * it ends the connection in the same way, but also purges the receive queue,
- * which the program can still read.
+ * End TCP by RST; the program gets @err, positive. diag_destroy() would take
+ * the socket lock again, and sleep for it. disconnect() is for callers that
+ * have it: it ends the connection in the same way, but also purges the receive
+ * queue, which the program can still read.
  */
 void ws_tcp_abort(struct ws_ctx *ctx, int err)
 {

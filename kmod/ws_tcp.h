@@ -41,11 +41,9 @@ void ws_tcp_fin(struct sock *sk, const struct ws_saved *saved);
 void ws_tcp_abort(struct ws_ctx *ctx, int err);
 
 /*
- * How much of an incomplete message may wait for the rest. The peer pays for it
- * with bytes that the program has read, as it does for the growth of TCP's
- * receive buffer; but for a length that any connection may have. What is larger
- * comes in pieces. With the socket lock; without, a hint. Return: payload
- * bytes.
+ * Limit for an incomplete message kept in the queue: half of what the program
+ * has read so far, at least 64 KiB. Beyond it the message is delivered in
+ * pieces. Without the lock a hint. Here because ws_tcp_grow() needs it.
  */
 static inline u64 ws_rx_credit(const struct ws_ctx *ctx)
 {
@@ -65,13 +63,15 @@ static inline bool ws_tcp_is_intact(const struct ws_ctx *ctx)
 }
 
 /*
- * TCP has the stream up to @seq back, from @from on. May send a window update.
+ * Take the bytes from @from up to @seq out of TCP's queue. May send a window
+ * update.
  */
 static __always_inline void ws_tcp_consume(struct ws_ctx *ctx, u32 from, u32 seq)
 {
 	struct tcp_sock *tp = tcp_sk(ctx->sk);
 
 	tcp_read_done(ctx->sk, seq - from);
+	/* tcp_read_done() has gone over a FIN, too. */
 	ctx->rx.fin_read = tp->copied_seq != seq;
 	/* TCP itself does this in tcp_recvmsg(), which never runs here. */
 	if (unlikely(tp->urg_data) && after(tp->copied_seq, tp->urg_seq)) {
@@ -87,7 +87,10 @@ static inline bool ws_tcp_is_open(const struct sock *sk)
 	       ((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT));
 }
 
-/* TCP would take sk_err from the reader or writer it is meant for. */
+/*
+ * Would TCP take bytes? With sk_err set its sendmsg() would return that and
+ * clear it, though it is for the next call of the program.
+ */
 static inline bool ws_tcp_takes_bytes(const struct sock *sk)
 {
 	return likely(!sk->sk_err && ws_tcp_is_open(sk));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * kTLS below: what of its stream is here. Records are decrypted into buffers of
- * ours (ws_tls_rx.c), in which the stream lies that TCP's queue holds without
- * TLS, addressed by a sequence number that begins with 0.
+ * ours (ws_tls_rx.c), which hold the stream as TCP's queue does without TLS,
+ * addressed by a sequence number that begins with 0.
  *
  * kTLS gives and takes bytes only in calls that take the socket lock
  * themselves. So all that the socket lock guards elsewhere a mutex guards
@@ -64,7 +64,7 @@ bool ws_tls_try_lock(struct ws_ctx *ctx)
 	if (try_both_locks(ctx))
 		return true;
 	/* The owner of the context's lock queues the work when it unlocks. */
-	WRITE_ONCE(ctx->rx.due, true);
+	WRITE_ONCE(ctx->rx.run_due, true);
 	ws_timer_by(ctx, LOCKED_AGAIN);
 	return false;
 }
@@ -76,8 +76,8 @@ void ws_tls_queue(struct ws_ctx *ctx)
 }
 
 /*
- * What a context needs for kTLS; @work does what is deferred. Process context of
- * the task that attaches the socket. Return: with one reference, or NULL.
+ * What a context needs for kTLS; @work does what is deferred. Process context
+ * of the task that attaches the socket. Return: with one reference, or NULL.
  */
 struct ws_tls *ws_tls_create(struct ws_ctx *ctx, struct sock *sk,
 			     const struct ws_saved *saved, work_func_t work)
@@ -143,13 +143,13 @@ bool ws_tls_more(const struct ws_ctx *ctx)
 {
 	const struct ws_tls *tls = ctx->tls;
 
-	return READ_ONCE(tls->over) == WS_TLS_OPEN && !ctx->rx.starved &&
+	return READ_ONCE(tls->over) == WS_TLS_OPEN && !data_race((bool)ctx->rx.starved) &&
 	       !READ_ONCE(tls->foreign) && !ws_tls_full(ctx) &&
 	       ws_tls_ready(ctx);
 }
 
 /* Is as much read ahead as this socket alone may? With the lock. */
-bool ws_tls_unread(const struct ws_ctx *ctx)
+bool ws_tls_stalls_peer(const struct ws_ctx *ctx)
 {
 	return ctx->tls->end - ctx->rx.base >= ctx->tls->limit;
 }

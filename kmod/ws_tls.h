@@ -105,7 +105,7 @@ void ws_tls_look(struct ws_ctx *ctx);
 void ws_tls_late(struct ws_ctx *ctx);
 bool ws_tls_more(const struct ws_ctx *ctx);
 bool ws_tls_tx_blocked(struct ws_ctx *ctx);
-bool ws_tls_unread(const struct ws_ctx *ctx);
+bool ws_tls_stalls_peer(const struct ws_ctx *ctx);
 void ws_tls_put(struct ws_tls *tls);
 void ws_tls_get_saved(const struct sock *sk, struct ws_saved *saved);
 void ws_tls_hook(struct ws_ctx *ctx);
@@ -126,7 +126,7 @@ void ws_tls_free(struct ws_ctx *ctx);
 /* ws_tls_tx.c */
 int ws_tls_send(struct ws_ctx *ctx);
 void ws_tls_sent(struct ws_ctx *ctx);
-int ws_tls_end(struct ws_ctx *ctx);
+int ws_tls_close_notify(struct ws_ctx *ctx);
 u32 ws_tls_mark(struct ws_ctx *ctx);
 int ws_tls_send_alert(struct ws_ctx *ctx, u8 *alert);
 

@@ -44,7 +44,7 @@ int ws_tls_alert(struct ws_ctx *ctx, struct msghdr *msg, size_t len)
 		return -EFAULT;
 	ws_lock(ctx);
 	ws_tx_flush(ctx);
-	if (ctx->tx.close == WS_CLOSE_SENT && !ctx->tx.nseg) {
+	if (ctx->tx.close == WS_CLOSE_DONE && !ctx->tx.nseg) {
 		ret = len;
 		if (!ctx->tls->notified)
 			ret = ws_tls_send_alert(ctx, alert);
@@ -59,7 +59,8 @@ int ws_tls_alert(struct ws_ctx *ctx, struct msghdr *msg, size_t len)
 
 /*
  * The application's TLS library reads close_notify: once, when the WebSocket is
- * over and the library has sent its own. Return: as recvmsg(), but 1 for a record.
+ * over and the library has sent its own. Return: as recvmsg(), but 1 for a
+ * record.
  */
 int ws_tls_recv_alert(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		      struct ws_got *got)
@@ -67,11 +68,10 @@ int ws_tls_recv_alert(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 	u8 alert[2] = { 1, WS_TLS_CLOSE_NOTIFY }, type = WS_TLS_ALERT;
 	struct ws_tls *tls = ctx->tls;
 
-	if (!tls || !tls->handed || !tls->heard || !msg->msg_control ||
+	if (!tls->handed || !tls->heard || !msg->msg_control ||
 	    msg_data_left(msg) < sizeof(alert))
 		return 0;
-	if (copy_to_iter(alert, sizeof(alert), &msg->msg_iter) !=
-	    sizeof(alert))
+	if (copy_to_iter(alert, sizeof(alert), &msg->msg_iter) != sizeof(alert))
 		return -EFAULT;
 	put_cmsg(msg, SOL_TLS, TLS_GET_RECORD_TYPE, sizeof(type), &type);
 	if (!(flags & MSG_PEEK))

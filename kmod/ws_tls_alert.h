@@ -10,8 +10,8 @@ int ws_tls_recv_alert(struct ws_ctx *ctx, struct msghdr *msg, int flags,
 		      struct ws_got *got);
 
 /* A sendmsg() with control messages: see ws_tls_alert(). */
-static inline int ws_tls_send_record(struct ws_ctx *ctx, struct msghdr *msg,
-				     size_t len)
+static inline int ws_tls_take_alert(struct ws_ctx *ctx, struct msghdr *msg,
+				    size_t len)
 {
 	return ctx->tls ? ws_tls_alert(ctx, msg, len) : -ENOMSG;
 }

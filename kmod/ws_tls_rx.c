@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kTLS below: its records. Data is read ahead into the buffers of ws_tls.c, and
- * so decrypted; a record of another type is acted upon here, and most end the
- * stream.
+ * kTLS below: its records. Data is read ahead into buffers (struct ws_tls_buf),
+ * and so decrypted; a record of another type is acted upon here, and most end
+ * the stream.
  *
  * All of it in process context with the lock of the context.
  */
@@ -296,7 +296,7 @@ static bool handle_no_data(struct ws_ctx *ctx, int err)
 			WRITE_ONCE(sk->sk_err, -err);
 		break;
 	}
-	/* It found no record in what it was sent. */
+	/* The stream parser gave up: what came is no TLS record. */
 	if (ws_tls_records(ctx)->strp.stopped)
 		fail_tls(ctx, EBADMSG);
 	return false;
@@ -330,7 +330,10 @@ static bool take_record(struct ws_ctx *ctx, struct ws_tls_buf *buf, int n, u8 ty
 	}
 }
 
-/* Would kTLS return anything but an error that the program is to get? */
+/*
+ * Is there a record, an end or a parser error to fetch? Otherwise a call would
+ * only consume sk_err, which the program is to get.
+ */
 bool ws_tls_worth_reading(const struct ws_ctx *ctx)
 {
 	const struct sock *sk = ctx->sk;
@@ -343,9 +346,7 @@ bool ws_tls_worth_reading(const struct ws_ctx *ctx)
 			       (sk->sk_shutdown & RCV_SHUTDOWN));
 }
 
-/*
- * Read ahead what kTLS has. May sleep for memory, does not wait for records.
- */
+/* Read ahead what kTLS has. May sleep for memory, does not wait for records. */
 void ws_tls_fill(struct ws_ctx *ctx)
 {
 	struct ws_tls *tls = ctx->tls;

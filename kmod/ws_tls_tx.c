@@ -67,12 +67,12 @@ int ws_tls_send_alert(struct ws_ctx *ctx, u8 *alert)
 }
 
 /*
- * Send close_notify, which belongs before TCP's FIN, once (RFC 8446 section 6.1);
- * our Close is out. Process context, lock of the context. Return: 0 when all of
- * it is in TCP's hands, or nothing can be sent any more; -EAGAIN when kTLS waits
- * for room, or did not take the alert.
+ * Send close_notify, which belongs before TCP's FIN, once (RFC 8446 section
+ * 6.1); our Close is out. Process context, lock of the context. Return: 0 when
+ * all of it is in TCP's hands, or nothing can be sent any more; -EAGAIN when
+ * kTLS waits for room, or did not take the alert.
  */
-int ws_tls_end(struct ws_ctx *ctx)
+int ws_tls_close_notify(struct ws_ctx *ctx)
 {
 	u8 alert[2] = { 1, WS_TLS_CLOSE_NOTIFY };
 	struct sock *sk = ctx->sk;

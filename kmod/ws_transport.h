@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The transport below an attached socket, TCP or kTLS, as one table of
- * operations. Each is one inline test and a direct call, so that TCP pays for
- * no indirect branch. What kTLS needs differently is here and in ws_tls*.c;
- * nothing above asks which of the two it is without a reason beside it.
+ * The transport below an attached socket, TCP or kTLS: ws_below_*(), each one
+ * inline test and a direct call, so that TCP pays for no indirect branch. What
+ * kTLS needs differently is here and in ws_tls*.c; other files ask which of the
+ * two it is only where a comment says why, and at attach and close.
  *
- * TCP: the lock is the socket lock. It may be held in softirq context, with
- * bh_lock_sock() and no owner, and every operation may be called there.
+ * TCP: the lock of the context is the socket lock. Operations may be called in
+ * softirq context, with bh_lock_sock() and no owner.
  *
- * kTLS: its calls take the socket lock themselves and may sleep, so a mutex
- * stands in for the socket lock. Operations need process context; the inner
- * socket lock is taken with ws_lock_sock().
+ * kTLS: its calls take the socket lock themselves and may sleep, so a mutex is
+ * the lock of the context. Operations need process context; ws_lock_inner()
+ * takes the socket lock.
  */
 #ifndef _WS_TRANSPORT_H
 #define _WS_TRANSPORT_H
@@ -37,8 +37,8 @@ static inline void ws_unlock(struct ws_ctx *ctx)
 		release_sock(ctx->sk);
 		return;
 	}
-	if (READ_ONCE(ctx->rx.due)) {
-		WRITE_ONCE(ctx->rx.due, false);
+	if (READ_ONCE(ctx->rx.run_due)) {
+		WRITE_ONCE(ctx->rx.run_due, false);
 		ws_tls_queue(ctx);
 	}
 	mutex_unlock(&ctx->tls->lock);
@@ -54,14 +54,17 @@ static inline void ws_owned_by_me(const struct ws_ctx *ctx)
 }
 
 /* May a call with @timeo jiffies left sleep? Return: 0 or its errno. */
-static inline int ws_may_sleep(long timeo)
+static inline int ws_check_sleep(long timeo)
 {
 	if (!timeo)
 		return -EAGAIN;
 	return signal_pending(current) ? sock_intr_errno(timeo) : 0;
 }
 
-/* sk_wait_event() with the lock of ws_lock(). */
+/*
+ * sk_wait_event() with the lock of ws_lock(). @condition is tested once,
+ * without the lock, as a hint; the caller tests again.
+ */
 #define ws_wait_event(ctx, timeo, condition, wait)			\
 do {									\
 	struct wait_queue_entry *__wait = (wait);			\
@@ -77,16 +80,15 @@ do {									\
 } while (0)
 
 /*
- * The socket lock, for fields of struct sock that softirq context or TCP
- * change, too. With the lock of the context, which on TCP is the same.
+ * On kTLS take the socket lock, too. On TCP the caller has it: nothing to do.
  */
-static inline void ws_lock_sock(const struct ws_ctx *ctx)
+static inline void ws_lock_inner(const struct ws_ctx *ctx)
 {
 	if (ctx->tls)
 		lock_sock(ctx->sk);
 }
 
-static inline void ws_release_sock(const struct ws_ctx *ctx)
+static inline void ws_unlock_inner(const struct ws_ctx *ctx)
 {
 	if (ctx->tls)
 		release_sock(ctx->sk);
@@ -136,10 +138,10 @@ static __always_inline void ws_below_consume(struct ws_ctx *ctx, u32 from,
 }
 
 /*
- * Take in what has come: kTLS's records are decrypted. Return: false when
- * something else has read bytes of the stream.
+ * Take in what has come: on kTLS this decrypts records, on TCP it only detects
+ * a foreign reader. Return: false after one.
  */
-static inline bool ws_below_fill(struct ws_ctx *ctx)
+static inline bool ws_below_take_in(struct ws_ctx *ctx)
 {
 	if (likely(!ctx->tls))
 		return ws_tcp_check(ctx);
@@ -153,7 +155,7 @@ static inline bool ws_below_is_intact(const struct ws_ctx *ctx)
 	return ctx->tls || ws_tcp_is_intact(ctx);
 }
 
-/* Is nothing queued for sure? Mostly so after a read. */
+/* Is the queue known to be empty? On kTLS that is not known. */
 static inline bool ws_below_is_empty(const struct ws_ctx *ctx)
 {
 	return !ctx->tls && skb_queue_empty(&ctx->sk->sk_receive_queue);
@@ -184,15 +186,17 @@ static inline bool ws_below_pressed(const struct ws_ctx *ctx)
 }
 
 /*
- * Do the bytes that were not read keep the peer from sending? This socket's
- * only.
+ * Does this socket's own unread data keep the window too small for the peer to
+ * send? Ignores memory pressure.
  */
-static inline bool ws_below_unread(const struct ws_ctx *ctx)
+static inline bool ws_below_stalls_peer(const struct ws_ctx *ctx)
 {
-	return ctx->tls ? ws_tls_unread(ctx) : ws_tcp_window_small(ctx);
+	return ctx->tls ? ws_tls_stalls_peer(ctx) : ws_tcp_window_small(ctx);
 }
 
-/* Can more be read ahead at once? Without the lock the answer is a hint. */
+/*
+ * Does kTLS hold a record that could be decrypted now? A hint without the lock.
+ */
 static inline bool ws_below_more(const struct ws_ctx *ctx)
 {
 	return ctx->tls && ws_tls_more(ctx);
@@ -205,23 +209,23 @@ static inline bool ws_below_starved(const struct ws_ctx *ctx)
 }
 
 /* Has the stream ended, and has all of it been taken in? */
-static inline bool ws_below_done(const struct ws_ctx *ctx)
+static inline bool ws_below_over(const struct ws_ctx *ctx)
 {
 	return ctx->tls ? READ_ONCE(ctx->tls->over) != WS_TLS_OPEN :
 			  sock_flag(ctx->sk, SOCK_DONE);
 }
 
 /* The same, but not by an error of TLS. */
-static inline bool ws_below_ended(const struct ws_ctx *ctx)
+static inline bool ws_below_eof(const struct ws_ctx *ctx)
 {
 	return ctx->tls ? ctx->tls->over == WS_TLS_EOF :
 			  sock_flag(ctx->sk, SOCK_DONE);
 }
 
 /*
- * Sending. The page fragment in which frames are built: kTLS changes
- * sk_allocation in softirq context for a moment, by which sk_page_frag()
- * chooses, and our lock there does not prevent it.
+ * Sending. The page fragment in which frames are built. kTLS changes
+ * sk_allocation in softirq context for a moment; sk_page_frag() depends on it,
+ * and our mutex does not stop that. So kTLS uses the task's own fragment.
  */
 static inline struct page_frag *ws_below_frag(const struct ws_ctx *ctx)
 {
@@ -239,6 +243,9 @@ static inline gfp_t ws_below_gfp(const struct ws_ctx *ctx)
  */
 static inline int ws_below_send(struct ws_ctx *ctx, bool more)
 {
+	/*
+	 * MSG_MORE would keep a record in kTLS, which has no timer to send it.
+	 */
 	return ctx->tls ? ws_tls_send(ctx) : ws_tcp_send(ctx, more);
 }
 
@@ -257,8 +264,8 @@ static inline u32 ws_below_tx_end(struct ws_ctx *ctx, u32 left)
 }
 
 /*
- * Lockless hint for poll(): is a frame or a sender in the way? If so, pollers
- * are woken when neither is.
+ * For poll(): is a frame or a sender in the way? If so, pollers are woken when
+ * neither is. Never waits for the lock owner.
  */
 static inline bool ws_below_tx_blocked(struct ws_ctx *ctx)
 {
@@ -275,17 +282,17 @@ static inline bool ws_below_only_writable(const struct ws_ctx *ctx)
  * Ending. Send what must precede FIN: close_notify. Return: 0, or -EAGAIN to be
  * tried again.
  */
-static inline int ws_below_finish(struct ws_ctx *ctx)
+static inline int ws_below_close_notify(struct ws_ctx *ctx)
 {
-	return ctx->tls ? ws_tls_end(ctx) : 0;
+	return ctx->tls ? ws_tls_close_notify(ctx) : 0;
 }
 
 /* End TCP's sending direction. */
 static inline void ws_below_fin(struct ws_ctx *ctx)
 {
-	ws_lock_sock(ctx);
+	ws_lock_inner(ctx);
 	ws_tcp_fin(ctx->sk, ws_saved_of(ctx));
-	ws_release_sock(ctx);
+	ws_unlock_inner(ctx);
 }
 
 /* End TCP by RST; the program gets @err, positive. kTLS has no disconnect(). */

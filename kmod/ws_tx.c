@@ -17,9 +17,10 @@ noinline int ws_tx_no_memory(struct ws_ctx *ctx)
 /*
  * Charge to the socket what TCP has not taken of the frame under way: TCP
  * counts bytes as its own only when it takes them. The frame cannot be given up
- * any more, so the charge is forced, as TCP does it for a socket whose send
- * buffer is full; the next send waits. Without the charge sk_forward_alloc must
- * not be lowered, as TCP relies on its sign.
+ * any more, so the charge is forced: sk_wmem_schedule() refuses only sockets
+ * below sk_sndbuf, so that is 0 for the moment, and locked, lest TCP changes
+ * it. If it fails all the same nothing is charged, nor uncharged later, as
+ * sk_forward_alloc must not go below 0.
  */
 static void charge_frame(struct ws_ctx *ctx)
 {
@@ -30,7 +31,7 @@ static void charge_frame(struct ws_ctx *ctx)
 
 	if (ctx->tx.charged)
 		return;
-	ws_lock_sock(ctx);
+	ws_lock_inner(ctx);
 	size = sk->sk_sndbuf;
 	locks = sk->sk_userlocks;
 	sk->sk_userlocks |= SOCK_SNDBUF_LOCK;
@@ -41,14 +42,14 @@ static void charge_frame(struct ws_ctx *ctx)
 	}
 	WRITE_ONCE(sk->sk_sndbuf, size);
 	sk->sk_userlocks = locks;
-	ws_release_sock(ctx);
+	ws_unlock_inner(ctx);
 }
 
 static void uncharge_bytes(struct ws_ctx *ctx, u32 len)
 {
-	ws_lock_sock(ctx);
+	ws_lock_inner(ctx);
 	sk_mem_uncharge(ctx->sk, len);
-	ws_release_sock(ctx);
+	ws_unlock_inner(ctx);
 }
 
 /*
@@ -188,8 +189,8 @@ static void advance_segs(struct ws_tx *tx, size_t len)
 
 /*
  * Hand the frame under way to the transport; @more if another follows at once.
- * Does not wait for room in the send buffer. Return: 0 when no frame is under way
- * any more, -EAGAIN when TCP takes no more for now, or the error of a dead
+ * Does not wait for room in the send buffer. Return: 0 when no frame is under
+ * way any more, -EAGAIN when TCP takes no more for now, or the error of a dead
  * connection; the frame is then gone.
  */
 int ws_tx_push(struct ws_ctx *ctx, bool more)
@@ -200,7 +201,10 @@ int ws_tx_push(struct ws_ctx *ctx, bool more)
 	if (unlikely(tx->held))
 		ws_tx_seal_held(ctx, false);
 	if (ws_tx_pending(tx) && !ws_tcp_takes_bytes(ctx->sk)) {
-		/* An error that ends nothing must not cut a frame short. */
+		/*
+		 * A soft error (ICMP) ends nothing: the rest of a cut frame
+		 * waits.
+		 */
 		if (tx->cut && ws_tcp_is_open(ctx->sk))
 			return -EAGAIN;
 		ws_tx_free(ctx);

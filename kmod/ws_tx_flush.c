@@ -40,7 +40,7 @@ static int build_next(struct ws_ctx *ctx)
 		if (ws_tx_control(ctx, WS_OP_CLOSE, body,
 				  tx->close_code == 1005 ? 0 : sizeof(body)))
 			return -EAGAIN;
-		tx->close = WS_CLOSE_SENT;
+		tx->close = WS_CLOSE_DONE;
 		ws_stats_inc(ctx, WS_MIB_TX_CLOSE);
 	} else {
 		return 0;
@@ -61,9 +61,9 @@ void ws_tx_wake(struct ws_ctx *ctx)
 	if (!sock)
 		return;
 	set_bit(SOCK_NOSPACE, &sock->flags);
-	ws_lock_sock(ctx);
+	ws_lock_inner(ctx);
 	ws_saved_of(ctx)->write_space(ctx->sk);
-	ws_release_sock(ctx);
+	ws_unlock_inner(ctx);
 }
 
 /*
@@ -75,7 +75,7 @@ void ws_tx_wake(struct ws_ctx *ctx)
 int ws_tx_flush(struct ws_ctx *ctx)
 {
 	struct ws_tx *tx = &ctx->tx;
-	bool held = ws_tx_pending(tx), more = false;
+	bool was_pending = ws_tx_pending(tx), more = false;
 	int err;
 
 	ws_owned_by_me(ctx);
@@ -86,17 +86,17 @@ int ws_tx_flush(struct ws_ctx *ctx)
 	} while (err > 0);
 	if (err && err != -EAGAIN)
 		ws_tx_abort(ctx);
-	if (tx->fin == WS_FIN_WANTED && tx->close == WS_CLOSE_SENT &&
+	if (tx->fin == WS_FIN_WANTED && tx->close == WS_CLOSE_DONE &&
 	    !ws_tx_pending(tx)) {
 		/* FIN would cut off what kTLS has not given to TCP. */
-		if (ws_below_finish(ctx)) {
+		if (ws_below_close_notify(ctx)) {
 			err = -EAGAIN;
 		} else {
 			tx->fin = WS_FIN_SENT;
 			ws_below_fin(ctx);
 		}
 	}
-	if (held && !ws_tx_pending(tx))
+	if (was_pending && !ws_tx_pending(tx))
 		ws_tx_wake(ctx);
 	return err;
 }
@@ -108,5 +108,5 @@ void ws_tx_abort(struct ws_ctx *ctx)
 	while (ctx->tx.pong)
 		ws_ctrl_pong_done(ctx);
 	if (ctx->tx.close == WS_CLOSE_WANTED)
-		ctx->tx.close = WS_CLOSE_SENT;
+		ctx->tx.close = WS_CLOSE_DONE;
 }

@@ -9,7 +9,7 @@
  * exported everywhere.
  *
  * Two references keep the module: tcp_set_ulp() takes one that is given back
- * when the TCP socket dies, which may be inside ws_close(); ours, through the
+ * when the TCP socket dies, which may be in end_ctx(); ours, through the
  * owner of proto_ops, is given back by the socket layer after ops->release()
  * has returned. So no system call is in our code without one; and
  * ws_account_exit() waits for the works that close what lingers. On top of

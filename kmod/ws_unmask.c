@@ -69,13 +69,12 @@ static int unmask_bounce(struct iov_iter *to, const u8 *p, u32 n, u32 key)
 }
 
 /*
- * Unmask @n bytes of the queue into the reader's buffer, which has room for them;
- * @key's first byte belongs to @p[0], 0 copies. This system call will copy @ahead
- * bytes, if the buffer has room for them; these and others. May sleep on user
- * memory. Return: 0 or -EFAULT.
+ * Unmask @n bytes of the queue into the reader's buffer, which has room for
+ * them; @key's first byte belongs to @p[0], 0 copies. This system call will
+ * copy @ahead bytes, if the buffer has room for them; these and others. May
+ * sleep on user memory. Return: 0 or -EFAULT.
  */
-int ws_copy_unmask(struct iov_iter *to, const u8 *p, u32 n, u32 key,
-		   u64 ahead)
+int ws_unmask_copy(struct iov_iter *to, const u8 *p, u32 n, u32 key, u64 ahead)
 {
 	if (!key)
 		return copy_to_iter(p, n, to) == n ? 0 : -EFAULT;

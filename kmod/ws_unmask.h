@@ -5,6 +5,6 @@
 
 #include <linux/uio.h>
 
-int ws_copy_unmask(struct iov_iter *to, const u8 *p, u32 n, u32 key, u64 ahead);
+int ws_unmask_copy(struct iov_iter *to, const u8 *p, u32 n, u32 key, u64 ahead);
 
 #endif /* _WS_UNMASK_H */

@@ -19,9 +19,9 @@
 #define WS_VECTOR_CALL		(16 << 10)
 
 /*
- * Is ws_vector_unmask() faster than words, for copies of WS_VECTOR_RUN, when this
- * system call will copy @ahead bytes? A task that has slept in this call, or
- * that was here before in this call, has its registers saved; a task of the
+ * Is ws_vector_unmask() faster than words, for copies of WS_VECTOR_RUN, when
+ * this system call will copy @ahead bytes? A task that has slept in this call,
+ * or that was here before in this call, has its registers saved; a task of the
  * kernel has none.
  */
 bool ws_vector_pays(u64 ahead)
@@ -52,9 +52,9 @@ static u32 section(u8 __user *to, const u8 *from, u32 n, u32 key)
 
 /*
  * Unmask @n bytes into user memory; @key's first byte belongs to @from[0].
- * Process context; does not sleep. Return: how many bytes are done, a multiple of
- * 4: all but a few at the end, or those before a page that is not there or may
- * not be written.
+ * Process context; does not sleep. Return: how many bytes are done, a multiple
+ * of 4: all but a few at the end, or those before a page that is not there or
+ * may not be written.
  */
 u32 ws_vector_unmask(u8 __user *to, const u8 *from, u32 n, u32 key)
 {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The writer: builds frames, header and payload, masked where the role asks for
- * it, in page fragments of our own, as segments of struct ws_tx. So the payload
+ * it, as segments of struct ws_tx, in the page fragment that TCP itself would
+ * copy into (sk_page_frag(); in softirq context one of ours). So the payload
  * is copied once, and a bad pointer leaves nothing on the wire.
  *
  * All of it with the lock of the context; data frames in process context, where
@@ -86,8 +87,8 @@ static int build_small(struct ws_ctx *ctx, struct page_frag *pfrag,
 static DEFINE_PER_CPU(struct page_frag, softirq_frag);
 
 /*
- * A control frame, behind those that are built. Any context, in which it sleeps
- * only where that may be. Return: 0 or -ENOMEM.
+ * A control frame, behind those that are built. Outside of process context only
+ * as the first segment, which needs no ws_tx_enlarge(). Return: 0 or -ENOMEM.
  */
 int ws_tx_control(struct ws_ctx *ctx, u8 opcode, void *body, u8 len)
 {

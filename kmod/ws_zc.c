@@ -200,7 +200,10 @@ int ws_zc_build(struct ws_ctx *ctx, struct ws_hdr *hdr, struct iov_iter *from,
 	else
 		err = ws_tx_build(ctx, hdr, from);
 	if (!err && zc->notify && !zc->uarg) {
-		/* The socket lock, which with kTLS is not held. */
+		/*
+		 * @last is TCP's to change: needs the socket lock, which kTLS's
+		 * callers lack.
+		 */
 		if (!ctx->tls)
 			last = skb_zcopy(tcp_write_queue_tail(ctx->sk));
 		zc->uarg = ws_compat_zc_alloc(ctx->sk, zc->size, last);

@@ -146,7 +146,7 @@ static inline void ws_compat_zc_copied(struct ubuf_info *uarg)
  * The page-sending entries in a copy of a protocol's tables; @sendpage is for
  * proto.sendpage, where that exists.
  */
-static inline void
+static __always_inline void
 ws_compat_set_sendpage(struct proto *prot, struct proto_ops *ops,
 		       int (*sendpage)(struct sock *sk, struct page *page,
 				       int offset, size_t size, int flags))

@@ -76,6 +76,22 @@ TEST_F(unanswered, time_is_over)
 	EXPECT_TRUE(expect_reset(p));
 }
 
+/* A Close waits behind nothing but what was sent before it: one period. */
+TEST_F(unanswered, time_is_not_doubled)
+{
+	struct pair *p = &self->p;
+	uint64_t begin;
+
+	ASSERT_EQ(0, set_close_timeout(p->ws, 1000));
+	begin = now_ms();
+	ASSERT_EQ(0, close_by(p, variant->way, 0));
+	EXPECT_TRUE(expect_close_by(p, variant->way));
+	EXPECT_TRUE(is_over(p, way_code(variant->way)));
+	EXPECT_LE(990, now_ms() - begin);
+	/* The message of the array may have been acknowledged late. */
+	EXPECT_TRUE(in_time(begin, variant->way == BY_ARRAY ? 2700 : 1700));
+}
+
 /* The program does not look at the socket any more: a timer ends it. */
 TEST_F(unanswered, nobody_looks)
 {
