@@ -234,6 +234,33 @@ TEST_F(ctrl, ping_while_a_reader_sleeps)
 	EXPECT_NE(NULL, ok);
 }
 
+/* ... and afterwards, too, when nobody reads any more. */
+TEST_F(ctrl, ping_after_a_reader_slept)
+{
+	struct timeval tv = { .tv_usec = 100000 };
+	struct pair *p = &self->p;
+	pthread_t reader;
+	char byte;
+	void *ok;
+	int i;
+
+	ASSERT_EQ(0, pthread_create(&reader, NULL, blocked_reader, p));
+	ASSERT_TRUE(raw_frame(p, PING, "1", 1));
+	ASSERT_TRUE(expect_frame(p, PONG, "1", 1));
+	ASSERT_TRUE(raw_frame(p, TEXT, "at last", 7));
+	ASSERT_EQ(0, pthread_join(reader, &ok));
+	EXPECT_NE(NULL, ok);
+	/* One that gets nothing. */
+	ASSERT_EQ(0, setsockopt(p->ws, SOL_SOCKET, SO_RCVTIMEO, &tv,
+				sizeof(tv)));
+	EXPECT_EQ(-EAGAIN, ws_recv(p->ws, &byte, 1, 0).n);
+	for (i = 0; i < 3; i++) {
+		ASSERT_TRUE(raw_frame(p, PING, "2", 1));
+		ASSERT_TRUE(expect_frame(p, PONG, "2", 1));
+	}
+	EXPECT_EQ(0, poll_now(p->ws, POLLIN));
+}
+
 /* Only epoll has ever looked at the socket: that is enough to start. */
 TEST_F(ctrl, ping_with_epoll_only)
 {
