@@ -118,8 +118,11 @@ TEST_F(options, options_of_other_levels)
 	for (opt = 19; opt <= 21; opt++) {
 		EXPECT_EQ(-1, setsockopt(fd, SOL_TCP, opt, &one, 4));
 		EXPECT_EQ(EOPNOTSUPP, errno);
-		EXPECT_NE(0, ws_set(fd, opt, &one, 4));
+		EXPECT_EQ(-ENOPROTOOPT, ws_set(fd, opt, &one, 4));
 	}
+	/* IP_TRANSPARENT, IP_RECVORIGDSTADDR and IP_MINTTL. */
+	for (opt = 19; opt <= 21; opt++)
+		EXPECT_EQ(0, setsockopt(fd, SOL_IP, opt, &one, 4));
 	EXPECT_EQ(0, setsockopt(fd, SOL_TCP, 18 /* TCP_USER_TIMEOUT */, &mss, 4));
 	EXPECT_TRUE(raw_frame(&self->p, TEXT, "a", 1));
 	EXPECT_TRUE(expect_text(fd, "a"));

@@ -322,7 +322,7 @@ TEST_F(recv, scattered)
 /* No room for a control message: none comes, and no complaint either. */
 TEST_F(recv, no_control_buffer)
 {
-	char buf[8];
+	char buf[8], control[64];
 	struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct pair *p = &self->p;
@@ -331,6 +331,17 @@ TEST_F(recv, no_control_buffer)
 	EXPECT_EQ(3, recvmsg(p->ws, &msg, 0));
 	EXPECT_EQ(MSG_EOR, msg.msg_flags);
 	EXPECT_EQ(0, msg.msg_controllen);
+	/* A length, but no buffer. */
+	ASSERT_TRUE(raw_frame(p, TEXT, "abc", 3));
+	msg.msg_controllen = 64;
+	EXPECT_EQ(3, recvmsg(p->ws, &msg, 0));
+	EXPECT_EQ(MSG_EOR, msg.msg_flags);
+	/* A buffer, but too short a length: cut, as anywhere. */
+	ASSERT_TRUE(raw_frame(p, TEXT, "abc", 3));
+	msg.msg_control = control;
+	msg.msg_controllen = 8;
+	EXPECT_EQ(3, recvmsg(p->ws, &msg, 0));
+	EXPECT_EQ(MSG_EOR | MSG_CTRUNC, msg.msg_flags);
 }
 
 /* FIONREAD tells what the next recvmsg() gives. */
