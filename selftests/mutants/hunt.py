@@ -69,6 +69,12 @@ def chosen(mutants):
     return [mutant for _, mutant in sorted(picked, key=lambda p: p[0])]
 
 
+def without_file(mutant):
+    """Its name, and that of all of the kind: functions may move."""
+    name = mutant.name.split(":", 1)[1]
+    return name, name.rsplit(":", 1)[0] + ":*"
+
+
 class Explained:
     """Survivors that change nothing that can be seen, and why."""
 
@@ -89,7 +95,7 @@ class Explained:
 
     def find(self, mutant, reached):
         """Why it may survive, or None."""
-        for name in (mutant.name, mutant.name.rsplit(":", 1)[0] + ":*"):
+        for name in without_file(mutant):
             if name in self.names:
                 return self.names[name]
         place = f"{mutant.source.name}:{mutant.function}"
@@ -100,8 +106,7 @@ class Explained:
 
     def stale(self, mutants):
         """Those that explain nothing any more."""
-        names = {m.name for m in mutants}
-        names |= {m.name.rsplit(":", 1)[0] + ":*" for m in mutants}
+        names = {name for m in mutants for name in without_file(m)}
         return [name for name in self.names if name not in names]
 
 
