@@ -102,6 +102,24 @@ TEST_F(ctrl, ten_in_order)
 	EXPECT_TRUE(expect_silence(p));
 }
 
+/* More than the option memory of a socket could hold, but never many at once. */
+TEST_F(ctrl, memory_of_pongs_comes_back)
+{
+	long long dropped = ws_stat("WsPongDropped");
+	struct pair *p = &self->p;
+	struct bytes b = { 0 };
+	int i, j;
+
+	for (i = 0; i < 60; i++) {
+		for (j = 0; j < 20; j++)
+			bytes_frame(&b, p, PING, pattern(j, 125), 125);
+		ASSERT_TRUE(raw_send_bytes(p, &b));
+		for (j = 0; j < 20; j++)
+			ASSERT_TRUE(expect_frame(p, PONG, pattern(j, 125), 125));
+	}
+	EXPECT_EQ(dropped, ws_stat("WsPongDropped"));
+}
+
 /* A PING may be cut anywhere too. */
 TEST_F(ctrl, ping_byte_by_byte)
 {

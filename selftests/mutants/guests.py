@@ -4,7 +4,9 @@
 import hashlib
 import os
 import re
+import signal
 import subprocess
+import threading
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
@@ -140,7 +142,57 @@ STATUS = {95: "boot", 96: "insmod or rmmod", 97: "kernel log",
           98: "the guest died", 124: "the guest hung"}
 
 
-def boot(job, mode, module, tests, extra=(), on_line=None):
+def descendants(pid):
+    """The processes that it has started, and those that they have."""
+    children = {}
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", encoding="ascii",
+                      errors="replace") as file:
+                parent = int(file.read().rsplit(")", 1)[1].split()[1])
+        except (OSError, ValueError, IndexError):
+            continue
+        children.setdefault(parent, []).append(int(name))
+    found, todo = [], [pid]
+    while todo:
+        more = children.get(todo.pop(), [])
+        found += more
+        todo += more
+    return found
+
+
+class Watch:
+    """Ends a guest whose kernel hangs, which end_hang cannot."""
+
+    def __init__(self, tests):
+        self.tests, self.timer, self.hung = tests, None, False
+
+    def stop(self):
+        """No test runs."""
+        if self.timer:
+            self.timer.cancel()
+
+    def line(self, line, guest):
+        """A test begins, or begins again."""
+        word = line.split()
+        if len(word) < 2 or word[0] not in ("@begin", "@end"):
+            return
+        self.stop()
+        limit = self.tests[int(word[1]) - 1].limit()
+        self.timer = threading.Timer(2 * limit + 20, self.kill, (guest,))
+        self.timer.start()
+
+    def kill(self, guest):
+        """The guest, not "run", which then ends by itself."""
+        self.hung = True
+        for pid in descendants(guest.pid):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+
+def boot(job, mode, module, tests, extra=()):
     """Runs tests in a guest of its own; returns what came of it."""
     folder = os.path.join(WORK, f"{KERNEL}-{job}")
     os.makedirs(folder, exist_ok=True)
@@ -159,7 +211,7 @@ def boot(job, mode, module, tests, extra=(), on_line=None):
                "--cpio", os.path.join(WORK, "tests.cpio"),
                "--add", f"{todo}:/todo",
                *load, *extra, "--", f"{before}sh /guest {mode}"]
-    outcome = Outcome()
+    outcome, watch = Outcome(), Watch(tests)
     lane = str(job + int(os.environ.get("KWS_LANE", "0")))
     with open(os.path.join(folder, "err"), "wb") as err:
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=err,
@@ -167,7 +219,7 @@ def boot(job, mode, module, tests, extra=(), on_line=None):
                               env={**os.environ, "KWS_LANE": lane}) as guest:
             for line in guest.stdout:
                 outcome.line(line)
-                if on_line:
-                    on_line(outcome, line)
-        outcome.status = guest.returncode
+                watch.line(line, guest)
+        watch.stop()
+        outcome.status = 124 if watch.hung else guest.returncode
     return outcome
