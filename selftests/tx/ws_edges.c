@@ -321,6 +321,28 @@ TEST_F(edges, arrays)
 	EXPECT_TRUE(expect_silence(p));
 }
 
+/* What is several messages, or none, cannot be sent without a copy. */
+TEST_F(edges, zerocopy_of_many)
+{
+	struct ws_msg m[3] = { { 1, WS_OP_TEXT, END, 0 },
+			       { 1, WS_OP_TEXT, END, 0 },
+			       { 1, WS_OP_TEXT, END, 0 } };
+	struct pair *p = &self->p;
+	int n;
+
+	ASSERT_EQ(0, set_flags(p->ws, WS_F_BATCH));
+	for (n = 2; n < 4; n++)
+		EXPECT_EQ(-EOPNOTSUPP, send_array(p->ws, m, n, "abc", n,
+						  MSG_ZEROCOPY));
+	m[0].opcode = WS_OP_PING;
+	EXPECT_EQ(-EOPNOTSUPP, send_array(p->ws, m, 1, "a", 1, MSG_ZEROCOPY));
+	ASSERT_EQ(0, set_flags(p->ws, WS_F_RECORDS));
+	m[0].opcode = WS_OP_TEXT;
+	EXPECT_EQ(-EOPNOTSUPP, send_record(p->ws, m[0], "a", MSG_ZEROCOPY));
+	EXPECT_TRUE(expect_silence(p));
+	EXPECT_EQ(0, (int)ws_get_info(p->ws).tx_messages);
+}
+
 /* Control frames of the most bytes, in records and arrays too. */
 TEST_F(edges, control)
 {
