@@ -147,7 +147,7 @@ TEST_F(signals, part_of_a_message)
 	EXPECT_EQ(1, (int)ws_get_info(p->ws).tx_messages);
 }
 
-/* A peer that reads what fill() has sent, and another message. */
+/* A peer that reads what fill_way() has sent, and another message. */
 struct late {
 	struct pair *p;
 	int filled;
@@ -159,7 +159,7 @@ static void *read_later(void *arg)
 	struct late *l = arg;
 
 	wait_until(came() >= 2);
-	l->ok = drain_fill(l->p, l->filled) && expect_frame(l->p, TEXT, "abc", 3);
+	l->ok = drain_way(l->p, l->filled) && expect_frame(l->p, TEXT, "abc", 3);
 	return NULL;
 }
 
@@ -167,7 +167,7 @@ static void *read_later(void *arg)
 TEST_F(signals, restarted)
 {
 	struct pair *p = &self->p;
-	struct late l = { .p = p, .filled = fill(p->ws) };
+	struct late l = { .p = p, .filled = fill_way(p->ws) };
 	pthread_t thread;
 
 	ASSERT_LT(0, l.filled);
