@@ -84,6 +84,7 @@ TEST(forged)
 		"\27\3\3\377\3770123456789abcdef0123456789abcdef",
 		"GET / HTTP/1.1\r\n\r\n0123456789abcdef",
 	};
+	long long errors = ws_stat("WsTlsErrors");
 	struct pair p;
 	size_t i;
 
@@ -98,6 +99,8 @@ TEST(forged)
 		EXPECT_TRUE(poll_for(p.ws, POLLIN, WS_TEST_MS) & POLLERR);
 		EXPECT_TRUE(expect_error(p.ws, EBADMSG));
 		EXPECT_TRUE(expect_eof(p.ws));
+		/* Once, however often kTLS says so. */
+		EXPECT_EQ(errors + 1 + (long long)i, ws_stat("WsTlsErrors"));
 		pair_close(&p);
 	}
 }
@@ -337,6 +340,24 @@ TEST_F_TIMEOUT(tls, endless_empty_records, 120)
 	p->ws = -1;
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
+}
+
+/* A dead peer is found although a message lies unread: it could still answer. */
+TEST_F_TIMEOUT(tls, dead_peer_and_a_message, 60)
+{
+	struct ws_config cfg = { .role = variant->role, .ping_interval = 300,
+				 .ping_timeout = 300 };
+	struct pair *p = &self->p;
+
+	/* More than may be read ahead, but not at a time. */
+	ASSERT_TRUE(pass_message(p, 60000));
+	ASSERT_TRUE(pass_message(p, 60000));
+	ASSERT_TRUE(raw_frame(p, TEXT, "unread", 6));
+	ASSERT_TRUE(poll_for(p->ws, POLLIN, WS_TEST_MS) & POLLIN);
+	ASSERT_EQ(0, ws_set(p->ws, WS_CONFIG, &cfg, sizeof(cfg)));
+	EXPECT_TRUE(wait_until(ws_get_info(p->ws).rule ==
+			       WS_RULE_PING_TIMEOUT));
+	EXPECT_TRUE(expect_text(p->ws, "unread"));
 }
 
 TEST_HARNESS_MAIN
