@@ -126,8 +126,13 @@ static bool told_once(struct sender_zc *s, enum life life)
 		return false;
 	if (reads && pthread_create(&thread, NULL, peer_reads, s))
 		return false;
+	/* poll() says that there is a report, and not any more when it is read. */
+	if (!wait_until(poll_now(s->p.ws, 0) & POLLERR))
+		return complain("life %d: poll() does not tell of it", life);
 	if (!completed(s, calls))
 		return complain("life %d", life);
+	if (reads && poll_now(s->p.ws, 0) & POLLERR)
+		return complain("life %d: poll() still tells of it", life);
 	/* What is asked for when all is over takes a number only if it is sent. */
 	if (life != READ_BY_PEER && life != PEER_ENDS_AND_READS &&
 	    ws_send(s->p.ws, 0, s->buf, 1000,
