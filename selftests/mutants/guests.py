@@ -166,6 +166,7 @@ class Watch:
 
     def __init__(self, tests):
         self.tests, self.timer, self.hung = tests, None, False
+        self.known = set()
 
     def stop(self):
         """No test runs."""
@@ -178,6 +179,8 @@ class Watch:
         if len(word) < 2 or word[0] not in ("@begin", "@end"):
             return
         self.stop()
+        # "run" may have given up by then, and its guest has no parent.
+        self.known = self.known or set(descendants(guest.pid))
         limit = self.tests[int(word[1]) - 1].limit()
         self.timer = threading.Timer(2 * limit + 20, self.kill, (guest,))
         self.timer.start()
@@ -185,10 +188,12 @@ class Watch:
     def kill(self, guest):
         """The guest, not "run", which then ends by itself."""
         self.hung = True
-        for pid in descendants(guest.pid):
+        for pid in self.known | set(descendants(guest.pid)):
             try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
+                place = os.readlink(f"/proc/{pid}/cwd")
+                if place.startswith(os.path.join(TOP, "build", "run.")):
+                    os.kill(pid, signal.SIGKILL)
+            except OSError:
                 pass
 
 
