@@ -4,12 +4,10 @@
  * minute, whatever close_timeout says.
  */
 #include "kselftest_harness.h"
-#include "ws_machine.h"
 #include "ws_ways.h"
 
-#include <signal.h>
+#include <sys/fsuid.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 
 #define MOST	4096
 #define MINUTE	60000
@@ -27,33 +25,36 @@ FIXTURE_TEARDOWN(limits)
 {
 }
 
-/* A connection that lingers, or does not; its peer stays. */
-static bool open_and_close(struct pair *p)
+/* Users of whom each has as many. */
+#define USER	1000
+#define OTHER	1001
+
+/* A connection of this user's that lingers, or does not; its peer stays. */
+static bool open_and_close(struct pair *p, int uid)
 {
-	if (!pair_open(p, AF_INET, WS_ROLE_SERVER) ||
-	    set_close_timeout(p->ws, MINUTE))
+	bool ok;
+
+	setfsuid(uid);
+	ok = pair_open(p, AF_INET, WS_ROLE_SERVER);
+	setfsuid(0);
+	if (!ok || set_close_timeout(p->ws, MINUTE))
 		return false;
 	close(p->ws);
 	p->ws = -1;
 	return true;
 }
 
-/* Another user's connection lingers although root's may not. */
-static bool other_user_lingers(long long dropped)
+/* Another user's connection lingers although this one's may not. */
+static bool other_lingers(int uid, long long lingering)
 {
 	struct pair p;
-	int status;
-	pid_t pid;
+	bool ok;
 
-	pid = fork();
-	if (!pid) {
-		if (!become_user(1000) || !open_and_close(&p))
-			_exit(1);
-		_exit(expect_close(&p, 1001, "") && expect_silence(&p) ? 0 : 2);
-	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
-		return complain("the other user: %x", status);
-	return ws_stat("WsLingerDropped") == dropped;
+	ok = open_and_close(&p, uid) && expect_close(&p, 1001, "") &&
+	     expect_silence(&p) &&
+	     ws_stat("WsCurrLingering") == lingering + 1;
+	close(p.raw);
+	return ok && stat_becomes("WsCurrLingering", lingering);
 }
 
 /*
@@ -69,21 +70,23 @@ TEST_F_TIMEOUT(limits, sockets, 240)
 
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
 	for (i = 0; i < MOST; i++)
-		ASSERT_TRUE(open_and_close(&pairs[i])) {
+		ASSERT_TRUE(open_and_close(&pairs[i], USER)) {
 			TH_LOG("number %d", i);
 		}
 	EXPECT_EQ(before + MOST, ws_stat("WsCurrLingering"));
 	EXPECT_EQ(dropped, ws_stat("WsLingerDropped"));
-	ASSERT_TRUE(open_and_close(&pairs[MOST]));
+	ASSERT_TRUE(open_and_close(&pairs[MOST], USER));
 	EXPECT_EQ(before + MOST, ws_stat("WsCurrLingering"));
 	EXPECT_EQ(dropped + 1, ws_stat("WsLingerDropped"));
 	EXPECT_TRUE(expect_close(&pairs[MOST], 1001, ""));
 	EXPECT_TRUE(expect_fin(&pairs[MOST]));
-	EXPECT_TRUE(other_user_lingers(dropped + 1));
+	EXPECT_TRUE(other_lingers(OTHER, before + MOST));
+	EXPECT_TRUE(other_lingers(0, before + MOST));
+	EXPECT_EQ(dropped + 1, ws_stat("WsLingerDropped"));
 
 	pair_close(&pairs[0]);
 	ASSERT_TRUE(stat_becomes("WsCurrLingering", before + MOST - 1));
-	ASSERT_TRUE(open_and_close(&pairs[MOST + 1]));
+	ASSERT_TRUE(open_and_close(&pairs[MOST + 1], USER));
 	EXPECT_EQ(before + MOST, ws_stat("WsCurrLingering"));
 	EXPECT_EQ(dropped + 1, ws_stat("WsLingerDropped"));
 	for (i = 0; i < MOST + 2; i++)
