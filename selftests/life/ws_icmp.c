@@ -242,7 +242,7 @@ TEST_F(icmp, frame_under_way)
 
 	ASSERT_EQ(0, setsockopt(p->ws, SOL_SOCKET, SO_SNDBUF, &small,
 				sizeof(small)));
-	filled = fill(p->ws);
+	filled = fill_way(p->ws);
 	ASSERT_LT(0, filled);
 	for (i = 0; i < 3; i++) {
 		ASSERT_TRUE(unreachable(p, self->raw, self->seq - acked +
@@ -255,7 +255,7 @@ TEST_F(icmp, frame_under_way)
 			  (int)-ws_send(p->ws, WS_OP_TEXT, "no", 2,
 					MSG_DONTWAIT) : take_error(p->ws));
 	}
-	EXPECT_TRUE(drain_fill(p, filled));
+	EXPECT_TRUE(drain_way(p, filled));
 	for (i = 0; i < 3; i++)
 		EXPECT_TRUE(expect_frame(p, PONG, "x", 1));
 	EXPECT_TRUE(works(p));
