@@ -8,10 +8,10 @@
 
 #include <sys/fsuid.h>
 
-/* Users at a time, and how often. An account takes more than 128 bytes. */
+/* Users at a time, and how often. An account takes more than 64 bytes. */
 #define USERS	200
 #define ROUNDS	6
-#define ACCOUNT	128
+#define ACCOUNT	64
 
 FIXTURE(accounts) {
 };

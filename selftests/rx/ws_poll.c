@@ -388,4 +388,32 @@ TEST_F(poll, sleepers_see_the_end)
 	}
 }
 
+/* A message that comes alone wakes once, whatever it is like; so does a Close. */
+TEST_F(poll, each_wakes_once)
+{
+	static const size_t lengths[] = { 0, 1, 125, 126, 1000, 5000 };
+	struct pair *p = &self->p;
+	struct bytes b = { 0 };
+	size_t i;
+
+	ASSERT_EQ(0, poll_now(p->ws, POLLIN));
+	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
+		ASSERT_TRUE(raw_frame(p, BINARY, pattern(i, lengths[i]),
+				      lengths[i]));
+		ASSERT_TRUE(settle(p));
+		EXPECT_EQ(i + 1, ws_get_info(p->ws).wakeups) {
+			TH_LOG("%zu bytes", lengths[i]);
+		}
+		ASSERT_TRUE(expect_message(p->ws, WS_OP_BINARY,
+					   pattern(i, lengths[i]), lengths[i]));
+	}
+	ASSERT_TRUE(raw_frame(p, PING, "", 0));
+	ASSERT_TRUE(settle(p));
+	EXPECT_EQ(i, ws_get_info(p->ws).wakeups);
+	bytes_close(&b, p, 1000, "");
+	ASSERT_TRUE(raw_send_bytes(p, &b));
+	ASSERT_TRUE(settle(p));
+	EXPECT_EQ(i + 1, ws_get_info(p->ws).wakeups);
+}
+
 TEST_HARNESS_MAIN
