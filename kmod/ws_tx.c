@@ -201,11 +201,8 @@ int ws_tx_push(struct ws_ctx *ctx, bool more)
 	if (unlikely(tx->held))
 		ws_tx_seal_held(ctx, false);
 	if (ws_tx_pending(tx) && !ws_tcp_takes_bytes(ctx->sk)) {
-		/*
-		 * A soft error (ICMP) ends nothing: the rest of a cut frame
-		 * waits.
-		 */
-		if (tx->cut && ws_tcp_is_open(ctx->sk))
+		/* A soft error (ICMP) ends nothing: the program is to take it. */
+		if (ws_tcp_is_open(ctx->sk))
 			return -EAGAIN;
 		ws_tx_free(ctx);
 		return -EPIPE;
