@@ -3,8 +3,7 @@
  * After each test the harness looks whether something of the module is left:
  * sockets and what they have read ahead, references of the module, slab objects,
  * TCP's sockets and memory. A context has one reference, is the only one to have
- * a timer, and is freed when that is stopped: what is left of these shows there,
- * and a reference of the timer's on TCP's socket in TCP's own cache.
+ * a timer, and is freed when that is stopped: what is left of these shows there.
  *
  * kselftest_harness.h starts a test with fork() and waits with waitpid(); the
  * linker puts the two functions below in their place, see the Makefile.
@@ -15,24 +14,17 @@
 
 #include "ws_wire.h"
 
+#define SLAB		"/sys/kernel/slab/ws_ctx/"
+
 enum {
 	L_SOCKETS, L_TLS_PAGES, L_LINGERING, L_REFERENCES, L_TCP, L_ORPHANS,
-	L_TCP_PAGES, L_OBJECTS, L_SOCKS, L_SOCKS6, LEFT
+	L_TCP_PAGES, L_OBJECTS, LEFT
 };
 
 static const char * const names[LEFT] = {
 	"attached sockets", "pages read ahead from TLS", "lingering sockets",
 	"references of the module", "sockets of TCP", "orphans of TCP",
-	"pages of TCP's memory", "slab objects ws_ctx", "slab objects TCP",
-	"slab objects TCPv6",
-};
-
-/* The last three are counted by their caches. */
-static const char * const slabs[LEFT] = {
-	[L_OBJECTS] = "ws_ctx",
-	/* A reference, as the timer has one, keeps what TCP counts no more. */
-	[L_SOCKS] = "TCP",
-	[L_SOCKS6] = "TCPv6",
+	"pages of TCP's memory", "slab objects ws_ctx",
 };
 
 static long before[LEFT];
@@ -62,23 +54,20 @@ static long behind(const char *text, const char *word)
  * Empty slabs that a processor keeps count as if their objects were in use.
  * Another cache of the same size may share them; then nothing can be said.
  */
-static long objects(const char *slab, bool shrink)
+static long objects(bool shrink)
 {
-	char buf[64], path[64];
+	char buf[64];
 	int fd;
 
-	snprintf(path, sizeof(path), "/sys/kernel/slab/%s/aliases", slab);
-	if (atoi(content(path, buf, sizeof(buf))))
+	if (atoi(content(SLAB "aliases", buf, sizeof(buf))))
 		return 0;
 	if (shrink) {
-		snprintf(path, sizeof(path), "/sys/kernel/slab/%s/shrink", slab);
-		fd = open(path, O_WRONLY | O_CLOEXEC);
+		fd = open(SLAB "shrink", O_WRONLY | O_CLOEXEC);
 		if (fd < 0 || write(fd, "1", 1) != 1)
-			complain("%s: %s", path, strerror(errno));
+			complain(SLAB "shrink: %s", strerror(errno));
 		close(fd);
 	}
-	snprintf(path, sizeof(path), "/sys/kernel/slab/%s/objects", slab);
-	return atol(content(path, buf, sizeof(buf)));
+	return atol(content(SLAB "objects", buf, sizeof(buf)));
 }
 
 static void count(long *now)
@@ -115,15 +104,8 @@ static int first_left(const long *now)
 static void left_before_test(void)
 {
 	long pages = before[L_TCP_PAGES];
-	int i;
 
-	for (i = L_OBJECTS; i < LEFT; i++) {
-		long n = objects(slabs[i], !harness);
-
-		/* Those of TCP's that lie in a slab for later are none of ours. */
-		if (!harness || i == L_OBJECTS || n < before[i])
-			before[i] = n;
-	}
+	before[L_OBJECTS] = objects(!harness);
 	count(before);
 	/* Little by little counts, too: from the first test on. */
 	if (harness && pages < before[L_TCP_PAGES])
@@ -132,18 +114,13 @@ static void left_before_test(void)
 
 static bool nothing_left(long *now)
 {
-	int i;
-
 	count(now);
-	for (i = L_OBJECTS; i < LEFT; i++)
-		now[i] = before[i];
+	now[L_OBJECTS] = before[L_OBJECTS];
 	if (first_left(now) < LEFT)
 		return false;
-	for (i = L_OBJECTS; i < LEFT; i++) {
-		now[i] = objects(slabs[i], false);
-		if (now[i] > before[i])
-			now[i] = objects(slabs[i], true);
-	}
+	now[L_OBJECTS] = objects(false);
+	if (now[L_OBJECTS] > before[L_OBJECTS])
+		now[L_OBJECTS] = objects(true);
 	return first_left(now) == LEFT;
 }
 
