@@ -25,8 +25,13 @@
 /* Wake the reader: there is something new. */
 void ws_event_wake(struct ws_ctx *ctx)
 {
+	const struct ws_saved *saved = ws_saved_of(ctx);
+
 	ctx->info.wakeups++;
-	ws_saved_of(ctx)->data_ready(ctx->sk);
+	saved->data_ready(ctx->sk);
+	/* That wakes pollers of EPOLLIN; a Close or fault is EPOLLRDHUP, too. */
+	if (unlikely(ctx->rx.stop != WS_STOP_NONE))
+		saved->state_change(ctx->sk);
 }
 
 static bool may_be_lazy(const struct ws_ctx *ctx)

@@ -416,4 +416,26 @@ TEST_F(poll, each_wakes_once)
 	EXPECT_EQ(i + 1, ws_get_info(p->ws).wakeups);
 }
 
+static void *close_late(void *arg)
+{
+	usleep(100000);
+	return raw_close(arg, 1000, "") ? arg : NULL;
+}
+
+/* A poller of the end alone is woken by a Close, and not only by TCP's FIN. */
+TEST_F(poll, rdhup_alone)
+{
+	struct pair *p = &self->p;
+	uint64_t begin = now_ms();
+	pthread_t thread;
+	void *ok;
+
+	ASSERT_EQ(0, poll_now(p->ws, POLLIN));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, close_late, p));
+	EXPECT_TRUE(poll_for(p->ws, POLLRDHUP, WS_TEST_MS) & POLLRDHUP);
+	EXPECT_TRUE(in_time(begin, WS_TEST_MS / 4));
+	ASSERT_EQ(0, pthread_join(thread, &ok));
+	EXPECT_EQ(p, ok);
+}
+
 TEST_HARNESS_MAIN
