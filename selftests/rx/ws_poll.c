@@ -122,6 +122,7 @@ TEST_F(poll, unscanned)
 	struct pair *p = &self->p;
 	struct bytes b = { 0 };
 	char buf[64];
+	ssize_t n;
 
 	ASSERT_EQ(0, set_flags(p->ws, WS_F_RECORDS));
 	bytes_frame(&b, p, BINARY, "second", 6);
@@ -129,7 +130,11 @@ TEST_F(poll, unscanned)
 	EXPECT_EQ(EPOLLIN, wait_events(self->ep, WS_TEST_MS));
 	ASSERT_TRUE(raw_frame(p, BINARY, "third", 5));
 	EXPECT_EQ(EPOLLIN, wait_events(self->ep, WS_TEST_MS));
-	EXPECT_EQ(48, recv(p->ws, buf, sizeof(buf), 0));
+	/* With TLS the third may not have been decrypted yet. */
+	n = recv(p->ws, buf, sizeof(buf), 0);
+	if (n == 32)
+		n += recv(p->ws, buf, sizeof(buf), 0);
+	EXPECT_EQ(48, n);
 }
 
 TEST_F(poll, busy_poll)
