@@ -59,8 +59,8 @@ enum ws_stop {
  * struct ws_rx - the receiving direction
  * @scan: how far the stream has been scanned
  * @head: how far it has been given to the reader; never beyond @scan
- * @announced: payload bytes that the scanned headers of the open message announced,
- *	for ws_seq_check()
+ * @announced: payload bytes that scanned headers of the open message gave as
+ *	lengths, for ws_seq_check()
  * @consumed: bytes of the stream before @head.seq
  * @frame_at: where in the stream the data frame at @scan begins; once there is
  *	WS_STOP_FAULT, where what broke the rule does
@@ -222,9 +222,9 @@ struct ws_count {
  *                                                 tx.nseg, tx.busy, tx.open,
  *                                                 info.rx_bytes, cfg.flags
  *                                                 without, as hints
- *  rx.run_due, rx.wanted,  the same, or with          the same
- *  tx.polled           bh_lock_sock() while the
- *                      socket is owned
+ *  rx.run_due,         the same, or with          the same
+ *  rx.wanted,          bh_lock_sock() while the
+ *  tx.polled           socket is owned
  *  timer               any of these               its handler: bh_lock_sock()
  *  ==================  =========================  ========================
  *

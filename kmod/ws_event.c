@@ -41,9 +41,7 @@ static bool may_be_lazy(const struct ws_ctx *ctx)
 	return WS_SHORT && ctx->cfg.flags & (WS_F_RECORDS | WS_F_BATCH) &&
 	       !rx->complete && !rx->lingers && !ws_below_over(ctx) &&
 	       !ws_limits_apply(ctx) &&
-	       /*
-	        * On kTLS scanning the rest later would cost a run of the work.
-	        */
+	       /* On kTLS scanning the rest later costs a run of the work. */
 	       !ctx->tls;
 }
 
@@ -151,9 +149,7 @@ static void pull_records(struct ws_ctx *ctx)
 		ws_tls_queue(ctx);
 }
 
-/*
- * This call has read records ahead: wake others if anything readable is left.
- */
+/* This call has read records ahead: wake others for what it has left. */
 void ws_event_wake_others(struct ws_ctx *ctx)
 {
 	if (!ws_tls_has_news(ctx))
@@ -198,7 +194,7 @@ static void send_waiting(struct ws_ctx *ctx)
  * context with bh_lock_sock() and no owner, or in ws_event_release_cb(); on
  * kTLS in process context with the lock. Never waits for a lock on TCP.
  */
-void ws_event_run(struct ws_ctx *ctx)
+static void ws_event_run(struct ws_ctx *ctx)
 {
 	u32 next = WS_TIME_NEVER;
 	enum ws_rule rule;

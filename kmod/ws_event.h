@@ -5,7 +5,6 @@
 
 #include "ws_ctx.h"
 
-void ws_event_run(struct ws_ctx *ctx);
 void ws_event_request(struct ws_ctx *ctx);
 void ws_event_send(struct ws_ctx *ctx);
 void ws_event_start_parser(struct ws_ctx *ctx);

@@ -49,8 +49,7 @@ struct ws_pong;
  * @fin: WS_FIN_*
  * @close_code: of the Close to send
  * @rec_end: the record that was written in part ends its message
- * @busy: a sendmsg() sleeps that must be the next to send: it waits for room,
- *	or is between two frames of its message
+ * @busy: a sendmsg() sleeps for room that must be the next to send
  * @sending: a call into TCP's sendmsg() is in progress, which may process the
  *	backlog and then calls ws_event_release_cb()
  * @polled: poll() found @nseg or @busy set while the socket was owned, and

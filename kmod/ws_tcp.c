@@ -252,12 +252,14 @@ int ws_tcp_send(struct ws_ctx *ctx, bool more)
 }
 
 /* End TCP's sending direction, as inet_shutdown() does for SHUT_WR. */
-void ws_tcp_fin(struct sock *sk, const struct ws_saved *saved)
+void ws_tcp_fin(struct ws_ctx *ctx)
 {
+	struct sock *sk = ctx->sk;
+
 	if (sk->sk_state == TCP_CLOSE)
 		return;
 	WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | SEND_SHUTDOWN);
-	saved->prot->shutdown(sk, SEND_SHUTDOWN);
+	ws_saved_of(ctx)->prot->shutdown(sk, SEND_SHUTDOWN);
 	sk->sk_state_change(sk);
 }
 

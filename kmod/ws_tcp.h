@@ -37,7 +37,7 @@ bool ws_tcp_window_small(const struct ws_ctx *ctx);
 bool ws_tcp_pressed(const struct ws_ctx *ctx);
 bool ws_tcp_tx_blocked(struct ws_ctx *ctx);
 int ws_tcp_send(struct ws_ctx *ctx, bool more);
-void ws_tcp_fin(struct sock *sk, const struct ws_saved *saved);
+void ws_tcp_fin(struct ws_ctx *ctx);
 void ws_tcp_abort(struct ws_ctx *ctx, int err);
 
 /*

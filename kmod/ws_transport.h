@@ -291,7 +291,7 @@ static inline int ws_below_close_notify(struct ws_ctx *ctx)
 static inline void ws_below_fin(struct ws_ctx *ctx)
 {
 	ws_lock_inner(ctx);
-	ws_tcp_fin(ctx->sk, ws_saved_of(ctx));
+	ws_tcp_fin(ctx);
 	ws_unlock_inner(ctx);
 }
 

@@ -202,8 +202,10 @@ int ws_tx_push(struct ws_ctx *ctx, bool more)
 		ws_tx_seal_held(ctx, false);
 	if (ws_tx_pending(tx) && !ws_tcp_takes_bytes(ctx->sk)) {
 		/* A soft error (ICMP) ends nothing: the program is to take it. */
-		if (ws_tcp_is_open(ctx->sk))
+		if (ws_tcp_is_open(ctx->sk)) {
+			charge_frame(ctx);
 			return -EAGAIN;
+		}
 		ws_tx_free(ctx);
 		return -EPIPE;
 	}

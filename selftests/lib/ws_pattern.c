@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What messages are made of, and those who send and read long ones of it. */
+/* Payload patterns, and threads that send and read long messages of them. */
 #include "ws_test.h"
 
 #define PERIOD	251

@@ -59,7 +59,7 @@ TEST_F_TIMEOUT(assembly, too_slow, 60)
 		usleep(20000);
 	}
 	bytes_free(&b);
-	/* Noticed although a message is there that nobody has read. */
+	/* The limit passes although a complete message has not been read. */
 	EXPECT_TRUE(expect_text(p->ws, "quick"));
 	EXPECT_TRUE(expect_error(p->ws, ETIMEDOUT));
 	EXPECT_LE(250, now_ms() - begin);
@@ -137,7 +137,7 @@ TEST_F_TIMEOUT(assembly, in_time, 60)
 	EXPECT_EQ(0, ws_get_info(p->ws).rule);
 }
 
-/* Time in which nobody reads, so that the peer cannot send, does not count. */
+/* Time does not count while the peer cannot send because the program does not read. */
 TEST(waits_for_the_reader)
 {
 	struct ws_config cfg = { .assembly_timeout = test_patience(2000) };

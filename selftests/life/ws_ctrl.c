@@ -252,7 +252,7 @@ TEST_F(ctrl, ping_while_a_reader_sleeps)
 	EXPECT_NE(NULL, ok);
 }
 
-/* ... and afterwards, too, when nobody reads any more. */
+/* ... and later, too, when the program no longer reads. */
 TEST_F(ctrl, ping_after_a_reader_slept)
 {
 	struct timeval tv = { .tv_usec = 100000 };

@@ -217,7 +217,7 @@ TEST_F(descriptor, passed_to_another)
 	ASSERT_EQ(1, sendmsg(sv[0], &msg, 0));
 	close(p->ws);
 	p->ws = -1;
-	/* On its way it is nobody's, but it is alive. */
+	/* While it is being passed no process has it open, but it is alive. */
 	ASSERT_TRUE(raw_frame(p, PING, "?", 1));
 	EXPECT_TRUE(expect_frame(p, PONG, "?", 1));
 	msg.msg_controllen = sizeof(control);
