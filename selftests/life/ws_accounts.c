@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Accounts, one for each user who has a socket on kTLS or one that lingers: when
- * the user has none any more, the account goes, with its queue.
+ * Each user with a socket on kTLS, or with one that lingers, has an account. It is
+ * freed, with its queue, when the last of these sockets is.
  */
 #include "kselftest_harness.h"
 #include "ws_test.h"

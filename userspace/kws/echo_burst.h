@@ -3,8 +3,10 @@
 #ifndef KWS_ECHO_BURST_H
 #define KWS_ECHO_BURST_H
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <sys/cdefs.h>
 #include <sys/socket.h>
 
@@ -22,6 +24,40 @@ struct burst {
 	bool on;
 	unsigned int wakeups;
 };
+
+union control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(sizeof(struct ws_msg))];
+};
+
+/*
+ * Receives one message or piece, of @got bytes. Returns NEXT_WRITE when it is to
+ * be answered; sets @empty when there is none.
+ */
+static __always_inline enum next
+receive_one(struct server *s, struct peer *p, struct msghdr *msg, ssize_t *got,
+	    bool *empty)
+{
+	struct ws_msg info;
+	struct cmsghdr *cm;
+
+	*got = recvmsg(p->fd, msg, 0);
+	if (*got < 0) {
+		*empty = true;
+		return errno == EAGAIN || errno == EINTR ?
+			NEXT_READ : NEXT_CLOSE;
+	}
+	cm = CMSG_FIRSTHDR(msg);
+	if (!cm)
+		return NEXT_CLOSE;
+	memcpy(&info, CMSG_DATA(cm), sizeof(info));
+	/* The kernel has answered the Close, or close() does. */
+	if (info.opcode == WS_OP_CLOSE)
+		return NEXT_CLOSE;
+	s->messages += !!(msg->msg_flags & MSG_EOR);
+	s->bytes += *got;
+	return NEXT_WRITE;
+}
 
 /* Answers one message; sets @empty when there is none. */
 typedef enum next (*answer_one)(struct server *s, struct peer *p, bool *empty);

@@ -13,11 +13,6 @@
 #include "echo_ring.h"
 #include "echo_send.h"
 
-union control {
-	struct cmsghdr align;
-	char bytes[CMSG_SPACE(sizeof(struct ws_msg))];
-};
-
 /**
  * struct kernel_peer - a connection of framing_kernel
  * @unsent: payload that the socket had no room for
@@ -158,25 +153,11 @@ static enum next echo_one(struct server *s, struct peer *p, bool *empty)
 		.msg_control = control.bytes,
 		.msg_controllen = sizeof(control.bytes),
 	};
-	struct ws_msg info;
-	struct cmsghdr *cm;
 	ssize_t n;
+	enum next next = receive_one(s, p, &msg, &n, empty);
 
-	n = recvmsg(p->fd, &msg, 0);
-	if (n < 0) {
-		*empty = true;
-		return errno == EAGAIN || errno == EINTR ?
-			NEXT_READ : NEXT_CLOSE;
-	}
-	cm = CMSG_FIRSTHDR(&msg);
-	if (!cm)
-		return NEXT_CLOSE;
-	memcpy(&info, CMSG_DATA(cm), sizeof(info));
-	/* The kernel has answered the Close, or close() does. */
-	if (info.opcode == WS_OP_CLOSE)
-		return NEXT_CLOSE;
-	s->messages += !!(msg.msg_flags & MSG_EOR);
-	s->bytes += n;
+	if (next != NEXT_WRITE)
+		return next;
 	return send_back(p, &msg, n);
 }
 

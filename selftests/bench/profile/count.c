@@ -2,8 +2,8 @@
 /*
  * A plugin for QEMU: counts the instructions that the guest executes between
  * two marks, by the block of code they are in and by address space. The marks
- * are no-operations that nobody else uses, see selftests/bench/load/profile.c;
- * who executes them is the client. With one of them the whole machine counts.
+ * are no-operations that nothing else uses, see selftests/bench/load/profile.c; the
+ * process that executes them is the client. With one of them the whole machine counts.
  * A kernel thread runs in the address space
  * of who ran before it and is counted there.
  */

@@ -3,9 +3,7 @@
  * Each message is answered with an empty one: framing in the kernel, and by
  * libkws. The calls are those of the echo server.
  */
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "echo_batch.h"
@@ -13,11 +11,6 @@
 #include "echo_library.h"
 #include "echo_records.h"
 #include "server.h"
-
-union control {
-	struct cmsghdr align;
-	char bytes[CMSG_SPACE(sizeof(struct ws_msg))];
-};
 
 static int kernel_open(struct server *s, struct peer *p,
 		       const struct kws_result *result)
@@ -45,24 +38,11 @@ static enum next answer_message(struct server *s, struct peer *p, bool *empty)
 		.msg_control = control.bytes,
 		.msg_controllen = sizeof(control.bytes),
 	};
-	struct ws_msg info;
-	struct cmsghdr *cm;
 	ssize_t n;
+	enum next next = receive_one(s, p, &msg, &n, empty);
 
-	n = recvmsg(p->fd, &msg, 0);
-	if (n < 0) {
-		*empty = true;
-		return errno == EAGAIN || errno == EINTR ?
-			NEXT_READ : NEXT_CLOSE;
-	}
-	cm = CMSG_FIRSTHDR(&msg);
-	if (!cm)
-		return NEXT_CLOSE;
-	memcpy(&info, CMSG_DATA(cm), sizeof(info));
-	if (info.opcode == WS_OP_CLOSE)
-		return NEXT_CLOSE;
-	s->messages += !!(msg.msg_flags & MSG_EOR);
-	s->bytes += n;
+	if (next != NEXT_WRITE)
+		return next;
 	return msg.msg_flags & MSG_EOR ? send_empty(p, &msg) : NEXT_READ;
 }
 
